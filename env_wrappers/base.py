@@ -1,0 +1,140 @@
+"""The contract of a relabelable task family: one physics, many reward functions, all of them computable from a recorded path."""
+from __future__ import annotations
+
+import abc
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# gym prints an end-of-life notice on every import, in every worker process; nothing in it concerns the spaces and the base class used here.
+sys.modules.setdefault("gym_notices", types.ModuleType("gym_notices"))
+_notices = types.ModuleType("gym_notices.notices")
+_notices.notices = {}  # type: ignore[attr-defined]
+sys.modules.setdefault("gym_notices.notices", _notices)
+
+import gym  # noqa: E402
+from gym.spaces import Box  # noqa: E402
+
+Path = Mapping[str, Any]
+
+
+class HindsightRewards(NamedTuple):
+    """Rewards of recorded steps under K tasks.
+
+    rewards: (K, T) float32; terminals: (K, T) bool; sparse_rewards: (K, T) float32, or None where the family has no sparse variant.
+    """
+
+    rewards: np.ndarray
+    terminals: np.ndarray
+    sparse_rewards: np.ndarray | None = None
+
+
+def path_info(path: Path, key: str) -> np.ndarray:
+    """Stack one info of a path over its steps: (T, ...). Infos are rlkit's list of dicts or a dict of arrays."""
+    infos = path["env_infos"]
+    if isinstance(infos, Mapping):
+        return np.asarray(infos[key])
+    return np.stack([info[key] for info in infos])
+
+
+class HindsightEnv(gym.Env, abc.ABC):
+    """A multi-task environment with gym's 4-tuple API whose recorded paths can be relabeled with any of its tasks.
+
+    A family supplies the task vectors, the physics (`_reset`, `_advance`) and one pure function, `reward_of`. `step` and
+    `compute_rewards` both call that function on the float32 features in ``info["achieved"]``, so that relabeling a path to its
+    own task gives back its rewards and terminals bit for bit (the round-trip law).
+
+    Actions are normalised: `action_space` is [-1, 1]^A, clipped and scaled by `action_scale` before the physics sees them.
+    """
+
+    action_scale: float = 1.0
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:
+        """tasks: (n_tasks, G) task vectors; seed: of the initial states."""
+        self.tasks = np.asarray(tasks, dtype=np.float64)
+        if self.tasks.ndim != 2 or len(self.tasks) == 0:
+            raise ValueError(f"tasks must be a non-empty (n_tasks, G) array, got shape {self.tasks.shape}; check n_tasks")
+        self.observation_space = Box(-np.inf, np.inf, (obs_dim,), np.float32)
+        self.action_space = Box(-1.0, 1.0, (action_dim,), np.float32)
+        self._task_idx = 0
+        self.seed(seed)
+
+    # What a family defines.
+    @abc.abstractmethod
+    def _reset(self) -> np.ndarray:
+        """Start an episode; return the first observation (S,)."""
+
+    @abc.abstractmethod
+    def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Apply one physical action (A,); return the observation (S,) and the features (F,) that decide every task's reward."""
+
+    @abc.abstractmethod
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        """Pure reward function. achieved (..., F) float32 and task (..., G) broadcast; element-wise arithmetic only."""
+
+    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray | None:
+        """Whether the task counts as solved in these steps, broadcast like `reward_of`; None if success is not defined."""
+        return None
+
+    # The gym and rlkit interface.
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        self._rng = np.random.default_rng(seed)
+        self.action_space.seed(seed)
+        return [seed]
+
+    def get_all_task_idx(self) -> range:
+        return range(len(self.tasks))
+
+    def reset_task(self, idx: int) -> np.ndarray:
+        """Switch to task `idx` and start an episode; returns the first observation."""
+        if not 0 <= idx < len(self.tasks):
+            raise ValueError(f"task index must be in [0, {len(self.tasks)}), got {idx}")
+        self._task_idx = int(idx)
+        return self.reset()
+
+    @property
+    def _goal(self) -> np.ndarray:
+        """The current task vector (G,), under the name that PEARL code bases read."""
+        return self.tasks[self._task_idx]
+
+    def reset(self) -> np.ndarray:  # type: ignore[override]
+        return self._reset()
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, Any]]:  # type: ignore[override]
+        physical = np.clip(action, -1.0, 1.0) * self.action_scale
+        obs, achieved = self._advance(physical)
+        achieved = np.asarray(achieved, dtype=np.float32)
+        result = self.reward_of(achieved, self._goal)
+        info: dict[str, Any] = {"achieved": achieved}
+        if result.sparse_rewards is not None:
+            info["sparse_reward"] = float(result.sparse_rewards)
+        success = self.success_of(achieved, self._goal)
+        if success is not None:
+            info["success"] = float(success)
+        return obs, float(result.rewards), bool(result.terminals), info
+
+    def compute_rewards(self, path: Path, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+        """Hindsight rewards of a recorded path under `tasks` (K task indices); touches no state of the environment."""
+        achieved = path_info(path, "achieved")  # (T, F)
+        vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]  # (K, G)
+        return self.reward_of(achieved[None], vectors[:, None])
+
+
+def distance(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Euclidean distance over the last axis in float64, summed in a fixed order so that batching cannot change a bit."""
+    delta = achieved.astype(np.float64) - goal
+    total = delta[..., 0] * delta[..., 0]
+    for axis in range(1, delta.shape[-1]):
+        total = total + delta[..., axis] * delta[..., axis]
+    return np.sqrt(total)
+
+
+def rewards_like(rewards: np.ndarray, terminals: np.ndarray | bool = False, sparse: np.ndarray | None = None) -> HindsightRewards:
+    """Cast to the dtypes of `HindsightRewards`, broadcasting a constant terminal."""
+    rewards = np.asarray(rewards, dtype=np.float32)
+    done = np.broadcast_to(np.asarray(terminals, dtype=bool), rewards.shape)
+    return HindsightRewards(rewards, done, None if sparse is None else np.asarray(sparse, dtype=np.float32))

@@ -1,0 +1,143 @@
+"""Meta-World's Sawyer arm with HFR's sparse rewards: reach a point, push a puck to a point on the table.
+
+The physics is that of metaworld 3.1.1 (its XML, mocap control and welds), stepped through the raw bindings.
+"""
+from __future__ import annotations
+
+from functools import cache
+
+import mujoco
+import numpy as np
+
+from env_wrappers.base import HindsightRewards, distance, rewards_like
+from env_wrappers.mujoco_env import MujocoHindsightEnv, load_model
+
+_HAND_LOW, _HAND_HIGH = np.array([-0.5, 0.40, 0.05]), np.array([0.5, 1.0, 0.5])
+_HAND_START = np.array([0.0, 0.6, 0.2])
+_PUCK_START = np.array([0.0, 0.6, 0.02])
+_GRIP_QUAT = np.array([1.0, 0.0, 1.0, 0.0])
+_WELD = np.array([0.0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 5])
+_METRES_PER_ACTION = 0.01
+
+
+@cache
+def _sawyer_model(asset: str) -> mujoco.MjModel:
+    model = load_model("metaworld", asset)
+    model.eq_data[model.eq_type == mujoco.mjtEq.mjEQ_WELD] = _WELD
+    return model
+
+
+class SawyerEnv(MujocoHindsightEnv):
+    """Shared control of the arm. Action (4): hand displacement in centimetres a step (3), gripper effort (1).
+
+    Observation (6): hand position, object position (metres). Success terminates the episode; the reward is 0 then and -1 before.
+    """
+
+    package = "metaworld"
+    goal_low: tuple[float, ...]
+    goal_high: tuple[float, ...]
+    radius: float
+
+    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None) -> None:
+        low, high = np.array(self.goal_low), np.array(self.goal_high)
+        super().__init__(np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))), 6, 4, seed=seed)
+
+    def _build(self) -> None:
+        super()._build()
+        self._hand, self._object = self.model.body("hand").id, self.model.body("obj").id
+        self._fingers = [self.model.site(name).id for name in ("rightEndEffector", "leftEndEffector")]
+        self._initial_physics = self._settle()
+
+    @classmethod
+    def _model(cls) -> mujoco.MjModel:
+        return _sawyer_model(cls.asset)
+
+    def _settle(self) -> np.ndarray:
+        """Simulate the start of an episode once; every episode begins from the cached result."""
+        mujoco.mj_resetData(self.model, self.data)
+        self._pull_hand(_HAND_START, iterations=100)
+        self._place_object(_PUCK_START)
+        return self.get_physics()
+
+    def _pull_hand(self, target: np.ndarray, iterations: int, effort: tuple[float, float] = (-1.0, 1.0)) -> None:
+        for _ in range(iterations):
+            self.data.mocap_pos[0] = target
+            self.data.mocap_quat[0] = _GRIP_QUAT
+            self.data.ctrl[:] = effort
+            mujoco.mj_step(self.model, self.data, self.frame_skip)
+
+    def _place_object(self, position: np.ndarray) -> None:
+        self.data.qpos[9:12] = position
+        self.data.qvel[9:15] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+
+    def _observe(self) -> np.ndarray:
+        return np.concatenate([self.data.xpos[self._hand], self.data.xpos[self._object]])
+
+    def _features(self) -> np.ndarray:
+        raise NotImplementedError
+
+    def _reset(self) -> np.ndarray:
+        self.set_physics(self._initial_physics)
+        return self._observe()
+
+    def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        data = self.data
+        data.mocap_pos[0] = np.clip(data.mocap_pos[0] + _METRES_PER_ACTION * action[:3], _HAND_LOW, _HAND_HIGH)
+        data.mocap_quat[0] = _GRIP_QUAT
+        data.ctrl[:] = action[3], -action[3]
+        mujoco.mj_step(self.model, data, self.frame_skip)
+        mujoco.mj_kinematics(self.model, data)  # positions of bodies and sites would lag one substep behind without it
+        return self._observe(), self._features()
+
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        solved = distance(achieved, task) <= self.radius
+        return rewards_like(solved.astype(np.float32) - 1.0, solved)
+
+    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
+        return distance(achieved, task) <= self.radius
+
+
+class SawyerReach(SawyerEnv):
+    """Bring the point between the fingers within 5 cm of a goal in the air."""
+
+    asset = "assets/sawyer_xyz/sawyer_reach_v3.xml"
+    goal_low, goal_high = (-0.1, 0.7, 0.05), (0.1, 0.8, 0.3)
+    radius = 0.05
+
+    def _features(self) -> np.ndarray:
+        right, left = self._fingers
+        return (self.data.site_xpos[right] + self.data.site_xpos[left]) / 2.0
+
+
+class SawyerPush(SawyerEnv):
+    """Push the puck within 7 cm of a goal on the table.
+
+    start: "reference" emulates the release of HFR, where an episode begins with the hand still flying towards the puck, so that
+    random actions move it; "caged" begins with the puck at rest between the open fingers, which is the harder exploration problem.
+    """
+
+    asset = "assets/sawyer_xyz/sawyer_push_v3.xml"
+    goal_low, goal_high = (-0.1, 0.8), (0.1, 0.9)
+    radius = 0.07
+    starts = ("reference", "caged")
+
+    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference") -> None:
+        if start not in self.starts:
+            raise ValueError(f"start must be one of {', '.join(self.starts)}, got {start!r}")
+        self.start = start
+        super().__init__(n_tasks, task_seed, seed)
+
+    def _settle(self) -> np.ndarray:
+        mujoco.mj_resetData(self.model, self.data)
+        if self.start == "reference":
+            self._pull_hand(np.array([0.0, 0.65, 0.0]), iterations=10)
+            self._place_object(_PUCK_START)
+        else:
+            self._place_object(np.array([0.0, 0.7, 0.02]))
+            self._pull_hand(np.array([0.0, 0.7, 0.07]), iterations=100)
+            self._place_object(np.array([0.0, 0.7, 0.02]))
+        return self.get_physics()
+
+    def _features(self) -> np.ndarray:
+        return self.data.xpos[self._object][:2]

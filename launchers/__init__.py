@@ -1,0 +1,1 @@
+"""Command-line programs. Each runs as ``python launchers/NAME.py --help``."""

@@ -1,0 +1,2 @@
+"""The version, importable without dependencies."""
+__version__ = "0.1.0"

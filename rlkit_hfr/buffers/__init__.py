@@ -1,0 +1,1 @@
+"""Replay buffers that route each path to the task where it helps."""

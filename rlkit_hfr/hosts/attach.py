@@ -1,0 +1,94 @@
+"""`attach`: the one line that makes a PEARL algorithm relabel."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.hosts.adapter import OysterHost, UnsupportedHost
+from rlkit_hfr.relabelers import Relabeler, did_you_mean, make_relabeler
+from rlkit_hfr.relabelers.memory import TaskMemory
+from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.rewards import resolve_rewards
+
+# name -> adapter, in the order in which they are tried
+HOSTS: dict[str, type[OysterHost]] = {"oyster": OysterHost}
+
+
+class Relabeling:
+    """A relabeler at work on an algorithm."""
+
+    def __init__(self, host: OysterHost, router: RelabelingRouter) -> None:
+        self._host, self._router = host, router
+
+    @property
+    def relabeler(self) -> Relabeler:
+        return self._router.relabeler
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """The ``relabel/`` figures since the last row of the log."""
+        return self._router.statistics.columns()
+
+    def detach(self) -> None:
+        """Give the algorithm back as it was. What was relabeled into its RL buffer stays there. A second call does nothing."""
+        self._host.remove()
+
+
+def attach(
+    algorithm: Any,
+    relabeler: str | Relabeler | type[Relabeler] | None = "hfr",
+    *,
+    rewards: Callable[..., Any] | None = None,
+    relabel_fraction: float = 0.5,
+    keep_original: bool = False,
+    stale_context: str = "drop",
+    seed: int | None = None,
+    host: str | None = None,
+    **relabeler_options: Any,
+) -> Relabeling:
+    """Share experience between the training tasks of `algorithm`, which is not edited, from now until `detach`.
+
+    relabeler: a name of `RELABELERS`, a class, an instance, or None for "none".
+    rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]), each (K, T); None takes the environment's own.
+    relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
+    stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
+    seed: of the relabeling's own random generators; None draws one from the operating system. host: name the adapter instead of finding it.
+    relabeler_options: keyword options of the relabeler.
+
+    Raises ValueError before anything is changed if the algorithm, the rewards or an option can't be served.
+    """
+    chosen = make_relabeler(relabeler, **relabeler_options)
+    adapter = _find_host(algorithm, host)
+    function = resolve_rewards(adapter.env, rewards)
+    tasks = adapter.train_tasks
+    memory_seed, scorer_seed, router_seed, context_seed = np.random.SeedSequence(seed).spawn(4)
+    memory = TaskMemory(
+        tasks,
+        num_trajectories=getattr(chosen, "num_partition_samples", 20),
+        num_initial_states=getattr(chosen, "num_initial_states", 1),
+        rng=np.random.default_rng(memory_seed),
+    )
+    scorer = Scorer(adapter.networks, memory, function, tasks, scorer_seed)
+    statistics = RelabelStatistics()
+    router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original)
+    context = TrainingContext(adapter.task_buffers, np.random.default_rng(context_seed), stale_context)
+    adapter.install(router, context, statistics.flush)
+    return Relabeling(adapter, router)
+
+
+def _find_host(algorithm: Any, host: str | None) -> OysterHost:
+    if host is not None:
+        if host not in HOSTS:
+            raise ValueError(f"unknown host {host!r}{did_you_mean(host, HOSTS)}; known: {', '.join(HOSTS)}")
+        return HOSTS[host](algorithm)
+    for adapter in HOSTS.values():
+        if adapter.serves(algorithm):
+            return adapter(algorithm)
+    # None fits: the first one says what is missing.
+    OysterHost(algorithm)
+    raise UnsupportedHost(f"{type(algorithm).__name__} is no PEARL algorithm that relabeling knows")

@@ -1,0 +1,61 @@
+"""Every setting of the carried PEARL, stated once."""
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PEARLConfig:
+    """Settings of `PEARLSoftActorCritic`, under the names that oyster's `algo_params` use. Steps are environment steps."""
+
+    meta_batch: int = 16  # tasks in one gradient update
+    num_iterations: int = 500  # rounds of collection, training and evaluation
+    num_initial_steps: int = 2000  # steps collected for every training task before the first round
+    num_tasks_sample: int = 5  # training tasks visited in a round
+    num_steps_prior: int = 400  # steps per visit with z from the prior
+    num_steps_posterior: int = 0  # steps per visit with z from the posterior
+    num_extra_rl_steps_posterior: int = 400  # steps per visit with z from the posterior, for the RL buffer alone
+    num_train_steps_per_itr: int = 2000  # gradient updates in a round
+    num_evals: int = 2  # independent adaptations per task and evaluation
+    num_steps_per_eval: int = 600  # steps of one adaptation
+    num_exp_traj_eval: int = 1  # trajectories of an adaptation with z from the prior
+    eval_deterministic: bool = True  # evaluate with the mean action
+    batch_size: int = 256  # transitions per task in the RL batch
+    embedding_batch_size: int = 64  # transitions per task in the context batch
+    max_path_length: int = 200  # steps after which an episode is cut (a time-out, never a terminal)
+    discount: float = 0.99
+    soft_target_tau: float = 0.005  # share of V that moves into the target V at each update
+    policy_lr: float = 3e-4
+    qf_lr: float = 3e-4
+    vf_lr: float = 3e-4
+    context_lr: float = 3e-4
+    policy_mean_reg_weight: float = 1e-3  # weight of the mean of squared policy means
+    policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
+    reward_scale: float = 5.0  # factor on rewards in the Bellman target; the inverse of SAC's entropy weight
+    sparse_rewards: bool = False  # context and evaluation use info["sparse_reward"], the critic the dense reward
+    kl_lambda: float = 0.1  # weight of KL(q(z|c) || N(0, I))
+    use_information_bottleneck: bool = True  # False: z is the mean of the encoder's rows, deterministic
+    use_next_obs_in_context: bool = False  # context rows end with the next observation
+    replay_buffer_size: int = 1_000_000  # transitions per task and buffer; memory is taken as it fills
+    num_envs: int = 10  # environments stepped side by side
+
+    def __post_init__(self) -> None:
+        positive = {"num_iterations", "meta_batch", "num_evals", "num_exp_traj_eval", "batch_size", "embedding_batch_size"}
+        positive |= {"max_path_length", "replay_buffer_size", "num_envs", "num_tasks_sample", "num_initial_steps", "num_steps_per_eval"}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type == "bool":
+                if not isinstance(value, (bool, int)) or value not in (0, 1):
+                    raise ValueError(f"{field.name} must be true or false, got {value!r}")
+                object.__setattr__(self, field.name, bool(value))
+                continue
+            whole = field.type == "int"
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise ValueError(f"{field.name} must be a {'whole ' if whole else ''}number, got {value!r}")
+            if not value >= (1 if field.name in positive else 0) or value == float("inf"):
+                raise ValueError(f"{field.name} must be {'positive' if field.name in positive else 'zero or more'}, got {value!r}")
+        if not self.discount < 1.0:
+            raise ValueError(f"discount must be below 1, got {self.discount}")
+        if not 0.0 < self.soft_target_tau <= 1.0:
+            raise ValueError(f"soft_target_tau must be in (0, 1], got {self.soft_target_tau}")

@@ -1,0 +1,146 @@
+"""rlkit's log folder: progress.csv, debug.log, variant.json and snapshots, in rlkit's formats.
+
+Like rlkit's, the logger is one object per process: one run per process.
+"""
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dateutil.tz
+import numpy as np
+import torch
+
+SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
+
+
+class Logger:
+    """Collects one row of figures per epoch and writes it with `dump_tabular`; without a folder it only collects."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the folder, the columns and any half-collected row."""
+        self._dir: Path | None = None
+        self._snapshot_mode, self._snapshot_gap = "last", 1
+        self._prefixes: list[str] = []
+        self._row: dict[str, Any] = {}
+        self._columns: list[str] | None = None
+
+    def set_snapshot_dir(self, log_dir: Path, mode: str = "last", gap: int = 1) -> None:
+        if mode not in SNAPSHOT_MODES:
+            raise ValueError(f"snapshot mode must be one of {', '.join(SNAPSHOT_MODES)}, got {mode!r}")
+        self.reset()
+        self._dir, self._snapshot_mode, self._snapshot_gap = log_dir, mode, gap
+
+    def get_snapshot_dir(self) -> str | None:
+        return None if self._dir is None else str(self._dir)
+
+    def push_prefix(self, prefix: str) -> None:
+        self._prefixes.append(prefix)
+
+    def pop_prefix(self) -> None:
+        self._prefixes.pop()
+
+    def log(self, text: str) -> None:
+        """Append a time-stamped line to debug.log."""
+        if self._dir is not None:
+            stamp = datetime.datetime.now(dateutil.tz.tzlocal()).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
+            with open(self._dir / "debug.log", "a") as file:
+                file.write(f"{stamp} | {''.join(self._prefixes)}{text}\n")
+
+    def record_tabular(self, key: str, value: Any) -> None:
+        self._row[key] = value
+
+    def record_dict(self, values: Mapping[str, Any]) -> None:
+        self._row.update(values)
+
+    def get_table_key_set(self) -> set[str]:
+        return set(self._row)
+
+    def get_table_dict(self) -> dict[str, Any]:
+        """The row as collected so far."""
+        return dict(self._row)
+
+    def dump_tabular(self) -> dict[str, Any]:
+        """Write the row to progress.csv and, as a table, to debug.log; returns it. The first row fixes the columns."""
+        row = {key: _plain(value) for key, value in self._row.items()}
+        self._row = {}
+        if self._columns is None:
+            self._columns = list(row)
+            self._append_csv(dict(zip(self._columns, self._columns, strict=True)))
+        if set(row) != set(self._columns):
+            odd = sorted(set(row) ^ set(self._columns))
+            raise ValueError(f"the columns of progress.csv are fixed by its first row; new or missing: {', '.join(odd)}")
+        self._append_csv(row)
+        width = max(map(len, row))
+        self.log("\n" + "\n".join(f"{key:<{width}}  {value}" for key, value in row.items()))
+        return row
+
+    def _append_csv(self, row: Mapping[str, Any]) -> None:
+        if self._dir is not None and self._columns is not None:
+            with open(self._dir / "progress.csv", "a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(row)
+
+    def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
+        """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads with ``torch.load(weights_only=True)``."""
+        mode = self._snapshot_mode
+        if self._dir is None or mode == "none":
+            return
+        if mode == "all" or (mode.startswith("gap") and itr >= 0 and itr % self._snapshot_gap == 0):
+            _save_atomically(self._dir / f"itr_{itr}.pkl", params)
+        if mode in ("last", "gap_and_last"):
+            _save_atomically(self._dir / "params.pkl", params)
+
+
+def _save_atomically(path: Path, content: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".tmp")
+    torch.save(dict(content), partial)
+    os.replace(partial, path)
+
+
+def _plain(value: Any) -> Any:
+    """A Python number of a zero-dimensional array or tensor; other values unchanged."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
+
+
+def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
+    """Make a new run folder ``base/exp-prefix/exp_prefix_<time>_<number>--s-<seed>``, rlkit's layout.
+
+    The number counts up until the folder is new, so that runs that start in the same second do not share one.
+    """
+    stamp = datetime.datetime.now(dateutil.tz.tzlocal()).strftime("%Y_%m_%d_%H_%M_%S")
+    parent = base / exp_prefix.replace("_", "-")
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 0
+    while True:
+        try:
+            folder = parent / f"{exp_prefix}_{stamp}_{number:04d}--s-{seed}"
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def setup_logger(log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:
+    """Point the process's logger at an existing, empty run folder and write variant.json into it."""
+    logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
+    (log_dir / "variant.json").write_text(json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def stats_ordered_dict(name: str, values: Any) -> dict[str, float]:
+    """rlkit's four statistics of an array, by rlkit's names; NaN for an empty one."""
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if array.size == 0:
+        array = np.array([np.nan])
+    figures = dict(Mean=array.mean(), Std=array.std(), Max=array.max(), Min=array.min())
+    return {f"{name} {key}": float(value) for key, value in figures.items()}
+
+
+logger = Logger()

@@ -1,0 +1,212 @@
+"""PEARL's meta-training loop (Rakelly et al. 2019, algorithm 1): collect, update, evaluate, log."""
+from __future__ import annotations
+
+import abc
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import gtimer as gt
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlkit_hfr.pearl.agent import PEARLAgent
+from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
+from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.evaluation import adapt, path_return
+from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.pearl.sampler import SideBySideSampler
+
+Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+def _silent(items: Sequence[Any], phase: str) -> Iterable[Any]:
+    return items
+
+
+def _ignore(row: dict[str, Any]) -> None:
+    pass
+
+
+class MetaRLAlgorithm(abc.ABC):
+    """The loop around the updates. Sampled tasks are collected side by side; posteriors of collection and evaluation are inferred
+    from contexts that are asked for one task at a time."""
+
+    def __init__(
+        self,
+        env: Any,
+        agent: PEARLAgent,
+        train_tasks: Sequence[int],
+        eval_tasks: Sequence[int],
+        config: PEARLConfig,
+        seed: int,
+        progress: Progress = _silent,
+        on_epoch_end: Callable[[dict[str, Any]], None] = _ignore,
+    ) -> None:
+        """seed: of the tasks drawn, the buffers' batches and the environments; torch's global generator drives the networks.
+
+        progress: wraps the items of each phase; on_epoch_end: called with each row of progress.csv once it is written.
+        """
+        self.env, self.agent, self.config = env, agent, config
+        self.train_tasks, self.eval_tasks = list(train_tasks), list(eval_tasks)
+        self.progress, self.on_epoch_end = progress, on_epoch_end
+        self.reward_scale, self.discount = config.reward_scale, config.discount
+        self.batch_size, self.embedding_batch_size = config.batch_size, config.embedding_batch_size
+        self.max_path_length, self.num_iterations = config.max_path_length, config.num_iterations
+        self.sparse_rewards = config.sparse_rewards
+        self.use_next_obs_in_context = config.use_next_obs_in_context
+        self.use_information_bottleneck = config.use_information_bottleneck
+        tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
+        self.rng = np.random.default_rng(tasks_seed)
+        self.sampler = SideBySideSampler(env, agent, config.max_path_length, config.num_envs, envs_seed)
+        size = config.replay_buffer_size
+        self.replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(rl_seed))
+        self.enc_replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(enc_seed))
+        self.eval_statistics: dict[str, Any] | None = None
+        self._n_env_steps_total = 0
+        self._n_train_steps_total = 0
+        self._n_rollouts_total = 0
+        self._old_table_keys: set[str] | None = None
+
+    def train(self) -> None:
+        """Meta-train for `num_iterations`; one row of progress.csv each."""
+        config = self.config
+        logger.save_itr_params(-1, self.get_epoch_snapshot(-1))
+        gt.reset()
+        gt.set_def_unique(False)
+        for iteration in gt.timed_for(range(config.num_iterations), save_itrs=True):
+            started = time.time()
+            logger.push_prefix(f"Iteration #{iteration} | ")
+            self.training_mode(True)
+            if iteration == 0:
+                groups = [self.train_tasks[i: i + config.num_envs] for i in range(0, len(self.train_tasks), config.num_envs)]
+                for tasks in self.progress(groups, "initial data"):
+                    self.collect_data(tasks, config.num_initial_steps)
+            visits = [self.train_tasks[i] for i in self.rng.integers(len(self.train_tasks), size=config.num_tasks_sample)]
+            for tasks in self.progress(rounds_of_distinct(visits), "collect"):
+                self._visit(tasks)
+            gt.stamp("sample")
+            for _ in self.progress(range(config.num_train_steps_per_itr), "update"):
+                self._do_training(self.rng.choice(self.train_tasks, config.meta_batch).tolist())
+                self._n_train_steps_total += 1
+            gt.stamp("train")
+            self.training_mode(False)
+            self._try_to_eval(iteration)
+            gt.stamp("eval")
+            logger.log(f"Epoch Duration: {time.time() - started}")
+            logger.pop_prefix()
+
+    def _visit(self, tasks: Sequence[int]) -> None:
+        """Collect fresh data for distinct tasks: z ~ prior, z ~ posterior, and extra data for the RL buffer alone."""
+        for task in tasks:
+            self.enc_replay_buffer.task_buffers[task].clear()
+        self.collect_data(tasks, self.config.num_steps_prior)
+        self.collect_data(tasks, self.config.num_steps_posterior, update_posterior=True)
+        self.collect_data(tasks, self.config.num_extra_rl_steps_posterior, update_posterior=True, add_to_enc_buffer=False)
+
+    @torch.no_grad()
+    def collect_data(
+        self, tasks: Sequence[int], num_samples: int, update_posterior: bool = False, add_to_enc_buffer: bool = True
+    ) -> None:
+        """Collect whole trajectories until each task has at least `num_samples` new steps.
+
+        Every trajectory acts on its own sample of z: of the prior or, with `update_posterior`, of q(z|c) given the encoder buffer's
+        data after each trajectory.
+        """
+        missing = np.full(len(tasks), num_samples)
+        waiting: list[list[Any]] = [[] for _ in tasks]
+        self.agent.clear_z(num_tasks=len(tasks))
+        while (open_tasks := np.flatnonzero(missing > 0).tolist()):
+            turn = [tasks[i] for i in open_tasks]
+            self.agent.clear_z(num_tasks=len(turn))
+            if update_posterior and (missing < num_samples).any():
+                self.agent.infer_posterior(torch.cat([self.sample_context(task) for task in turn]))
+            for i, path in zip(open_tasks, self.sampler.obtain_paths(turn), strict=True):
+                waiting[i].append(path)
+                missing[i] -= len(path["rewards"])
+                self._n_env_steps_total += len(path["rewards"])
+                self._n_rollouts_total += 1
+            # The posterior needs each trajectory at once; without it, a task's trajectories are stored together.
+            for i in open_tasks:
+                if update_posterior or missing[i] <= 0:
+                    self.replay_buffer.add_paths(tasks[i], waiting[i])
+                    if add_to_enc_buffer:
+                        self.enc_replay_buffer.add_paths(tasks[i], waiting[i])
+                    waiting[i] = []
+
+    def _try_to_eval(self, epoch: int) -> None:
+        self.evaluate(epoch)
+        logger.save_itr_params(epoch, self.get_epoch_snapshot(epoch))
+        table_keys = logger.get_table_key_set()
+        assert self._old_table_keys in (None, table_keys), "Table keys cannot change from iteration to iteration."
+        self._old_table_keys = table_keys
+        logger.record_tabular("Number of train steps total", self._n_train_steps_total)
+        logger.record_tabular("Number of env steps total", self._n_env_steps_total)
+        logger.record_tabular("Number of rollouts total", self._n_rollouts_total)
+        stamps = gt.get_times().stamps.itrs
+        train_time, sample_time = stamps["train"][-1], stamps["sample"][-1]
+        eval_time = stamps["eval"][-1] if epoch > 0 else 0.0
+        logger.record_tabular("Train Time (s)", train_time)
+        logger.record_tabular("(Previous) Eval Time (s)", eval_time)
+        logger.record_tabular("Sample Time (s)", sample_time)
+        logger.record_tabular("Epoch Time (s)", train_time + sample_time + eval_time)
+        logger.record_tabular("Total Train Time (s)", gt.get_times().total)
+        logger.record_tabular("Epoch", epoch)
+        self.on_epoch_end(logger.dump_tabular())
+
+    def evaluate(self, epoch: int) -> None:
+        """Returns and success rates on training and test tasks, into the row of the epoch.
+
+        Training tasks are evaluated twice: with the posterior of their stored context, and by adapting like on a test task.
+        """
+        statistics = {} if self.eval_statistics is None else self.eval_statistics
+        some_train_tasks = self.rng.choice(self.train_tasks, len(self.eval_tasks)).tolist()
+        statistics["AverageTrainReturn_all_train_tasks"] = self._return_from_stored_context(some_train_tasks)
+        for name, tasks in (("train", some_train_tasks), ("test", self.eval_tasks)):
+            result, _ = adapt(self.agent, self.sampler, tasks, self.config)
+            statistics[f"AverageReturn_all_{name}_tasks"] = result.final_return
+            statistics[f"SuccessRate_all_{name}_tasks"] = result.final_success
+            for j, (value, success) in enumerate(zip(result.returns.mean(axis=0), result.successes.mean(axis=0), strict=True), 1):
+                statistics[f"{name}/trajectory {j} return"] = float(value)
+                statistics[f"{name}/trajectory {j} success"] = float(success)
+        statistics["Z mean eval"] = float(self.agent.z_means[0].abs().mean())
+        statistics["Z variance eval"] = float(self.agent.z_vars[0].mean())
+        logger.record_dict(statistics)
+        self.eval_statistics = None
+
+    @torch.no_grad()
+    def _return_from_stored_context(self, tasks: Sequence[int]) -> float:
+        returns = []
+        for _ in range(max(1, self.config.num_steps_per_eval // self.max_path_length)):
+            self.agent.infer_posterior(torch.cat([self.sample_context(task) for task in tasks]))
+            paths = self.sampler.obtain_paths(tasks, deterministic=self.config.eval_deterministic)
+            returns += [path_return(path, self.sparse_rewards) for path in paths]
+        return float(np.mean(returns))
+
+    @abc.abstractmethod
+    def sample_context(self, indices: int | Iterable[int]) -> Tensor:
+        """A context batch (number of tasks, B, D) for one task or several."""
+
+    @abc.abstractmethod
+    def _do_training(self, indices: Sequence[int]) -> None:
+        """One gradient update on a meta-batch of tasks."""
+
+    @abc.abstractmethod
+    def training_mode(self, mode: bool) -> None: ...
+
+    @abc.abstractmethod
+    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]: ...
+
+
+def rounds_of_distinct(tasks: Sequence[Hashable]) -> list[list[Any]]:
+    """Split visits into rounds without repeats, keeping their order: a task drawn twice is visited again in the next round."""
+    rounds: list[list[Any]] = []
+    times: dict[Hashable, int] = {}
+    for task in tasks:
+        turn = times.get(task, 0)
+        times[task] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(task)
+    return rounds

@@ -1,0 +1,170 @@
+"""PEARL's updates: soft actor-critic conditioned on z, and the encoder trained by the critic (Rakelly et al. 2019, section 5)."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rlkit_hfr.pearl.agent import PEARLAgent
+from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.logger import stats_ordered_dict
+from rlkit_hfr.pearl.meta_algorithm import MetaRLAlgorithm
+from rlkit_hfr.pearl.networks import FlattenMlp, MlpEncoder, TanhGaussianPolicy
+
+Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
+
+
+def build_nets(obs_dim: int, action_dim: int, latent_dim: int, net_size: int, config: PEARLConfig) -> Nets:
+    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of 200."""
+    hidden = [net_size] * 3
+    row = obs_dim + action_dim + 1 + (obs_dim if config.use_next_obs_in_context else 0)
+    encoder = MlpEncoder([200] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1))
+    policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim)
+    agent = PEARLAgent(latent_dim, encoder, policy, config.use_information_bottleneck)
+    qf1, qf2 = (FlattenMlp(hidden, obs_dim + action_dim + latent_dim, 1) for _ in range(2))
+    vf, target_vf = (FlattenMlp(hidden, obs_dim + latent_dim, 1) for _ in range(2))
+    target_vf.load_state_dict(vf.state_dict())
+    return agent, qf1, qf2, vf, target_vf
+
+
+class PEARLSoftActorCritic(MetaRLAlgorithm):
+    """PEARL with oyster's attribute names: agent, qf1, qf2, vf, target_vf, replay_buffer, enc_replay_buffer."""
+
+    def __init__(
+        self,
+        env: Any,
+        train_tasks: Sequence[int],
+        eval_tasks: Sequence[int],
+        nets: Nets,
+        config: PEARLConfig,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        agent, self.qf1, self.qf2, self.vf, self.target_vf = nets
+        super().__init__(env, agent, train_tasks, eval_tasks, config, seed, **options)
+        self.target_vf.requires_grad_(False)
+        adam = torch.optim.Adam
+        self.policy_optimizer = adam(agent.policy.parameters(), lr=config.policy_lr, fused=True)
+        self.qf_optimizer = adam([*self.qf1.parameters(), *self.qf2.parameters()], lr=config.qf_lr, fused=True)
+        self.vf_optimizer = adam(self.vf.parameters(), lr=config.vf_lr, fused=True)
+        self.context_optimizer = adam(agent.context_encoder.parameters(), lr=config.context_lr, fused=True)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        return [*self.agent.networks, self.agent, self.qf1, self.qf2, self.vf, self.target_vf]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.qf1.parameters()).device
+
+    def training_mode(self, mode: bool) -> None:
+        for net in self.networks:
+            net.train(mode)
+
+    def to(self, device: torch.device | str) -> None:
+        for net in self.networks:
+            net.to(device)
+
+    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
+        nets: dict[str, nn.Module] = dict(qf1=self.qf1, qf2=self.qf2, vf=self.vf, target_vf=self.target_vf)
+        nets |= dict(policy=self.agent.policy, context_encoder=self.agent.context_encoder)
+        return dict(epoch=epoch, **{name: net.state_dict() for name, net in nets.items()})
+
+    def _tensors(self, batches: list[dict[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
+        """Stack each key of several tasks' batches into (tasks, B, dim) float32 on the networks' device."""
+        stacked = (np.stack([batch[key] for batch in batches]) for key in keys)
+        return [torch.as_tensor(array, device=self.device).float() for array in stacked]
+
+    def sample_sac(self, indices: Iterable[int]) -> list[Tensor]:
+        """RL batch of several tasks: observations, actions, (dense) rewards, next observations, terminals, each (tasks, B, dim)."""
+        batches = [self.replay_buffer.random_batch(task, self.batch_size) for task in indices]
+        return self._tensors(batches, ("observations", "actions", "rewards", "next_observations", "terminals"))
+
+    def sample_context(self, indices: int | Iterable[int]) -> Tensor:
+        tasks: Iterable[int] = indices if isinstance(indices, Iterable) else [indices]
+        batches = [self.enc_replay_buffer.random_batch(task, self.embedding_batch_size) for task in tasks]
+        keys = ["observations", "actions", "sparse_rewards" if self.sparse_rewards else "rewards"]
+        if self.use_next_obs_in_context:
+            keys.append("next_observations")
+        return torch.cat(self._tensors(batches, keys), dim=-1)
+
+    def _do_training(self, indices: Sequence[int]) -> None:
+        self._take_step(indices, self.sample_context(indices))
+
+    def _min_q(self, obs: Tensor, actions: Tensor, task_z: Tensor) -> Tensor:
+        return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))
+
+    def _take_step(self, indices: Sequence[int], context: Tensor) -> None:
+        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V, target V and policy (HFR eq. 2)."""
+        config = self.config
+        batch = self.sample_sac(indices)
+        policy_out, task_z = self.agent(batch[0], context)
+        obs, actions, rewards, next_obs, terminals = (x.flatten(0, 1) for x in batch)
+        fixed_z = task_z.detach()
+
+        # Critics and encoder: the encoder learns from the critics alone.
+        with torch.no_grad():
+            target_v = self.target_vf(next_obs, fixed_z)
+            q_target = rewards * self.reward_scale + (1.0 - terminals) * self.discount * target_v
+        q1_pred, q2_pred = self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z)
+        qf_loss = F.mse_loss(q1_pred, q_target) + F.mse_loss(q2_pred, q_target)
+        loss = qf_loss
+        if self.use_information_bottleneck:
+            kl_div = self.agent.compute_kl_div()
+            loss = qf_loss + config.kl_lambda * kl_div
+        _step(loss, self.qf_optimizer, self.context_optimizer)
+
+        # V regresses on the soft value of the current policy.
+        with _frozen(self.qf1, self.qf2):
+            min_q = self._min_q(obs, policy_out.action, fixed_z)
+        v_pred = self.vf(obs, fixed_z)
+        log_pi = policy_out.log_pi
+        vf_loss = F.mse_loss(v_pred, (min_q - log_pi).detach())
+        _step(vf_loss, self.vf_optimizer)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.target_vf.parameters()), list(self.vf.parameters()), config.soft_target_tau)
+
+        # The policy maximises the soft value, kept near zero mean and unit scale before the tanh.
+        policy_loss = (log_pi - min_q).mean()
+        policy_loss = policy_loss + config.policy_mean_reg_weight * policy_out.mean.square().mean()
+        policy_loss = policy_loss + config.policy_std_reg_weight * policy_out.log_std.square().mean()
+        _step(policy_loss, self.policy_optimizer)
+
+        if self.eval_statistics is None:  # the figures of an epoch are those of its first update
+            self.eval_statistics = stats = {}
+            if self.use_information_bottleneck:
+                stats["Z mean train"] = float(self.agent.z_means[0].detach().abs().mean())
+                stats["Z variance train"] = float(self.agent.z_vars[0].detach().mean())
+                stats["KL Divergence"] = float(kl_div.detach())
+                stats["KL Loss"] = config.kl_lambda * float(kl_div.detach())
+            losses = {"QF Loss": qf_loss, "VF Loss": vf_loss, "Policy Loss": policy_loss}
+            stats.update({name: float(value.detach()) for name, value in losses.items()})
+            arrays = {"Q Predictions": q1_pred, "V Predictions": v_pred, "Log Pis": log_pi}
+            arrays |= {"Policy mu": policy_out.mean, "Policy log std": policy_out.log_std}
+            for name, values in arrays.items():
+                stats.update(stats_ordered_dict(name, values.detach().cpu()))
+
+
+def _step(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+@contextmanager
+def _frozen(*nets: nn.Module) -> Iterator[None]:
+    """Gradients flow through the networks to their inputs, none are computed for their weights."""
+    for net in nets:
+        net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for net in nets:
+            net.requires_grad_(True)

@@ -1,0 +1,107 @@
+"""Side-by-side rollouts: many tasks, one environment each, one batched policy call per step."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlkit_hfr.pearl.agent import PEARLAgent
+
+
+@contextmanager
+def single_torch_thread() -> Iterator[None]:
+    """Small batches on many threads wait for each other: a forward of one row takes up to 50 times longer on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class SideBySideSampler:
+    """Rolls out one episode for each of N tasks at the same time.
+
+    Environments are deep copies of `env`, made as they are needed, at most `max_envs`; more tasks are done in several turns.
+    """
+
+    def __init__(self, env: Any, agent: PEARLAgent, max_path_length: int, max_envs: int, seeds: np.random.SeedSequence) -> None:
+        self.env, self.agent = env, agent
+        self.max_path_length, self.max_envs = max_path_length, max_envs
+        self._seeds = seeds
+        self._envs: list[Any] = []
+
+    def obtain_paths(self, tasks: Sequence[int], deterministic: bool = False) -> list[dict[str, Any]]:
+        """One path per task, in order; path i acts on row i of the agent's z."""
+        z = self.agent.z
+        paths: list[dict[str, Any]] = []
+        with single_torch_thread():
+            for start in range(0, len(tasks), self.max_envs):
+                part = slice(start, start + self.max_envs)
+                paths += self._rollout(tasks[part], z[part], deterministic)
+        self.agent.z = z
+        return paths
+
+    def _environments(self, number: int) -> list[Any]:
+        while len(self._envs) < number:
+            env = copy.deepcopy(self.env)
+            env.seed(int(self._seeds.spawn(1)[0].generate_state(1)[0]))
+            self._envs.append(env)
+        return self._envs[:number]
+
+    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool) -> list[dict[str, Any]]:
+        envs = self._environments(len(tasks))
+        episodes = [_Episode(self.max_path_length) for _ in tasks]
+        obs = []
+        for env, task in zip(envs, tasks, strict=True):
+            env.reset_task(task)
+            obs.append(env.reset())
+        active = list(range(len(tasks)))
+        for _ in range(self.max_path_length):
+            self.agent.z = z[active] if len(active) < len(tasks) else z
+            actions = self.agent.get_actions(np.stack([obs[i] for i in active]), deterministic)
+            still = []
+            for i, action in zip(active, actions, strict=True):
+                next_obs, reward, terminal, info = envs[i].step(action)
+                episodes[i].append(obs[i], action, reward, next_obs, terminal, info)
+                obs[i] = next_obs
+                if not terminal:
+                    still.append(i)
+            active = still
+            if not active:
+                break
+        latents = z.detach().cpu().numpy()
+        return [episode.path(latent) for episode, latent in zip(episodes, latents, strict=True)]
+
+
+class _Episode:
+    """The steps of one episode, gathered into rlkit's path."""
+
+    def __init__(self, max_path_length: int) -> None:
+        self._max_path_length = max_path_length
+        self._steps: list[tuple[Any, ...]] = []
+
+    def append(self, *step: Any) -> None:
+        self._steps.append(step)
+
+    def path(self, latent: np.ndarray) -> dict[str, Any]:
+        observations, actions, rewards, next_observations, terminals, infos = zip(*self._steps, strict=True)
+        length = len(rewards)
+        timeouts = np.zeros((length, 1), bool)
+        timeouts[-1] = length == self._max_path_length and not terminals[-1]
+        dtype = np.uint8 if observations[0].dtype == np.uint8 else np.float32
+        return dict(
+            observations=np.asarray(observations, dtype),
+            actions=np.asarray(actions, np.float32),
+            rewards=np.asarray(rewards, np.float32).reshape(-1, 1),
+            next_observations=np.asarray(next_observations, dtype),
+            terminals=np.asarray(terminals, bool).reshape(-1, 1),
+            timeouts=timeouts,
+            agent_infos={},
+            env_infos={key: np.asarray([info[key] for info in infos]) for key in infos[0]},
+            context=latent,
+        )

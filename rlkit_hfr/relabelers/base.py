@@ -1,0 +1,101 @@
+"""What a relabeler is: a pure answer to "to which task does this path go?"."""
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlkit_hfr.distribution import relabel_probs
+from rlkit_hfr.paths import Path
+
+if TYPE_CHECKING:
+    from rlkit_hfr.relabelers.scorer import Scorer
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelDecision:
+    """Where one path goes.
+
+    tasks: the new task, or (T,) tasks for a per-transition method; probs: (K,) the distribution it was sampled from, averaged over
+    the transitions for a per-transition method; utilities, log_partition: (K,), NaN where the method has none.
+    """
+
+    tasks: int | np.ndarray
+    probs: np.ndarray
+    utilities: np.ndarray
+    log_partition: np.ndarray
+
+
+class Relabeler(abc.ABC):
+    """Decides for batches of paths. It touches no buffer, environment, logger or plot."""
+
+    name: str
+
+    @abc.abstractmethod
+    def decide(
+        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+    ) -> list[RelabelDecision]:
+        """One decision per path. source_tasks: the task each path was collected for."""
+
+
+class TrajectoryRelabeler(Relabeler):
+    """Samples one task per path from q(psi|tau) (HFR eq. 8); a method is the utility that it puts into it."""
+
+    def __init__(self, *, num_partition_samples: int = 20, temperature: float = 1.0, partition: str = "on") -> None:
+        """num_partition_samples: M of HFR algorithm 1; temperature: of the softmax, 0 for the hard-max; partition: "on", or "off"
+        for the ablation without log Z."""
+        self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
+        self.temperature, self.partition = non_negative("temperature", temperature), on_or_off("partition", partition)
+
+    @abc.abstractmethod
+    def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
+        """U_psi(tau) of every path under every candidate task: (N, K)."""
+
+    @abc.abstractmethod
+    def log_partition(self, scorer: Scorer) -> Tensor:
+        """log Z of every candidate task: (K,)."""
+
+    def decide(
+        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+    ) -> list[RelabelDecision]:
+        utilities = self.utilities(paths, scorer)
+        log_z = self.log_partition(scorer) if self.partition == "on" else None
+        probs = to_numpy(relabel_probs(utilities, log_z, self.temperature))
+        chosen = sample_rows(probs, rng)
+        tasks = scorer.candidate_tasks
+        values = to_numpy(utilities)
+        normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
+        return [RelabelDecision(tasks[k], p, u, normaliser) for k, p, u in zip(chosen, probs, values, strict=True)]
+
+
+def positive_int(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+    return int(value)
+
+
+def non_negative(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0.0 <= value < float("inf"):
+        raise ValueError(f"{name} must be a number, zero or more, got {value!r}")
+    return float(value)
+
+
+def on_or_off(name: str, value: str) -> str:
+    if value not in ("on", "off"):
+        raise ValueError(f'{name} must be "on" or "off", got {value!r}')
+    return value
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def sample_rows(probs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One index per row of a (rows, K) array of distributions."""
+    below = np.cumsum(probs, axis=1)
+    return np.minimum((below <= rng.random((len(probs), 1)) * below[:, -1:]).sum(axis=1), probs.shape[1] - 1)

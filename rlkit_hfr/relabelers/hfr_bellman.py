@@ -1,0 +1,27 @@
+"""HFR-Bellman: the utility is the critic's fit given the trajectory (HFR appendix A.1, algorithm 2)."""
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from rlkit_hfr.relabelers.base import positive_int
+from rlkit_hfr.relabelers.hfr import ForesightRelabeler
+from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.utility import negative_bellman_error
+
+
+class HFRBellmanRelabeler(ForesightRelabeler):
+    """U = minus the mean squared temporal-difference error on transitions of the task, given z (HFR eq. 10)."""
+
+    name = "hfr-bellman"
+
+    def __init__(self, *, num_transitions: int = 256, **options: Any) -> None:
+        """num_transitions: N of algorithm 2; the rest as `TrajectoryRelabeler`."""
+        super().__init__(**options)
+        self.num_transitions = positive_int("num_transitions", num_transitions)
+
+    def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
+        nets = scorer.networks
+        batch = scorer.once("transitions", lambda: scorer.transitions(self.num_transitions))
+        return negative_bellman_error(z, batch, nets.critics, nets.value, nets.reward_scale, nets.discount, scorer.max_rows)

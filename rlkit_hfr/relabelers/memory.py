@@ -1,0 +1,59 @@
+"""What scoring needs to know of each task's data: some of its trajectories and of its initial states."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Reservoir:
+    """A uniform sample of at most `capacity` of the arrays added so far (Vitter's algorithm R)."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.seen = 0
+        self.items: list[np.ndarray] = []
+
+    def add(self, item: np.ndarray, rng: np.random.Generator) -> None:
+        self.seen += 1
+        if len(self.items) < self.capacity:
+            self.items.append(item)
+        elif (slot := int(rng.integers(self.seen))) < self.capacity:
+            self.items[slot] = item
+
+    def draw(self, number: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """`number` items: all distinct if there are as many, else with replacement. Raises ValueError if it is empty."""
+        if not self.items:
+            raise ValueError("nothing has been stored for this task yet")
+        rows = rng.choice(len(self.items), number, replace=number > len(self.items))
+        return [self.items[row] for row in rows]
+
+
+class TaskMemory:
+    """Per task: a reservoir of whole trajectories stored for it, as context rows, and one of initial observations."""
+
+    def __init__(self, tasks: Sequence[int], num_trajectories: int, num_initial_states: int, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._trajectories = {task: Reservoir(num_trajectories) for task in tasks}
+        self._initial_obs = {task: Reservoir(num_initial_states) for task in tasks}
+
+    def add(self, task: int, context: np.ndarray, initial_obs: np.ndarray) -> None:
+        """Note a trajectory that was stored for `task`. context: (T, D), with the rewards of that task; initial_obs: (S,)."""
+        self._trajectories[task].add(context, self._rng)
+        self._initial_obs[task].add(initial_obs, self._rng)
+
+    def is_warm(self) -> bool:
+        """Whether every task has a trajectory."""
+        return all(reservoir.seen for reservoir in self._trajectories.values())
+
+    def trajectories(self, task: int, number: int) -> list[np.ndarray]:
+        """`number` trajectories of `task`, each (T, D)."""
+        return self._trajectories[task].draw(number, self._rng)
+
+    def all_trajectories(self, task: int) -> list[np.ndarray]:
+        """Every trajectory kept for `task`."""
+        return self._trajectories[task].items
+
+    def initial_obs(self, task: int, number: int) -> np.ndarray:
+        """`number` initial observations of `task`: (number, S)."""
+        return np.stack(self._initial_obs[task].draw(number, self._rng))

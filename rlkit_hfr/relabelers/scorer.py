@@ -1,0 +1,171 @@
+"""What relabelers may ask of a host, in tensors: latents, initial states, transitions and networks. It changes nothing in the host."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlkit_hfr.paths import Path, context_rows, pad, recorded_rewards
+from rlkit_hfr.relabelers.memory import TaskMemory
+from rlkit_hfr.rewards import RewardFunction, TaskRewards
+from rlkit_hfr.utility import MAX_ROWS, TransitionBatch, grid_chunks
+
+
+class Networks(Protocol):
+    """The host's networks as functions without side effects. Rows R; every output of a critic or value is (R, 1)."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def reward_scale(self) -> float: ...
+
+    @property
+    def discount(self) -> float: ...
+
+    @property
+    def sparse_rewards(self) -> bool:
+        """Whether the context's reward is the sparse one."""
+
+    @property
+    def use_next_obs_in_context(self) -> bool: ...
+
+    @property
+    def context_batch_size(self) -> int:
+        """Rows of a context batch."""
+
+    def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """q(z|c): context (P, T, D), mask (P, T) -> means and variances (P, Z)."""
+
+    def policy(self, obs: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of the action before its tanh, (R, A) each."""
+
+    def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def value(self, obs: Tensor, z: Tensor) -> Tensor:
+        """The target network's V(s, z)."""
+
+    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+        """`number` transitions of the task's RL buffer, drawn with `rng` and not with the host's generators."""
+
+
+class Scorer:
+    """Batched questions over N paths and K candidate tasks. Quantities that depend on the networks alone are kept until `refresh`."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        memory: TaskMemory,
+        rewards: RewardFunction,
+        candidate_tasks: Sequence[int],
+        seed: np.random.SeedSequence,
+        max_rows: int = MAX_ROWS,
+    ) -> None:
+        self.networks, self.memory, self.candidate_tasks = networks, memory, list(candidate_tasks)
+        self.max_rows = max_rows
+        self._rewards = rewards
+        numpy_seed, torch_seed = seed.spawn(2)
+        self._rng = np.random.default_rng(numpy_seed)
+        self._torch_seed = int(torch_seed.generate_state(1)[0])
+        self._generator: torch.Generator | None = None
+        self._kept: dict[Any, Any] = {}
+
+    def refresh(self) -> None:
+        """The networks have changed: forget what was computed with the old ones."""
+        self._kept.clear()
+
+    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """`compute()`, or its result since the last `refresh`."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
+
+    def task_rewards(self, path: Path) -> TaskRewards:
+        """Hindsight rewards of a path under all K candidate tasks."""
+        return self._rewards(path, self.candidate_tasks)
+
+    def noise(self, *shape: int) -> Tensor:
+        """Standard normal noise on the networks' device, from the scorer's own generator."""
+        device = self.networks.device
+        if self._generator is None or self._generator.device.type != device.type:
+            self._generator = torch.Generator(device).manual_seed(self._torch_seed)
+        return torch.randn(shape, generator=self._generator, device=device)
+
+    def action(self, obs: Tensor, z: Tensor) -> Tensor:
+        """a ~ pi(.|s, z): (R, A)."""
+        mean, log_std = self.networks.policy(obs, z)
+        return torch.tanh(mean + log_std.exp() * self.noise(*mean.shape))
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(array, np.float32), device=self.networks.device)
+
+    def context_of(self, path: Path) -> np.ndarray:
+        """The context rows of a path with the rewards it records: (T, D)."""
+        rewards = recorded_rewards(path, self.networks.sparse_rewards)
+        return context_rows(path, rewards, self.networks.use_next_obs_in_context)
+
+    def _context_rewards(self, path: Path) -> np.ndarray:
+        """What the context's reward column holds under every candidate task: (K, T)."""
+        rewards = self.task_rewards(path)
+        if not self.networks.sparse_rewards:
+            return rewards.rewards
+        if rewards.sparse_rewards is None:
+            raise ValueError("sparse_rewards is on but the hindsight rewards have no sparse part; return (rewards, terminals, sparse_rewards)")
+        return rewards.sparse_rewards
+
+    @torch.no_grad()
+    def path_latents(self, paths: Sequence[Path]) -> Tensor:
+        """z ~ q(z | tau relabeled with psi) for every path and candidate task: (N, K, Z)."""
+        rows, steps = (torch.as_tensor(array, device=self.networks.device) for array in pad([self.context_of(path) for path in paths]))
+        rewards = self.tensor(pad([self._context_rewards(path).T for path in paths])[0])  # (N, T, K)
+        column = paths[0]["observations"].shape[1] + paths[0]["actions"].shape[1]
+        grid = (len(paths), len(self.candidate_tasks))
+        latents: Tensor | None = None
+        for n, k in grid_chunks(*grid, steps.shape[1], self.max_rows):
+            context = rows[n].unsqueeze(1).repeat(1, len(self.candidate_tasks[k]), 1, 1)
+            context[..., column] = rewards[n, :, k].transpose(1, 2)
+            mask = steps[n].unsqueeze(1).expand(context.shape[:3])
+            z = self._sample(context.flatten(0, 1), mask.flatten(0, 1)).view(*context.shape[:2], -1)
+            if latents is None:
+                latents = z.new_empty(*grid, z.shape[-1])
+            latents[n, k] = z
+        assert latents is not None
+        return latents
+
+    @torch.no_grad()
+    def stored_latents(self, number: int) -> Tensor:
+        """z ~ q(z | tau_i) of `number` trajectories stored for each candidate task: (number, K, Z)."""
+        drawn = [self.memory.trajectories(task, number) for task in self.candidate_tasks]
+        flat = [rows for task in drawn for rows in task]
+        z = []
+        for cells, _ in grid_chunks(len(flat), 1, max(map(len, flat)), self.max_rows):
+            z.append(self._sample(*(torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells]))))
+        return torch.cat(z).view(len(drawn), number, -1).transpose(0, 1).contiguous()
+
+    @torch.no_grad()
+    def task_latents(self) -> Tensor:
+        """z_psi ~ q(z|c), c a context batch from trajectories stored for each candidate task: (K, Z)."""
+        contexts = []
+        for task in self.candidate_tasks:
+            rows = np.concatenate(self.memory.all_trajectories(task))
+            contexts.append(rows[self._rng.integers(len(rows), size=self.networks.context_batch_size)])
+        context = self.tensor(np.stack(contexts))
+        return self._sample(context, torch.ones_like(context[..., 0], dtype=torch.bool))
+
+    def _sample(self, context: Tensor, mask: Tensor) -> Tensor:
+        mean, variance = self.networks.posterior(context, mask)
+        return mean + variance.sqrt() * self.noise(*mean.shape)
+
+    def initial_obs(self, number: int) -> Tensor:
+        """Initial states of each candidate task: (K, number, S)."""
+        return self.tensor(np.stack([self.memory.initial_obs(task, number) for task in self.candidate_tasks]))
+
+    def transitions(self, number: int) -> TransitionBatch:
+        """Transitions of each candidate task's RL buffer, K x number."""
+        batches = [self.networks.transitions(task, number, self._rng) for task in self.candidate_tasks]
+        keys = ("observations", "actions", "rewards", "next_observations", "terminals")
+        return TransitionBatch(*(self.tensor(np.stack([batch[key] for batch in batches])) for key in keys))
+
