@@ -87,7 +87,7 @@ class SawyerEnv(MujocoHindsightEnv):
         data.mocap_quat[0] = _GRIP_QUAT
         data.ctrl[:] = action[3], -action[3]
         mujoco.mj_step(self.model, data, self.frame_skip)
-        mujoco.mj_kinematics(self.model, data)  # positions of bodies and sites would lag one substep behind without it
+        mujoco.mj_forward(self.model, data)  # as metaworld does: positions would lag a substep behind, and the next step start elsewhere
         return self._observe(), self._features()
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:

@@ -122,7 +122,8 @@ def relabeling_buffer_class(base: Any) -> Any:
     missing = [name for name in ("add_path", "add_paths", "random_batch") if not callable(getattr(base, name, None))]
     if missing:
         raise ValueError(f"{base.__name__} is no multi-task replay buffer: it has no {', '.join(missing)}")
-    return types.new_class(f"Relabeling{base.__name__}", (RelabelingMixin, base))
+    bases: tuple[Any, ...] = (RelabelingMixin, base)
+    return types.new_class(f"Relabeling{base.__name__}", bases)
 
 
 class RelabelingMultiTaskReplayBuffer(RelabelingMixin, MultiTaskReplayBuffer):

@@ -1,0 +1,67 @@
+"""Small worlds that the tests share."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from env_wrappers import make_env
+from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
+
+torch.set_num_threads(1)
+
+TINY: dict[str, Any] = dict(
+    num_iterations=2, num_initial_steps=20, num_tasks_sample=3, num_steps_prior=20, num_steps_posterior=20, num_extra_rl_steps_posterior=20,
+    num_train_steps_per_itr=4, num_evals=1, num_steps_per_eval=40, max_path_length=10, meta_batch=3, batch_size=16, embedding_batch_size=12,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logger():
+    logger.reset()
+    yield
+    logger.reset()
+
+
+@pytest.fixture
+def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
+    """A PEARL with tiny networks on 5 training and 2 test tasks of a task family."""
+
+    def build(env_name: str = "point-robot", *, seed: int = 0, net_size: int = 16, env: Any = None, **settings: Any) -> PEARLSoftActorCritic:
+        torch.manual_seed(seed)
+        env = make_env(env_name, n_tasks=4 if env_name == "four-corners" else 7, seed=seed) if env is None else env
+        config = PEARLConfig(**{**TINY, **settings})
+        nets = build_nets(env.observation_space.shape[0], env.action_space.shape[0], 3, net_size, config)
+        tasks = list(env.get_all_task_idx())
+        train, test = (tasks, tasks) if env_name == "four-corners" else (tasks[:-2], tasks[-2:])
+        return PEARLSoftActorCritic(env, train, test, nets, config, seed=seed)
+
+    return build
+
+
+@pytest.fixture
+def make_path() -> Callable[..., dict[str, Any]]:
+    """A random path in rlkit's format. `marker` goes into the first observation of every step, so that rows can be recognised."""
+
+    def build(length: int = 5, obs_dim: int = 2, action_dim: int = 2, seed: int = 0, marker: float | None = None, **changes: Any) -> dict[str, Any]:
+        rng = np.random.default_rng(seed)
+        observations = rng.normal(size=(length + 1, obs_dim)).astype(np.float32)
+        if marker is not None:
+            observations[:, 0] = marker
+        path = dict(
+            observations=observations[:-1],
+            actions=rng.uniform(-1, 1, (length, action_dim)).astype(np.float32),
+            rewards=rng.normal(size=(length, 1)).astype(np.float32),
+            next_observations=observations[1:],
+            terminals=np.zeros((length, 1), bool),
+            agent_infos={},
+            env_infos={"achieved": observations[1:]},
+        )
+        return {**path, **changes}
+
+    return build

@@ -1,0 +1,95 @@
+"""q(psi|tau) and log Z against closed forms, and at the edges of what floats can hold."""
+import math
+
+import pytest
+import torch
+
+from rlkit_hfr.distribution import entropy, log_partition, relabel_probs
+
+INF = float("inf")
+
+
+def test_two_tasks_closed_form():
+    # U - log Z = (log 3, 0): odds of 3 to 1.
+    probs = relabel_probs(torch.tensor([math.log(6.0), 1.0]), torch.tensor([math.log(2.0), 1.0]))
+    torch.testing.assert_close(probs, torch.tensor([0.75, 0.25], dtype=torch.float64))
+
+
+def test_log_partition_is_a_mean_over_trajectories_not_over_tasks():
+    # Over trajectories (the right axis) the tasks' values are log mean(1, 3) = log 2 and log mean(5, 7) = log 6.
+    utilities = torch.log(torch.tensor([[1.0, 5.0], [3.0, 7.0]]))
+    torch.testing.assert_close(log_partition(utilities), torch.log(torch.tensor([2.0, 6.0], dtype=torch.float64)))
+
+
+def test_without_partition_everything_goes_to_the_task_with_the_larger_constant():
+    utilities = torch.tensor([[5.0, 105.0], [4.0, 104.0]])  # the second task's rewards are larger by a constant
+    assert relabel_probs(utilities)[:, 1].min() > 0.999
+    normalised = relabel_probs(utilities, log_partition(utilities))
+    torch.testing.assert_close(normalised, torch.full((2, 2), 0.5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("temperature", "expected"), [(1.0, 1 / (1 + math.e**-2)), (2.0, 1 / (1 + math.e**-1)), (0.5, 1 / (1 + math.e**-4))])
+def test_temperature_divides_the_score(temperature, expected):
+    assert relabel_probs(torch.tensor([2.0, 0.0]), temperature=temperature)[0].item() == pytest.approx(expected)
+
+
+def test_hard_max_shares_mass_between_equals_in_the_proportions_of_the_prior():
+    scores = torch.tensor([3.0, 3.0, 2.9])
+    assert relabel_probs(scores, temperature=0.0).tolist() == [0.5, 0.5, 0.0]
+    prior = torch.log(torch.tensor([0.6, 0.2, 0.2]))
+    torch.testing.assert_close(relabel_probs(scores, temperature=0.0, log_prior=prior), torch.tensor([0.75, 0.25, 0.0], dtype=torch.float64))
+
+
+def test_prior_multiplies_the_odds():
+    probs = relabel_probs(torch.tensor([math.log(2.0), 0.0]), log_prior=torch.log(torch.tensor([0.25, 0.75])))
+    torch.testing.assert_close(probs, torch.tensor([0.4, 0.6], dtype=torch.float64))
+    assert relabel_probs(torch.tensor([1.0, 1e4]), log_prior=torch.tensor([0.0, -INF])).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-3, 1.0, 100.0])
+@pytest.mark.parametrize(
+    "utilities", [[1e4, -1e4, 0.0], [1e30, 1e30, -1e30], [-INF, 0.0, 1.0], [-INF, -INF, -INF], [float("nan"), 0.0, 1.0], [INF, 0.0, -INF]]
+)
+def test_always_a_distribution(utilities, temperature):
+    probs = relabel_probs(torch.tensor(utilities), temperature=temperature)
+    assert torch.isfinite(probs).all()
+    assert probs.sum().item() == pytest.approx(1.0)
+    for value, p in zip(utilities, probs.tolist(), strict=True):
+        if (value == -INF or math.isnan(value)) and max(u for u in utilities if not math.isnan(u)) > -INF:
+            assert p == 0.0
+
+
+def test_nothing_known_returns_the_prior():
+    prior = torch.tensor([0.2, 0.8])
+    torch.testing.assert_close(relabel_probs(torch.tensor([-INF, -INF]), log_prior=prior.log()), prior.double())
+
+
+def test_single_task_and_large_magnitudes():
+    assert relabel_probs(torch.tensor([[-123.0]])).tolist() == [[1.0]]
+    log_z = log_partition(torch.tensor([[1e4], [1e4]]))
+    assert log_z.item() == pytest.approx(1e4)
+    assert log_partition(torch.tensor([[-INF], [math.log(2.0)]])).item() == pytest.approx(0.0, abs=1e-6)
+    assert log_partition(torch.full((3, 1), -INF)).item() == -INF
+
+
+def test_a_task_without_finite_partition_gets_no_mass():
+    assert relabel_probs(torch.tensor([0.0, 5.0]), torch.tensor([0.0, -INF])).tolist() == [1.0, 0.0]
+
+
+def test_batched_over_paths():
+    utilities = torch.randn(6, 4)
+    log_z = torch.randn(4)
+    rows = torch.stack([relabel_probs(row, log_z, 0.7) for row in utilities])
+    torch.testing.assert_close(relabel_probs(utilities, log_z, 0.7), rows)
+
+
+def test_refuses_a_negative_temperature_and_an_empty_partition():
+    with pytest.raises(ValueError, match="temperature"):
+        relabel_probs(torch.zeros(2), temperature=-1.0)
+    with pytest.raises(ValueError, match="at least one trajectory"):
+        log_partition(torch.zeros(0, 2))
+
+
+def test_entropy_counts_tasks():
+    assert math.exp(entropy(torch.full((8,), 1 / 8)).item()) == pytest.approx(8.0)
+    assert entropy(torch.tensor([1.0, 0.0])).item() == 0.0

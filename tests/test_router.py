@@ -1,0 +1,173 @@
+"""One decision per path: pairing, fraction, cold start, moved and copied paths, loose transitions."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
+from rlkit_hfr.relabelers.memory import TaskMemory
+from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.rewards import TaskRewards
+
+TASKS = [10, 20, 30]  # ids need not be 0..n-1
+
+
+class Always(Relabeler):
+    name = "always"
+
+    def __init__(self, tasks):
+        self.tasks, self.asked = tasks, []
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        self.asked.append((list(paths), list(source_tasks)))
+        unknown = np.zeros(3)
+        return [RelabelDecision(self.tasks, np.full(3, 1 / 3), unknown, unknown) for _ in paths]
+
+
+class NoNetworks:
+    sparse_rewards = use_next_obs_in_context = False
+
+
+def _rewards(path, tasks):
+    shape = (len(tasks), len(path["rewards"]))
+    return TaskRewards(np.broadcast_to(np.array(tasks, np.float32)[:, None], shape), np.ones(shape, bool))
+
+
+@pytest.fixture
+def make_router():
+    def build(tasks=20, warm=True, **options):
+        memory = TaskMemory(TASKS, 5, 5, np.random.default_rng(0))
+        scorer = Scorer(NoNetworks(), memory, _rewards, TASKS, np.random.SeedSequence(0))
+        if warm:
+            for task in TASKS:
+                memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
+        options = {"relabel_fraction": 1.0, **options}
+        return RelabelingRouter(Always(tasks), scorer, RelabelStatistics(), np.random.default_rng(0), **options)
+
+    return build
+
+
+def test_a_moved_path_has_the_new_tasks_rewards_and_the_old_path_is_untouched(make_router, make_path):
+    path = make_path()
+    before = {key: np.copy(value) for key, value in path.items() if isinstance(value, np.ndarray)}
+    (route,) = make_router().routes("rl", 10, [path])
+    assert route.kept is None
+    ((task, new),) = route.relabeled
+    assert task == 20
+    assert (new["rewards"] == 20.0).all()
+    assert new["rewards"].shape == (5, 1)
+    assert new["terminals"].all()
+    assert new["observations"] is path["observations"]
+    for key, value in before.items():
+        np.testing.assert_array_equal(path[key], value)
+
+
+def test_keep_original_copies(make_router, make_path):
+    path = make_path()
+    (route,) = make_router(keep_original=True).routes("rl", 10, [path])
+    assert route.kept is path
+    assert [task for task, _ in route.relabeled] == [20]
+
+
+def test_a_path_that_is_sent_home_is_not_stored_twice(make_router, make_path):
+    path = make_path()
+    (route,) = make_router(tasks=10, keep_original=True).routes("rl", 10, [path])
+    assert route.kept is path
+    assert route.relabeled == ()
+
+
+@pytest.mark.parametrize("order", [("rl", "encoder"), ("encoder", "rl")])
+def test_both_buffers_get_the_same_decision_in_either_order(make_router, make_path, order):
+    router = make_router()
+    paths = [make_path(seed=i) for i in range(3)]
+    first = router.routes(order[0], 10, paths)
+    second = router.routes(order[1], 10, list(reversed(paths)))
+    assert [a is b for a, b in zip(first, reversed(second), strict=True)] == [True] * 3
+    assert len(router.relabeler.asked) == 1
+    assert not router._pending
+
+
+def test_pairing_is_by_identity_not_by_turn(make_router, make_path):
+    router = make_router()
+    rl_only, both = make_path(seed=1), make_path(seed=2)
+    router.routes("rl", 10, [rl_only])
+    router.routes("rl", 10, [both])
+    (route,) = router.routes("encoder", 10, [both])
+    assert route.path is both
+    assert [len(paths) for paths, _ in router.relabeler.asked] == [1, 1]
+
+
+def test_decisions_nobody_asks_for_are_dropped_with_the_iteration(make_router, make_path):
+    router = make_router()
+    router.routes("rl", 10, [make_path()])
+    assert len(router._pending) == 1
+    router.networks_updated()
+    router.networks_updated()
+    router.routes("rl", 10, [])
+    assert not router._pending
+    assert router.iteration == 1
+
+
+def test_nothing_is_relabeled_before_every_task_has_a_path(make_router, make_path):
+    router = make_router(warm=False)
+    for task in TASKS:
+        pool = [make_path(seed=task), make_path(seed=task + 1)]
+        assert all(route.kept is route.path and not route.relabeled for route in router.routes("rl", task, pool))
+        assert all(not route.relabeled for route in router.routes("encoder", task, pool))
+    assert not router.relabeler.asked
+    (route,) = router.routes("rl", 10, [make_path()])
+    assert route.relabeled
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+def test_the_fraction_is_a_coin_per_path(make_router, make_path, fraction):
+    router = make_router(relabel_fraction=fraction)
+    routes = router.routes("rl", 10, [make_path(seed=i) for i in range(500)])
+    assert np.mean([bool(route.relabeled) for route in routes]) == pytest.approx(fraction, abs=0.06)
+    if fraction == 0.0:
+        assert not router.relabeler.asked
+
+
+def test_transitions_go_their_own_ways_without_losing_one(make_router, make_path):
+    path = make_path(length=6, env_infos=[{"i": i, "sparse_reward": -1.0} for i in range(6)])
+    router = make_router(tasks=np.array([10, 20, 30, 20, 10, 20]))
+    (route,) = router.routes("rl", 10, [path])
+    assert [info["i"] for info in route.kept["env_infos"]] == [0, 4]
+    np.testing.assert_array_equal(route.kept["rewards"], path["rewards"][[0, 4]])
+    moved = {task: [info["i"] for info in new["env_infos"]] for task, new in route.relabeled}
+    assert moved == {20: [1, 3, 5], 30: [2]}
+    for task, new in route.relabeled:
+        assert (new["rewards"] == task).all()
+        np.testing.assert_array_equal(new["observations"], path["observations"][moved[task]])
+    assert len(router.scorer.memory.all_trajectories(20)) == 1  # loose transitions are no trajectories
+
+
+def test_stored_trajectories_are_remembered_for_the_partition(make_router, make_path):
+    router = make_router()
+    router.routes("rl", 10, [make_path()])
+    sizes = {task: len(router.scorer.memory.all_trajectories(task)) for task in TASKS}
+    assert sizes == {10: 1, 20: 2, 30: 1}  # moved to 20: it belongs to 20's data and not to 10's
+    assert (router.scorer.memory.all_trajectories(20)[-1][:, 4] == 20.0).all()
+
+
+def test_statistics_count_what_happened(make_router, make_path):
+    router = make_router(tasks=20)
+    router.routes("rl", 10, [make_path(seed=1)])
+    router.routes("rl", 20, [make_path(seed=2)])
+    columns = router.statistics.flush()
+    assert columns["relabel/paths seen"] == columns["relabel/paths relabeled"] == 2
+    assert columns["relabel/share that changed task"] == 0.5
+    assert columns["relabel/effective tasks"] == pytest.approx(3.0)
+    assert columns["relabel/probability of own task"] == pytest.approx(1 / 3)
+    empty = router.statistics.flush()
+    assert list(empty) == list(columns)
+    assert empty["relabel/paths seen"] == 0
+    assert np.isnan(empty["relabel/utility Mean"])
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, "half"])
+def test_bad_fraction_is_refused(make_router, fraction):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        make_router(relabel_fraction=fraction)

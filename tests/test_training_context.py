@@ -1,0 +1,149 @@
+"""The two-part training context: what training sees, and that the host's buffer is never disturbed."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rlkit_hfr.buffers.clone import clone_used, empty_like
+from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.paths import take_steps
+from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
+
+
+@pytest.fixture
+def hosts():
+    return {task: SimpleReplayBuffer(1000, 2, 2, np.random.default_rng(task)) for task in range(3)}
+
+
+@pytest.fixture
+def context(hosts):
+    return TrainingContext(hosts, np.random.default_rng(0))
+
+
+def _host_adds(context, hosts, task, path, kept="all", iteration=0):
+    kept = path if isinstance(kept, str) else kept
+    context.before_original(task, path, kept, iteration)
+    hosts[task].add_path(path)
+    context.after_original(task)
+
+
+def _markers(context, task, size=400):
+    batch = context.random_batch(task, size, lambda buffer, n: buffer.random_batch(n))
+    assert all(len(column) == size for column in batch.values())
+    return {int(m): float(np.mean(batch["observations"][:, 0] == m)) for m in np.unique(batch["observations"][:, 0])}
+
+
+def test_with_nothing_relabeled_it_is_the_hosts_buffer_batch_for_batch(hosts, context, make_path):
+    for marker in (1, 2, 3):
+        _host_adds(context, hosts, 0, make_path(marker=marker))
+    asked = []
+    context.random_batch(0, 7, lambda buffer, n: asked.append((buffer, n)) or {})
+    assert asked == [(hosts[0], 7)]
+
+
+def test_moved_paths_leave_and_the_host_keeps_them(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1))
+    _host_adds(context, hosts, 0, make_path(marker=2), kept=None)
+    _host_adds(context, hosts, 0, make_path(marker=3))
+    assert set(_markers(context, 0)) == {1, 3}
+    assert set(hosts[0].random_batch(400)["observations"][:, 0]) == {1, 2, 3}
+
+
+def test_both_parts_are_mixed_in_proportion(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(length=5, marker=1))
+    context.add_relabeled(0, make_path(length=15, marker=2), iteration=0)
+    shares = _markers(context, 0, size=4000)
+    assert shares[1] == pytest.approx(0.25, abs=0.03)
+    assert shares[2] == pytest.approx(0.75, abs=0.03)
+    assert set(hosts[0].random_batch(100)["observations"][:, 0]) == {1}
+
+
+def test_relabeled_paths_are_those_of_the_latest_iteration_that_brought_any(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1), iteration=0)
+    context.add_relabeled(0, make_path(marker=2), iteration=0)
+    context.add_relabeled(0, make_path(marker=3), iteration=0)
+    assert set(_markers(context, 0)) == {1, 2, 3}
+    hosts[0].clear()
+    _host_adds(context, hosts, 0, make_path(marker=4), iteration=1)
+    assert set(_markers(context, 0)) == {2, 3, 4}
+    context.add_relabeled(0, make_path(marker=5), iteration=1)
+    assert set(_markers(context, 0)) == {4, 5}
+
+
+def test_stale_originals_retire_when_an_unvisited_task_gets_a_path(hosts, make_path):
+    for mode, expected in (("drop", {2}), ("keep", {1, 2})):
+        fresh = {0: empty_like(hosts[0])}
+        context = TrainingContext(fresh, np.random.default_rng(0), stale_context=mode)
+        _host_adds(context, fresh, 0, make_path(marker=1), iteration=0)
+        context.add_relabeled(0, make_path(marker=2), iteration=1)
+        assert set(_markers(context, 0)) == expected
+
+
+def test_a_visit_after_the_relabeled_path_brings_fresh_originals_beside_it(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1), iteration=0)
+    context.add_relabeled(0, make_path(marker=2), iteration=1)
+    hosts[0].clear()  # the host clears its own buffer at a visit, past every method of ours
+    _host_adds(context, hosts, 0, make_path(marker=3), iteration=1)
+    assert set(_markers(context, 0)) == {2, 3}
+
+
+def test_a_visit_before_the_relabeled_path_keeps_the_originals(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1), iteration=1)
+    context.add_relabeled(0, make_path(marker=2), iteration=1)
+    assert set(_markers(context, 0)) == {1, 2}
+
+
+def test_if_everything_moved_away_the_unrelabeled_originals_serve(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1), kept=None)
+    assert set(_markers(context, 0)) == {1}
+
+
+def test_some_steps_of_a_path_can_stay(hosts, context, make_path):
+    path = make_path(length=4)
+    path["observations"][:, 0] = [1, 2, 3, 4]
+    _host_adds(context, hosts, 0, path, kept=take_steps(path, np.array([True, False, False, True])))
+    assert set(_markers(context, 0)) == {1, 4}
+    assert hosts[0].num_steps_can_sample() == 4
+
+
+def test_clear_after_a_move_forgets_the_move(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1), kept=None)
+    hosts[0].clear()
+    _host_adds(context, hosts, 0, make_path(marker=2))
+    assert set(_markers(context, 0)) == {2}
+
+
+def test_unknown_mode_is_refused(hosts):
+    with pytest.raises(ValueError, match="drop, keep"):
+        TrainingContext(hosts, np.random.default_rng(0), stale_context="maybe")
+
+
+class _OysterLikeBuffer:
+    """Preallocates its arrays like rlkit's."""
+
+    def __init__(self):
+        self._observations = np.zeros((10**7, 20))
+        self._size, self._starts, self._infos = 0, [], {"x": np.zeros((10**7, 1))}
+
+    def clear(self):
+        self._size, self._starts = 0, []
+
+    def num_steps_can_sample(self):
+        return self._size
+
+
+def test_copies_take_the_used_rows_alone():
+    buffer = _OysterLikeBuffer()
+    buffer._observations[:3] = 7.0
+    buffer._infos["x"][:3] = 5.0
+    buffer._size, buffer._starts = 3, [0]
+    twin, empty = clone_used(buffer), empty_like(buffer)  # a deep copy of either would commit 1.7 GB
+    assert (twin._size, twin._starts, empty._size, empty._starts) == (3, [0], 0, [])
+    assert twin._observations.shape == buffer._observations.shape
+    twin._observations[0], twin._infos["x"][0] = 1.0, 1.0
+    twin._starts.append(9)
+    assert buffer._observations[0, 0] == 7.0
+    assert buffer._infos["x"][0] == 5.0
+    assert buffer._starts == [0]
+    assert twin._observations[2, 0] == 7.0
+    assert not empty._observations[:10].any()
