@@ -69,9 +69,11 @@ class Logger:
         return dict(self._row)
 
     def dump_tabular(self) -> dict[str, Any]:
-        """Write the row to progress.csv and, as a table, to debug.log; returns it. The first row fixes the columns."""
+        """Write the row to progress.csv and, as a table, to debug.log; returns it. The folder's first row fixes the columns."""
         row = {key: _plain(value) for key, value in self._row.items()}
         self._row = {}
+        if self._dir is None:
+            return row
         if self._columns is None:
             self._columns = list(row)
             self._append_csv(dict(zip(self._columns, self._columns, strict=True)))
@@ -84,9 +86,9 @@ class Logger:
         return row
 
     def _append_csv(self, row: Mapping[str, Any]) -> None:
-        if self._dir is not None and self._columns is not None:
-            with open(self._dir / "progress.csv", "a", newline="") as file:
-                csv.DictWriter(file, self._columns).writerow(row)
+        assert self._dir is not None and self._columns is not None
+        with open(self._dir / "progress.csv", "a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(row)
 
     def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
         """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads with ``torch.load(weights_only=True)``."""

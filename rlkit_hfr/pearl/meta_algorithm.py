@@ -73,7 +73,7 @@ class MetaRLAlgorithm(abc.ABC):
         """Meta-train for `num_iterations`; one row of progress.csv each."""
         config = self.config
         logger.save_itr_params(-1, self.get_epoch_snapshot(-1))
-        gt.reset()
+        gt.reset_root()  # unlike gt.reset, also after a run that an exception ended in mid-loop
         gt.set_def_unique(False)
         for iteration in gt.timed_for(range(config.num_iterations), save_itrs=True):
             started = time.time()

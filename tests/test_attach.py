@@ -1,0 +1,244 @@
+"""`attach` on a whole algorithm: it changes nothing it should not, and it changes what it should."""
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+
+import rlkit_hfr
+from rlkit_hfr import RELABELERS, RelabelingMultiTaskReplayBuffer, attach, relabeling_buffer_class
+from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer, SimpleReplayBuffer
+from rlkit_hfr.pearl.logger import logger
+
+
+def _rows(algorithm):
+    rows = []
+    algorithm.on_epoch_end = rows.append
+    algorithm.train()
+    return rows
+
+
+def _shared(rows):
+    return [{k: v for k, v in row.items() if "Time" not in k and not k.startswith("relabel/")} for row in rows]
+
+
+@pytest.fixture(params=["four-corners", "sparse-point-robot"])
+def plain_run(request, make_algorithm):
+    """An environment, its options and the rows of a run that never heard of relabeling."""
+    options = dict(sparse_rewards=request.param.startswith("sparse"), use_next_obs_in_context=request.param == "four-corners")
+    return request.param, options, _shared(_rows(make_algorithm(request.param, **options)))
+
+
+@pytest.mark.parametrize("name", RELABELERS)
+def test_fraction_zero_is_bit_identical_to_never_attaching(plain_run, make_algorithm, name):
+    env_name, options, expected = plain_run
+    algorithm = make_algorithm(env_name, **options)
+    attach(algorithm, name, relabel_fraction=0.0, seed=3)
+    np.testing.assert_equal(_shared(_rows(algorithm)), expected)
+
+
+def test_none_is_bit_identical_at_any_fraction(plain_run, make_algorithm):
+    env_name, options, expected = plain_run
+    algorithm = make_algorithm(env_name, **options)
+    attach(algorithm, None, relabel_fraction=1.0)
+    np.testing.assert_equal(_shared(_rows(algorithm)), expected)
+
+
+def test_attach_then_detach_gives_the_algorithm_back(plain_run, make_algorithm):
+    env_name, options, expected = plain_run
+    algorithm = make_algorithm(env_name, **options)
+    before, classes = set(vars(algorithm)), (type(algorithm.replay_buffer), type(algorithm.enc_replay_buffer))
+    buffers = vars(algorithm.replay_buffer).keys(), vars(algorithm.enc_replay_buffer).keys()
+    relabeling = attach(algorithm, "hfr")
+    relabeling.detach()
+    relabeling.detach()
+    assert set(vars(algorithm)) == before
+    assert (type(algorithm.replay_buffer), type(algorithm.enc_replay_buffer)) == classes
+    assert (vars(algorithm.replay_buffer).keys(), vars(algorithm.enc_replay_buffer).keys()) == buffers
+    np.testing.assert_equal(_shared(_rows(algorithm)), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in RELABELERS if name != "none"])
+def test_every_relabeler_changes_training_and_its_columns_are_alive(plain_run, make_algorithm, name):
+    env_name, options, expected = plain_run
+    algorithm = make_algorithm(env_name, **options)
+    relabeling = attach(algorithm, name, relabel_fraction=1.0, seed=3)
+    rows = _rows(algorithm)
+    assert _shared(rows) != expected
+    for row in rows:
+        assert row["relabel/paths relabeled"] > 0
+        assert row["relabel/effective tasks"] > 0
+        assert np.isfinite(row["relabel/utility Mean"]) == (name != "random")
+        assert 0 < row["relabel/time (s)"]
+        assert 0 < row["relabel/share of time"] < 1
+    assert rows[1]["relabel/share that changed task"] > 0
+    assert relabeling.statistics["relabel/paths seen"] == 0  # they were written with the last row
+
+
+def test_runs_are_reproducible_and_follow_the_relabeling_seed(make_algorithm):
+    def run(seed):
+        algorithm = make_algorithm("four-corners")
+        attach(algorithm, "hfr", relabel_fraction=1.0, seed=seed)
+        return [{k: v for k, v in row.items() if "ime" not in k} for row in _rows(algorithm)]
+
+    np.testing.assert_equal(run(1), run(1))
+    assert run(1) != run(2)
+
+
+def test_columns_have_the_same_keys_and_order_for_every_relabeler(make_algorithm):
+    keys = set()
+    for name in RELABELERS:
+        algorithm = make_algorithm("four-corners", num_iterations=2)
+        attach(algorithm, name)
+        keys |= {tuple(row) for row in _rows(algorithm)}
+    assert len(keys) == 1
+
+
+def _snapshot(algorithm):
+    agent = algorithm.agent
+    buffers = [next(iter(b.task_buffers.values())) for b in (algorithm.replay_buffer, algorithm.enc_replay_buffer)]
+    generators = [algorithm.rng, *(b.rng for b in buffers)]
+    tensors = [torch.get_rng_state(), agent.z, agent.z_means, agent.z_vars, agent.context, *(p for n in algorithm.networks for p in n.parameters())]
+    return copy.deepcopy(dict(
+        tensors=[tensor.detach().numpy() for tensor in tensors], grads=[p.grad for n in algorithm.networks for p in n.parameters()],
+        numpy=np.random.get_state(), python=random.getstate(), generators=[g.bit_generator.state for g in generators],  # noqa: NPY002
+        task=algorithm.env._task_idx, sizes=[b.num_steps_can_sample() for b in algorithm.enc_replay_buffer.task_buffers.values()],
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RELABELERS)
+def test_scoring_leaves_the_host_as_it_was(make_algorithm, make_path, name):
+    algorithm = make_algorithm("four-corners")
+    relabeling = attach(algorithm, name, relabel_fraction=1.0)
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    algorithm.agent.context = torch.ones(1, 2, 5)
+    paths = algorithm.sampler.obtain_paths([0])
+    before = _snapshot(algorithm)
+    router = relabeling._router
+    decisions = router.relabeler.decide(paths, [0], router.scorer, np.random.default_rng(0))
+    assert len(decisions) == 1
+    np.testing.assert_equal(_snapshot(algorithm), before)
+
+
+def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_data(make_algorithm):
+    """Every path is sent to task 2: the others' posteriors must still see their own data, and training must see it only at task 2."""
+
+    class ToTwo(rlkit_hfr.Relabeler):
+        name = "to-two"
+
+        def decide(self, paths, source_tasks, scorer, rng):
+            unknown = np.zeros(len(scorer.candidate_tasks))
+            return [rlkit_hfr.RelabelDecision(2, unknown, unknown, unknown) for _ in paths]
+
+    algorithm = make_algorithm("four-corners", embedding_batch_size=200)
+    attach(algorithm, ToTwo(), relabel_fraction=1.0)
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    sizes = {task: algorithm.replay_buffer.num_steps_can_sample(task) for task in range(4)}
+    algorithm.sample_context([0, 1])  # training has begun
+    algorithm._visit([0])
+    grown = {task: algorithm.replay_buffer.num_steps_can_sample(task) - sizes[task] for task in range(4)}
+    assert grown[0] == grown[1] == grown[3] == 0
+    assert grown[2] >= 60
+    own = algorithm.enc_replay_buffer.task_buffers[0]
+    assert own.num_steps_can_sample() >= 40  # prior and posterior steps, and not the RL-only ones
+    rewards = algorithm.env.compute_rewards({"env_infos": {"achieved": own._next_obs[: own._size]}}, [0]).rewards[0]
+    np.testing.assert_array_equal(own._rewards[: own._size, 0], rewards)
+    collected = algorithm.sample_context(0)
+    assert collected.shape == (1, 200, 5)
+    trained = algorithm.sample_context([2])
+    after = trained[0, :, :2] + 0.1 * trained[0, :, 2:4]  # the point robot's next state
+    expected = algorithm.env.compute_rewards({"env_infos": {"achieved": after.numpy()}}, [2]).rewards[0]
+    np.testing.assert_array_equal(trained[0, :, 4].numpy(), expected)
+
+
+def test_the_initial_pool_is_never_relabeled(make_algorithm):
+    algorithm = make_algorithm("four-corners")
+    relabeling = attach(algorithm, "random", relabel_fraction=1.0)
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    assert relabeling.statistics["relabel/paths relabeled"] == 0
+    algorithm.collect_data([0], 20)
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
+
+
+def test_pickles_of_attached_buffers_are_the_hosts_own(make_algorithm):
+    algorithm = make_algorithm("four-corners")
+    attach(algorithm, "hfr")
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    twin = pickle.loads(pickle.dumps(algorithm.enc_replay_buffer))
+    assert type(twin) is MultiTaskReplayBuffer
+    assert twin.num_steps_can_sample(0) == algorithm.enc_replay_buffer.num_steps_can_sample(0)
+
+
+def test_the_public_buffer_class_is_the_hosts_until_it_relabels(make_algorithm, make_path):
+    env = make_algorithm().env
+    ours = RelabelingMultiTaskReplayBuffer(100, env, [0, 1], np.random.default_rng(0))
+    theirs = MultiTaskReplayBuffer(100, env, [0, 1], np.random.default_rng(0))
+    for buffer in (ours, theirs):
+        buffer.add_paths(0, [make_path(seed=1), make_path(seed=2)])
+        buffer.add_path(1, make_path(seed=3))
+    for task in (0, 1):
+        np.testing.assert_equal(ours.random_batch(task, 9), theirs.random_batch(task, 9))
+    assert issubclass(relabeling_buffer_class(MultiTaskReplayBuffer), MultiTaskReplayBuffer)
+    with pytest.raises(ValueError, match="no multi-task replay buffer"):
+        relabeling_buffer_class(SimpleReplayBuffer)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: setattr(a, "relabel_method", "hfr-q"), "relabels by itself"),
+        (lambda a: delattr(a, "qf2"), "without qf2"),
+        (lambda a: setattr(a, "enc_replay_buffer", a.replay_buffer), "one object"),
+        (lambda a: setattr(a, "train_tasks", [0, 99]), r"\[99\] are no keys"),
+        (lambda a: setattr(a, "use_next_obs_in_context", True), "expected 7"),
+    ],
+)
+def test_hosts_that_cannot_be_served_are_refused_untouched(make_algorithm, change, message):
+    algorithm = make_algorithm()
+    change(algorithm)
+    before = dict(vars(algorithm))
+    with pytest.raises(ValueError, match=message):
+        attach(algorithm, "hfr", host="oyster")
+    assert vars(algorithm) == before
+    assert type(algorithm.replay_buffer) is MultiTaskReplayBuffer
+
+
+def test_wrong_arguments_are_refused_before_anything_changes(make_algorithm):
+    algorithm = make_algorithm()
+    for arguments, message in [
+        (dict(relabeler="hrf"), "did you mean 'hfr'"),
+        (dict(relabel_fraction=2.0), "between 0 and 1"),
+        (dict(stale_context="perhaps"), "drop, keep"),
+        (dict(host="oister"), "did you mean 'oyster'"),
+        (dict(rewards=5), "must be a function"),
+        (dict(num_states=5), "has no option 'num_states'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            attach(algorithm, **arguments)
+    assert type(algorithm.replay_buffer) is MultiTaskReplayBuffer
+    with pytest.raises(ValueError, match="without agent"):
+        attach(object(), "hfr")
+    attach(algorithm, "hfr")
+    with pytest.raises(ValueError, match="attached already"):
+        attach(algorithm, "hfr")
+
+
+def test_rows_reach_the_csv_in_one_order(make_algorithm, tmp_path):
+    algorithm = make_algorithm("four-corners", num_iterations=3)
+    attach(algorithm, "hfr", relabel_fraction=0.1)
+    logger.set_snapshot_dir(tmp_path)
+    rows = _rows(algorithm)
+    lines = (tmp_path / "progress.csv").read_text().splitlines()
+    assert lines[0].split(",") == list(rows[0])
+    assert len(lines) == 4
+    assert all(len(line.split(",")) == len(rows[0]) for line in lines)
+
+

@@ -1,0 +1,200 @@
+"""The command line: presets, configs, overrides, what a run leaves behind, and what a wrong word is told."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from env_wrappers import ENVIRONMENTS, make_env
+from launchers.pearl_hfr import main
+from launchers.presets import PRESETS, preset
+from launchers.variant import build_variant
+
+ROOT = Path(__file__).parent.parent
+TINY = [
+    "num_iterations=2", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
+    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
+    "embedding_batch_size=8", "net_size=8", "num_initial_states=4",
+]  # fmt: skip
+TINY_ARGS = [arg for item in TINY for arg in ("--set", item)]
+
+
+def _run(tmp_path, *args):
+    return main([*args, "--log-dir", str(tmp_path / "log"), *TINY_ARGS])
+
+
+def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
+    assert _run(tmp_path, "--env", "sparse-point-robot", "--seed", "5") == 0
+    out = capsys.readouterr().out
+    (folder,) = (tmp_path / "log" / "sparse-point-robot-hfr").iterdir()
+    assert str(folder) in out
+    assert "iteration 2/2" in out
+    assert {path.name for path in folder.iterdir()} == {"progress.csv", "variant.json", "debug.log", "params.pkl"}
+    rows = list(csv.DictReader((folder / "progress.csv").open()))
+    assert [row["Epoch"] for row in rows] == ["0", "1"]
+    for column in ("AverageReturn_all_test_tasks", "SuccessRate_all_test_tasks", "QF Loss", "Number of env steps total", "Total Train Time (s)",
+                   "relabel/utility Mean", "relabel/log Z Mean", "relabel/effective tasks", "relabel/time (s)"):  # fmt: skip
+        assert float(rows[1][column]) == float(rows[1][column]), column
+    variant = json.loads((folder / "variant.json").read_text())
+    assert variant["seed"] == 5
+    assert variant["relabeler"] == "hfr"
+    assert variant["versions"]["torch"] == torch.__version__.split("+")[0] or variant["versions"]["torch"] == torch.__version__
+    assert torch.load(folder / "params.pkl", weights_only=True)["epoch"] == 1
+
+
+def test_seeds_are_honoured(tmp_path):
+    rows = []
+    for i, seed in enumerate(("1", "1", "2")):
+        assert _run(tmp_path / str(i), "--env", "point-robot", "--seed", seed) == 0
+        (file,) = (tmp_path / str(i)).glob("log/*/*/progress.csv")
+        rows.append([{k: v for k, v in row.items() if "ime" not in k} for row in csv.DictReader(file.open())])
+    assert rows[0] == rows[1]
+    assert rows[0] != rows[2]
+
+
+def test_a_runs_own_variant_can_be_its_config(tmp_path):
+    _run(tmp_path, "--env", "point-robot", "--set", "temperature=2.5")
+    (file,) = tmp_path.glob("log/*/*/variant.json")
+    first = json.loads(file.read_text())
+    again = build_variant(None, None, None, file, [], first["seed"])
+    assert {k: v for k, v in again.items() if k != "preset"} == {k: v for k, v in first.items() if k != "preset"}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("env_name", ENVIRONMENTS)
+@pytest.mark.parametrize("relabeler", ["hfr", "hipi", "random"])
+def test_every_environment_has_presets_that_build(env_name, name, relabeler):
+    variant = build_variant(env_name, relabeler, name, None, [], 0)
+    assert variant["env_params"]["n_tasks"] <= variant["n_train_tasks"] + variant["n_eval_tasks"]
+    assert ("num_initial_states" in variant["relabel_params"]) == (relabeler == "hfr")
+
+
+def test_paper_presets_hold_the_papers_values():
+    push = preset("sawyer-push", "paper")
+    assert (push["n_train_tasks"], push["num_iterations"], push["reward_scale"], push["max_path_length"], push["num_initial_states"]) == (
+        50, 90, 100.0, 150, 256,
+    )  # fmt: skip
+    corners = preset("four-corners", "paper")
+    assert (corners["discount"], corners["embedding_batch_size"], corners["num_exp_traj_eval"], corners["kl_lambda"]) == (0.9, 1024, 5, 1.0)
+    assert preset("cheetah-vel", "paper")["num_extra_rl_steps_posterior"] == 600
+    assert preset("sparse-point-robot", "paper")["sparse_rewards"] is True
+
+
+OYSTER_CONFIG = {
+    "env_name": "sparse-point-robot", "n_train_tasks": 8, "n_eval_tasks": 2, "env_params": {"n_tasks": 10, "randomize_tasks": True},
+    "algo_params": {"num_initial_steps": 200, "embedding_batch_size": 512, "embedding_mini_batch_size": 512, "sparse_rewards": 1, "recurrent": False,
+                    "dump_eval_paths": 0, "update_post_train": 1},
+    "util_params": {"use_gpu": True, "gpu_id": 0},
+}  # fmt: skip
+
+
+def test_oysters_config_is_understood(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(OYSTER_CONFIG))
+    variant = build_variant(None, None, None, file, [], 0)
+    assert variant["env_name"] == "sparse-point-robot"
+    assert variant["algo_params"]["num_initial_steps"] == 200
+    assert variant["algo_params"]["num_train_steps_per_itr"] == 2000  # oyster's default, not a preset's
+    assert variant["algo_params"]["embedding_batch_size"] == 512
+    assert make_env("sparse-point-robot", **variant["env_params"]).tasks.shape == (10, 2)
+
+
+def test_hfrs_keys_are_translated(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"env_name": "four-corners", "n_train_tasks": 4, "n_eval_tasks": 4, "algo_params": {
+        "relabel_method": "hfr-q", "use_softmax": False, "utility_batch_size": 1024, "log_success_rate": 1}}))  # fmt: skip
+    variant = build_variant(None, None, None, file, [], 0)
+    assert variant["relabeler"] == "hfr"
+    assert variant["relabel_params"] == {"temperature": 0.0, "num_initial_states": 1024}
+
+
+def test_the_command_line_wins_over_config_over_preset(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"algo_params": {"meta_batch": 3, "batch_size": 7}, "net_size": 9}))
+    variant = build_variant("point-robot", "random", "paper", file, ["algo_params.batch_size=5", "relabel_fraction=0.25"], 0)
+    assert (variant["algo_params"]["meta_batch"], variant["algo_params"]["batch_size"], variant["net_size"]) == (3, 5, 9)
+    assert variant["algo_params"]["num_train_steps_per_itr"] == 1000
+    assert variant["relabel_params"] == {"relabel_fraction": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "sawyer-psh"], "no preset for the environment 'sawyer-psh'"),
+        ([], "--env NAME"),
+        (["--env", "point-robot", "--relabeler", "hrf"], "did you mean 'hfr'"),
+        (["--env", "point-robot", "--preset", "fast"], "paper, quick"),
+        (["--env", "point-robot", "--set", "meta_bach=3"], "did you mean 'meta_batch'"),
+        (["--env", "point-robot", "--set", "meta_batch"], "key=value"),
+        (["--env", "point-robot", "--set", "meta_batch=-3"], "meta_batch must be positive"),
+        (["--env", "point-robot", "--set", "num_iterations=0"], "num_iterations must be positive"),
+        (["--env", "point-robot", "--set", "net_size=2.5"], "net_size must be a positive whole number"),
+        (["--env", "point-robot", "--set", "relabel_fraction=7"], "between 0 and 1"),
+        (["--env", "point-robot", "--relabeler", "random", "--set", "temperature=1"], "has no option 'temperature'"),
+        (["--env", "point-robot", "--set", "n_tasks=2"], "n_train_tasks must be at most n_tasks"),
+        (["--env", "point-robot", "--set", "start=caged"], "start"),
+        (["--env", "point-robot", "--seed", "-1"], "--seed must be zero or more"),
+        (["--config", "nowhere.json"], "can't read the config nowhere.json"),
+        (["--config", "{tmp}/broken.json"], "not valid JSON"),
+        (["--config", "{tmp}/list.json"], "one JSON object"),
+        (["--config", "{tmp}/unknown.json"], "did you mean 'algo_params'"),
+        (["--config", "{tmp}/recurrent.json"], "recurrent"),
+        (["--env", "point-robot", "--log-dir", "{tmp}/broken.json/below"], "can't make a run folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    files = {"broken.json": "{", "list.json": "[1]", "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
+             "recurrent.json": '{"env_name": "point-robot", "algo_params": {"recurrent": true}}'}  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert main([arg.replace("{tmp}", str(tmp_path)) for arg in arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert {path.name for path in tmp_path.iterdir()} == set(files)  # nothing half-made
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the CUDA device that the test wants missing")
+def test_a_missing_cuda_device_is_said(capsys):
+    assert main(["--env", "point-robot", "--device", "cuda"]) == 2
+    assert "no CUDA device" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_said(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert main(["--env", "point-robot", "--log-dir", str(tmp_path / "log")]) == 2
+    assert "can't make a run folder" in capsys.readouterr().err
+
+
+def test_dry_run_prints_the_settings_and_makes_nothing(tmp_path, capsys):
+    assert main(["--env", "sawyer-push", "--preset", "quick", "--dry-run", "--log-dir", str(tmp_path / "log")]) == 0
+    assert json.loads(capsys.readouterr().out)["env_name"] == "sawyer-push"
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupt_keeps_what_was_logged(tmp_path):
+    command = [sys.executable, "launchers/pearl_hfr.py", "--env", "point-robot", "--log-dir", str(tmp_path), *TINY_ARGS, "--set", "num_iterations=9999"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not any(len(f.read_text().splitlines()) > 3 for f in tmp_path.glob("*/*/progress.csv")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Interrupted after" in err
+    assert "Traceback" not in err
+    (file,) = tmp_path.glob("*/*/progress.csv")
+    rows = list(csv.DictReader(file.open()))
+    assert [int(row["Epoch"]) for row in rows] == list(range(len(rows)))

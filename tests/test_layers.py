@@ -1,0 +1,71 @@
+"""Arrows between packages point down, and plain use of the plugin needs numpy and torch alone."""
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# From top to bottom; a module may import from its own layer and from those below.
+LAYERS = [
+    ("launchers",),
+    ("rlkit_hfr.hosts",),
+    ("rlkit_hfr.buffers",),
+    ("rlkit_hfr.relabelers",),
+    ("rlkit_hfr.rewards", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
+    ("rlkit_hfr.pearl",),
+    ("rlkit_hfr.paths", "rlkit_hfr._version"),
+    ("env_wrappers",),
+]
+
+
+def _layer(module: str) -> int | None:
+    if module == "rlkit_hfr":
+        return 1  # the package's front door stands with `attach`
+    for depth, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(name + ".") for name in names):
+            return depth
+    return None
+
+
+def _imports(file: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+    return names
+
+
+def test_imports_point_down():
+    files = [file for folder in ("launchers", "rlkit_hfr", "env_wrappers") for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 30
+    for file in files:
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        own = _layer(module)
+        assert own is not None, f"{module} is in no layer"
+        for name in _imports(file):
+            target = _layer(name)
+            assert target is None or target >= own, f"{module} imports {name}, which stands above it"
+            assert not name.startswith("rlkit."), f"{module} imports the host {name}"
+            if module.startswith("env_wrappers"):
+                assert not name.startswith("rlkit_hfr"), f"{module} imports {name}"
+
+
+def test_the_plugin_needs_numpy_and_torch_alone():
+    code = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {'gym', 'gymnasium', 'gtimer', 'mujoco', 'metaworld', 'dateutil', 'tqdm', 'matplotlib', 'rlkit', 'env_wrappers'}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocked())
+import rlkit_hfr
+print(sorted(rlkit_hfr.RELABELERS))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "hfr" in result.stdout
