@@ -185,7 +185,8 @@ def test_dry_run_prints_the_settings_and_makes_nothing(tmp_path, capsys):
 
 
 def test_interrupt_keeps_what_was_logged(tmp_path):
-    command = [sys.executable, "launchers/pearl_hfr.py", "--env", "point-robot", "--log-dir", str(tmp_path), *TINY_ARGS, "--set", "num_iterations=9999"]
+    arguments = ["--env", "point-robot", "--log-dir", str(tmp_path), *TINY_ARGS, "--set", "num_iterations=9999"]
+    command = [sys.executable, "launchers/pearl_hfr.py", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not any(len(f.read_text().splitlines()) > 3 for f in tmp_path.glob("*/*/progress.csv")):

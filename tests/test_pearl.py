@@ -67,8 +67,8 @@ def test_update_equals_a_plain_implementation(make_algorithm, settings):
     losses = _plain_update(plain, algorithm.config, context, batch)
     names = ("QF Loss", "VF Loss", "Policy Loss")
     np.testing.assert_allclose([algorithm.eval_statistics[name] for name in names], losses, rtol=1e-5)
-    for name, net in (("agent", algorithm.agent), ("qf1", algorithm.qf1), ("qf2", algorithm.qf2), ("vf", algorithm.vf), ("target", algorithm.target_vf)):
-        for ours, theirs in zip(net.parameters(), plain[name].parameters(), strict=True):
+    for name, attribute in (("agent", "agent"), ("qf1", "qf1"), ("qf2", "qf2"), ("vf", "vf"), ("target", "target_vf")):
+        for ours, theirs in zip(getattr(algorithm, attribute).parameters(), plain[name].parameters(), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
@@ -220,7 +220,8 @@ def test_collection_fills_both_buffers_as_the_phases_say(make_algorithm):
 
 
 def test_config_rejects_what_cannot_work():
-    for bad in ({"meta_batch": 0}, {"discount": 1.0}, {"num_steps_prior": -1}, {"reward_scale": float("nan")}, {"batch_size": 1.5}, {"sparse_rewards": 3}):
+    wrong = dict(meta_batch=0, discount=1.0, num_steps_prior=-1, reward_scale=float("nan"), batch_size=1.5, sparse_rewards=3)
+    for bad in ({key: value} for key, value in wrong.items()):
         with pytest.raises(ValueError, match=next(iter(bad))):
             PEARLConfig(**bad)
     assert PEARLConfig(sparse_rewards=1).sparse_rewards is True

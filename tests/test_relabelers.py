@@ -29,7 +29,7 @@ def world(make_algorithm, monkeypatch):
                 weight.data = torch.randn_like(weight) * 0.4
         for task in algorithm.train_tasks:
             algorithm.collect_data([task], 40)
-        scorer = relabeling._router.scorer
+        scorer = relabeling.scorer
         algorithm.agent.clear_z(num_tasks=4)
         paths = algorithm.sampler.obtain_paths(algorithm.train_tasks[:4])
         return algorithm, relabeling.relabeler, scorer, paths

@@ -112,7 +112,7 @@ class RelabelingMixin:
         return _rebuild, (base,), state
 
 
-def _rebuild(cls: type) -> Any:
+def _rebuild(cls: Any) -> Any:
     return cls.__new__(cls)
 
 

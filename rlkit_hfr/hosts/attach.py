@@ -30,6 +30,11 @@ class Relabeling:
         return self._router.relabeler
 
     @property
+    def scorer(self) -> Scorer:
+        """What the relabeler asks of the algorithm: latents, initial states and networks, for looking into its decisions."""
+        return self._router.scorer
+
+    @property
     def statistics(self) -> dict[str, float]:
         """The ``relabel/`` figures since the last row of the log."""
         return self._router.statistics.columns()

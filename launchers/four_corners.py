@@ -1,0 +1,138 @@
+"""The didactic example of HFR section 4: which task should a trajectory over the penalty square be used for?
+
+``python launchers/four_corners.py`` trains PEARL with HFR on Four-Corners, then compares the return (HIPI) and the utility (HFR) of one
+trajectory that hovers over the penalty square of the top-right task, and draws both relabeling distributions.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from env_wrappers import HindsightEnv, make_env
+from launchers.console import Console
+from launchers.experiment import attach_relabeler, build_algorithm
+from launchers.variant import build_variant
+from rlkit_hfr.distribution import log_partition, relabel_probs
+from rlkit_hfr.relabelers.hfr import HFRRelabeler
+from rlkit_hfr.relabelers.scorer import Scorer
+
+TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
+_COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")
+
+
+def hovering_path(length: int = 20) -> dict[str, Any]:
+    """From the centre into the top-right penalty square, and there to and fro."""
+    steps = np.full((length, 2), 0.1)
+    steps[0] = 0.05
+    steps[3:] = 0.05 * np.where(np.arange(length - 3) % 2, 1.0, -1.0)[:, None]
+    positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
+    return dict(
+        observations=positions[:-1], actions=(steps / 0.1).astype(np.float32), next_observations=positions[1:],
+        rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool), env_infos={"achieved": positions[1:]},
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def explain(path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, samples: int) -> dict[str, list[float]]:
+    """Returns, utilities and both relabeling distributions of a path, each a list over the four tasks.
+
+    Utilities are averaged over `samples` draws of z. HIPI's distribution is its trajectory form (HIPI eq. 7): the softmax of the return,
+    scaled as in training, minus the log mean exp of the returns of the task's stored trajectories.
+    """
+    scale = scorer.networks.reward_scale
+    returns = torch.as_tensor(scorer.task_rewards(path).rewards.sum(axis=1)).double()
+    stored = torch.stack([
+        torch.tensor([rows[:, -1].sum() for rows in scorer.memory.trajectories(task, relabeler.num_partition_samples)])
+        for task in scorer.candidate_tasks
+    ], dim=1)  # fmt: skip
+    utilities = relabeler.utilities([path] * samples, scorer).double().mean(dim=0)
+    log_z = relabeler.log_partition(scorer)
+    columns = {
+        "return": returns,
+        "utility": utilities,
+        "log Z": log_z,
+        "q (HIPI, returns)": relabel_probs(scale * returns, log_partition(scale * stored)),
+        "q (HIPI, returns, without Z)": relabel_probs(scale * returns),
+        "q (HFR, utilities)": relabel_probs(utilities, log_z),
+        "q (HFR, utilities, without Z)": relabel_probs(utilities),
+    }
+    return {name: [float(x) for x in values] for name, values in columns.items()}
+
+
+def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, (world, values, probs) = plt.subplots(1, 3, figsize=(14, 4.4), constrained_layout=True)
+    low, high = 0.1, 0.5
+    for (gx, gy), colour in zip(env.tasks, _COLOURS, strict=True):
+        world.add_patch(plt.Circle((gx, gy), 0.2, color=colour, alpha=0.9))
+        corner = (low if gx > 0 else -high, low if gy > 0 else -high)
+        world.add_patch(plt.Rectangle(corner, high - low, high - low, color=colour, alpha=0.25))
+    points = np.concatenate([path["observations"][:1], path["next_observations"]])
+    world.plot(*points.T, "k.-", lw=1, label="trajectory")
+    world.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xlabel="x", ylabel="y", title="Goals (discs), penalty squares, trajectory")
+    world.legend(loc="lower right")
+
+    at, width = np.arange(4), 0.38
+    values.bar(at, figures["utility"], color=_COLOURS, edgecolor="black")
+    for i, (utility, value) in enumerate(zip(figures["utility"], figures["return"], strict=True)):
+        values.annotate(f"U {utility:.0f}\nreturn {value:.0f}", (i, utility), ha="center", va="top" if utility < 0 else "bottom", fontsize=9)
+    values.set(title="Utility and return under each task", ylabel="utility (scaled return after adapting)")
+    values.margins(y=0.2)
+    probs.bar(at - width / 2, figures["q (HIPI, returns)"], width, label="HIPI (return)", color="0.75", edgecolor="black", hatch="//")
+    probs.bar(at + width / 2, figures["q (HFR, utilities)"], width, label="HFR (utility)", color=_COLOURS, edgecolor="black")
+    probs.set(title="Relabeling distribution q(task | trajectory)", ylabel="probability", ylim=(0, 1.15))
+    probs.legend(loc="upper center", ncols=2)
+    for axis in (values, probs):
+        axis.set_xticks(at, TASK_NAMES, fontsize=9)
+        axis.axhline(0.0, color="black", lw=0.8)
+    fig.suptitle(subtitle)
+    fig.savefig(file, dpi=110)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="quick", help="settings of the training: quick or paper")
+    parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="override one setting; repeatable")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=64, help="draws of z that a utility is averaged over")
+    parser.add_argument("--output", type=Path, default=Path("output/four-corners"), help="folder of four_corners.png and four_corners.json")
+    args = parser.parse_args(argv)
+    try:
+        variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
+        args.output.mkdir(parents=True, exist_ok=True)
+        console = Console(variant["algo_params"]["num_iterations"])
+        algorithm = build_algorithm(variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done)
+        relabeling = attach_relabeler(algorithm, variant)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    try:
+        algorithm.train()
+    except KeyboardInterrupt:
+        print(f"\nInterrupted after {console.finished} iterations; explaining with what was learned so far.", file=sys.stderr)
+    path = hovering_path()
+    scorer = relabeling.scorer
+    scorer.refresh()
+    figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
+    subtitle = f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and {algorithm._n_train_steps_total:,} updates"
+    draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)
+    (args.output / "four_corners.json").write_text(json.dumps({"tasks": TASK_NAMES, **figures, "variant": variant}, indent=2) + "\n")
+    print("\n" + f"{'':32}" + "".join(f"{name:>14}" for name in TASK_NAMES))
+    for name, row in figures.items():
+        print(f"{name:32}" + "".join(f"{value:14.3f}" if name.startswith("q") else f"{value:14.1f}" for value in row))
+    print(f"\nPicture: {args.output / 'four_corners.png'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
