@@ -1,4 +1,4 @@
-"""From utilities to a distribution over tasks. Pure functions of tensors; axes as in docs/design.md (N paths, K tasks, M samples)."""
+"""From utilities to a distribution over tasks. Pure functions of tensors; N paths, K tasks, M samples."""
 from __future__ import annotations
 
 import math
