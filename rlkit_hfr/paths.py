@@ -21,6 +21,14 @@ def info_column(path: Path, key: str) -> np.ndarray | None:
     return np.reshape(np.asarray(infos[key], np.float32), (-1, 1)) if key in infos else None
 
 
+def info_rows(path: Path) -> list[Mapping[str, Any]]:
+    """The infos of a path step by step, from either format."""
+    infos = path.get("env_infos", {})
+    if not isinstance(infos, Mapping):
+        return list(infos)
+    return [{key: values[t] for key, values in infos.items()} for t in range(path_length(path))]
+
+
 def recorded_rewards(path: Path, sparse: bool) -> np.ndarray:
     """The rewards (T, 1) that the context sees: those of the path, or ``info["sparse_reward"]``. ValueError if that is missing."""
     rewards = info_column(path, "sparse_reward") if sparse else np.reshape(np.asarray(path["rewards"], np.float32), (-1, 1))

@@ -1,4 +1,4 @@
-"""Hindsight rewards of recorded paths: where they come from, how they are checked, and how a path is rewritten with them."""
+"""Hindsight rewards of recorded paths: how they are checked, and how a path is rewritten with them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,38 +18,6 @@ class TaskRewards(NamedTuple):
 
 
 RewardFunction = Callable[[Path, Sequence[int]], TaskRewards]
-
-
-def resolve_rewards(env: Any, rewards: Callable[..., Any] | None = None) -> RewardFunction:
-    """The hindsight rewards to use: the caller's own function, or the environment's `compute_rewards`, looked up through wrappers.
-
-    Either may return a `TaskRewards`-like triple, ``(rewards, terminals)`` or rewards alone, each (K, T); a terminal that is not given
-    is taken from the path. Raises ValueError if there is none.
-    """
-    function = rewards
-    if function is None:
-        function = _find_through_wrappers(env, "compute_rewards")
-    if function is None:
-        raise ValueError(
-            f"no hindsight rewards: {type(env).__name__} has no compute_rewards(path, tasks); expected rewards (K, T) of a recorded path "
-            "under K tasks; give the environment that method, or pass rewards=your_function to attach"
-        )
-    if not callable(function):
-        raise ValueError(f"rewards must be a function (path, tasks) -> (K, T) rewards, got {type(function).__name__}")
-    chosen = function
-    return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks))
-
-
-def _find_through_wrappers(env: Any, name: str) -> Callable[..., Any] | None:
-    """`name` on the environment or on what it wraps: rlkit's `wrapped_env` and `_wrapped_env`, gym's `env`."""
-    seen: list[Any] = []
-    while env is not None and not any(env is other for other in seen):
-        found = getattr(env, name, None)
-        if found is not None:
-            return found
-        seen.append(env)
-        env = next((inner for key in ("wrapped_env", "_wrapped_env", "env") if (inner := vars(env).get(key)) is not None), None)
-    return None
 
 
 def as_task_rewards(result: Any, path: Path, num_tasks: int) -> TaskRewards:

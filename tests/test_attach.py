@@ -119,9 +119,9 @@ def test_scoring_leaves_the_host_as_it_was(make_algorithm, make_path, name):
     algorithm.agent.context = torch.ones(1, 2, 5)
     paths = algorithm.sampler.obtain_paths([0])
     before = _snapshot(algorithm)
-    router = relabeling._router
-    decisions = router.relabeler.decide(paths, [0], router.scorer, np.random.default_rng(0))
-    assert len(decisions) == 1
+    (route,) = relabeling._router.routes("rl", 0, paths)
+    assert route.path is paths[0]
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
     np.testing.assert_equal(_snapshot(algorithm), before)
 
 
@@ -196,7 +196,7 @@ def test_the_public_buffer_class_is_the_hosts_until_it_relabels(make_algorithm, 
     [
         (lambda a: setattr(a, "relabel_method", "hfr-q"), "relabels by itself"),
         (lambda a: delattr(a, "qf2"), "without qf2"),
-        (lambda a: setattr(a, "enc_replay_buffer", a.replay_buffer), "one object"),
+        (lambda a: setattr(a, "recurrent", True), "recurrent=True"),
         (lambda a: setattr(a, "train_tasks", [0, 99]), r"\[99\] are no keys"),
         (lambda a: setattr(a, "use_next_obs_in_context", True), "expected 7"),
     ],

@@ -1,6 +1,8 @@
 """One decision per path: pairing, fraction, cold start, moved and copied paths, loose transitions."""
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,9 @@ class Always(Relabeler):
 
 class NoNetworks:
     sparse_rewards = use_next_obs_in_context = False
+
+    def isolated(self):
+        return contextlib.nullcontext()
 
 
 def _rewards(path, tasks):

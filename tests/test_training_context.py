@@ -28,7 +28,7 @@ def _host_adds(context, hosts, task, path, kept="all", iteration=0):
 
 
 def _markers(context, task, size=400):
-    batch = context.random_batch(task, size, lambda buffer, n: buffer.random_batch(n))
+    batch = context.views()[task].random_batch(size)
     assert all(len(column) == size for column in batch.values())
     return {int(m): float(np.mean(batch["observations"][:, 0] == m)) for m in np.unique(batch["observations"][:, 0])}
 
@@ -36,9 +36,7 @@ def _markers(context, task, size=400):
 def test_with_nothing_relabeled_it_is_the_hosts_buffer_batch_for_batch(hosts, context, make_path):
     for marker in (1, 2, 3):
         _host_adds(context, hosts, 0, make_path(marker=marker))
-    asked = []
-    context.random_batch(0, 7, lambda buffer, n: asked.append((buffer, n)) or {})
-    assert asked == [(hosts[0], 7)]
+    assert all(context.views()[task] is hosts[task] for task in hosts)
 
 
 def test_moved_paths_leave_and_the_host_keeps_them(hosts, context, make_path):

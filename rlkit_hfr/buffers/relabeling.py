@@ -7,31 +7,37 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from rlkit_hfr.buffers.requests import asks_for_many, batch_methods
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.paths import Path
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 
-_OWN_STATE = ("_router", "_context", "_serving_training", "_storing")
+_OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing")
 
 
 class RelabelingMixin:
     """Over a multi-task buffer with `task_buffers`, `add_path(s)` and `random_batch(task, batch_size, ...)`.
 
     Until `start_relabeling` it behaves as its base class. The RL buffer then stores paths under the task that they were relabeled to.
-    The encoder buffer goes on storing what the host gives it, and keeps the training context beside it, which `random_batch` serves
-    inside `training_context`.
+    The encoder buffer goes on storing what the host gives it, and keeps the training context beside it, which serves batches inside
+    `training_request`, and so those of its own methods that draw batches for several tasks.
     """
 
     task_buffers: dict[Any, Any]
     _router: RelabelingRouter | None = None
     _context: TrainingContext | None = None
-    _serving_training = False
+    _both_roles = False
+    _serving = False
     _storing = False
 
-    def start_relabeling(self, router: RelabelingRouter, context: TrainingContext | None = None) -> None:
-        """Route paths from now on. context: of the encoder buffer; None makes this the RL buffer."""
-        self._router, self._context = router, context
+    @property
+    def is_relabeling(self) -> bool:
+        return self._router is not None
+
+    def start_relabeling(self, router: RelabelingRouter, context: TrainingContext | None = None, both_roles: bool = False) -> None:
+        """Route paths from now on. context: of the encoder buffer; None makes this the RL buffer. both_roles: it is the RL buffer, too."""
+        self._router, self._context, self._both_roles = router, context, both_roles
 
     def stop_relabeling(self) -> None:
         for name in _OWN_STATE:
@@ -58,7 +64,7 @@ class RelabelingMixin:
             if self._context is None:
                 self._add_to_rl(self._router, add_path, task, paths)
             else:
-                self._add_to_encoder(self._router, self._context, add_path, task, paths)
+                self._add_to_encoder(self._router, self._context, add_path, task, paths, self._both_roles)
         finally:
             self._storing = False
 
@@ -72,9 +78,17 @@ class RelabelingMixin:
 
     @staticmethod
     def _add_to_encoder(
-        router: RelabelingRouter, context: TrainingContext, add_path: Callable[[Any, Path], None], task: Any, paths: Sequence[Path]
+        router: RelabelingRouter,
+        context: TrainingContext,
+        add_path: Callable[[Any, Path], None],
+        task: Any,
+        paths: Sequence[Path],
+        both_roles: bool,
     ) -> None:
-        for route in router.routes("encoder", task, paths):
+        routes = router.routes("encoder", task, paths)
+        if both_roles:
+            router.routes("rl", task, paths)  # nobody else will ask
+        for route in routes:
             context.before_original(task, route.path, route.kept, router.iteration)
             add_path(task, route.path)
             context.after_original(task)
@@ -82,28 +96,18 @@ class RelabelingMixin:
                 context.add_relabeled(new_task, path, router.iteration)
 
     @contextmanager
-    def training_context(self) -> Iterator[None]:
-        """Serve `random_batch` from the training context within the block."""
-        self._serving_training = True
+    def training_request(self) -> Iterator[None]:
+        """Within the block, batches are drawn from the training context. A block inside another changes nothing."""
+        if self._context is None or self._router is None or self._serving:
+            yield
+            return
+        self._router.networks_updated()
+        originals, self._serving = self.task_buffers, True
+        self.task_buffers = self._context.views()
         try:
             yield
         finally:
-            self._serving_training = False
-
-    def random_batch(self, task: Any, batch_size: int, *args: Any, **options: Any) -> dict[str, Any]:
-        base: Any = super()
-        if self._context is None or not self._serving_training:
-            return base.random_batch(task, batch_size, *args, **options)
-
-        def sample(buffer: Any, number: int) -> dict[str, Any]:
-            host = self.task_buffers[task]
-            self.task_buffers[task] = buffer
-            try:
-                return base.random_batch(task, number, *args, **options)
-            finally:
-                self.task_buffers[task] = host
-
-        return self._context.random_batch(task, batch_size, sample)
+            self.task_buffers, self._serving = originals, False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the host's own class, without the relabeling."""
@@ -118,12 +122,31 @@ def _rebuild(cls: Any) -> Any:
 
 @cache
 def relabeling_buffer_class(base: Any) -> Any:
-    """The relabeling subclass of a host's multi-task buffer class. Instances can be switched over by assigning their `__class__`."""
+    """The relabeling subclass of a host's multi-task buffer class. Instances can be switched over by assigning their `__class__`.
+
+    Methods of the base that draw batches through ``random_batch``, whatever their name, serve the training context when they are asked for
+    several tasks at once.
+    """
     missing = [name for name in ("add_path", "add_paths", "random_batch") if not callable(getattr(base, name, None))]
     if missing:
         raise ValueError(f"{base.__name__} is no multi-task replay buffer: it has no {', '.join(missing)}")
     bases: tuple[Any, ...] = (RelabelingMixin, base)
-    return types.new_class(f"Relabeling{base.__name__}", bases)
+    methods = {name: _serving_method(name) for name in batch_methods(base)}
+    return types.new_class(f"Relabeling{base.__name__}", bases, exec_body=lambda namespace: namespace.update(methods))
+
+
+def _serving_method(name: str) -> Callable[..., Any]:
+    """A method of the buffer that draws batches: for several tasks it is a training request."""
+
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        base = getattr(super(RelabelingMixin, self), name)
+        if not asks_for_many(args, options):
+            return base(*args, **options)
+        with self.training_request():
+            return base(*args, **options)
+
+    method.__name__ = name
+    return method
 
 
 class RelabelingMultiTaskReplayBuffer(RelabelingMixin, MultiTaskReplayBuffer):

@@ -84,7 +84,10 @@ class RelabelingRouter:
         offered: list[Path] = []
         if self.scorer.memory.is_warm() and task in self._index:
             offered = [path for path, coin in zip(paths, self._rng.random(len(paths)), strict=True) if coin < self.relabel_fraction]
-        decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng) if offered else []
+        decisions: list[RelabelDecision] = []
+        if offered:
+            with self.scorer.networks.isolated():
+                decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
         decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}
         routes = []
         for path in paths:

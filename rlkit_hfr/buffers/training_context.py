@@ -1,7 +1,7 @@
 """The context that training sees: each task's own trajectories and those that were relabeled to it, kept apart from the host's buffer."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,26 @@ class _Parts:
     relabeled_in: int = -1
 
 
+class _Mixture:
+    """Draws from two per-task buffers as if they were one; everything else is asked of the first."""
+
+    def __init__(self, first: Any, second: Any, rng: np.random.Generator) -> None:
+        self._first, self._second, self._rng = first, second, rng
+
+    def num_steps_can_sample(self) -> int:
+        return self._first.num_steps_can_sample() + self._second.num_steps_can_sample()
+
+    def random_batch(self, batch_size: int, *args: Any, **options: Any) -> dict[str, Any]:
+        """A uniform batch of the union."""
+        of_second = int(self._rng.binomial(batch_size, self._second.num_steps_can_sample() / self.num_steps_can_sample()))
+        counts = ((self._first, batch_size - of_second), (self._second, of_second))
+        batches = [part.random_batch(count, *args, **options) for part, count in counts if count]
+        return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._first, name)
+
+
 class TrainingContext:
     """Per task two parts: its originals (the host's adds and clears, less what moved away) and the paths relabeled to it in the latest
     iteration in which it got any.
@@ -32,12 +52,17 @@ class TrainingContext:
     "keep" leaves them). If both parts are empty, the host's buffer serves. With nothing relabeled it always does.
     """
 
-    def __init__(self, task_buffers: Mapping[Any, Any], rng: np.random.Generator, stale_context: str = "drop") -> None:
-        """task_buffers: the host's encoder buffers by task, which are read and never written; rng: of the mixture of both parts."""
+    def __init__(
+        self, task_buffers: Mapping[Any, Any], rng: np.random.Generator, stale_context: str = "drop", accumulate: bool = False
+    ) -> None:
+        """task_buffers: the host's encoder buffers by task, which are read and never written; rng: of the mixture of both parts.
+
+        accumulate: keep all relabeled paths and all originals, for a host whose one buffer serves the RL batches as well.
+        """
         if stale_context not in STALE_CONTEXT:
             raise ValueError(f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}")
-        self._hosts, self._rng, self._stale_context = task_buffers, rng, stale_context
-        self._parts = {task: _Parts() for task in task_buffers}
+        self._hosts, self._rng, self._stale_context, self._accumulate = task_buffers, rng, stale_context, accumulate
+        self._parts: dict[Any, _Parts] = {}
 
     def before_original(self, task: Any, path: Path, kept: Path | None, iteration: int) -> None:
         """The host is about to store `path`, of which training keeps `kept` (the path itself, some of its steps, or nothing)."""
@@ -57,31 +82,29 @@ class TrainingContext:
         parts = self._synchronised(task)
         if parts.relabeled is None:
             parts.relabeled = empty_like(self._hosts[task])
-        if parts.relabeled_in != iteration:
+        if parts.relabeled_in != iteration and not self._accumulate:
             parts.relabeled.clear()
-            parts.relabeled_in = iteration
+        parts.relabeled_in = iteration
         parts.relabeled.add_path(path)
-        if parts.visited_in != iteration and self._stale_context == "drop":
+        if parts.visited_in != iteration and self._stale_context == "drop" and not self._accumulate:
             parts.originals = empty_like(self._hosts[task])
 
-    def random_batch(self, task: Any, batch_size: int, sample: Callable[[Any, int], dict[str, Any]]) -> dict[str, Any]:
-        """A uniform batch of the training context. sample(buffer, n): a batch of n rows of a per-task buffer, as the host draws it."""
+    def views(self) -> dict[Any, Any]:
+        """A per-task buffer for each task that draws from its training context; the host's own where that is the same."""
+        return {task: self._view(task) for task in self._hosts}
+
+    def _view(self, task: Any) -> Any:
         parts = self._synchronised(task)
         host = self._hosts[task]
         originals = host if parts.originals is None else parts.originals
-        old, new = (0 if part is None else part.num_steps_can_sample() for part in (originals, parts.relabeled))
-        if new == 0:
-            return sample(originals if old else host, batch_size)
-        if old == 0:
-            return sample(parts.relabeled, batch_size)
-        from_relabeled = int(self._rng.binomial(batch_size, new / (old + new)))
-        counts = ((originals, batch_size - from_relabeled), (parts.relabeled, from_relabeled))
-        batches = [sample(part, count) for part, count in counts if count]
-        return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+        filled = [part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()]
+        if len(filled) < 2:
+            return filled[0] if filled else host
+        return _Mixture(filled[0], filled[1], self._rng)
 
     def _synchronised(self, task: Any) -> _Parts:
-        """Hosts clear their per-task buffers directly: an empty one that held something has been cleared."""
-        parts = self._parts[task]
+        """Hosts clear their per-task buffers directly: an empty one that held something has been cleared. They also make new ones."""
+        parts = self._parts.setdefault(task, _Parts())
         size = self._hosts[task].num_steps_can_sample()
         if size == 0 and parts.host_size > 0:
             parts.originals = None

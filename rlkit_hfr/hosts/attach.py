@@ -9,20 +9,22 @@ import numpy as np
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.hosts.adapter import OysterHost, UnsupportedHost
+from rlkit_hfr.hosts.base import Host
+from rlkit_hfr.hosts.oyster import OysterHost
+from rlkit_hfr.hosts.rewards import resolve_rewards
+from rlkit_hfr.hosts.rlkit import RlkitHost
 from rlkit_hfr.relabelers import Relabeler, did_you_mean, make_relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import resolve_rewards
 
 # name -> adapter, in the order in which they are tried
-HOSTS: dict[str, type[OysterHost]] = {"oyster": OysterHost}
+HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)}
 
 
 class Relabeling:
     """A relabeler at work on an algorithm."""
 
-    def __init__(self, host: OysterHost, router: RelabelingRouter) -> None:
+    def __init__(self, host: Host, router: RelabelingRouter) -> None:
         self._host, self._router = host, router
 
     @property
@@ -68,32 +70,30 @@ def attach(
     Raises ValueError before anything is changed if the algorithm, the rewards or an option can't be served.
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
-    adapter = _find_host(algorithm, host)
-    function = resolve_rewards(adapter.env, rewards)
+    memory_seed, scorer_seed, router_seed, context_seed, host_seed = np.random.SeedSequence(seed).spawn(5)
+    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
+    if chosen.needs_value:
+        adapter.networks.require_value(chosen.name)
     tasks = adapter.train_tasks
-    memory_seed, scorer_seed, router_seed, context_seed = np.random.SeedSequence(seed).spawn(4)
     memory = TaskMemory(
         tasks,
         num_trajectories=getattr(chosen, "num_partition_samples", 20),
         num_initial_states=getattr(chosen, "num_initial_states", 1),
         rng=np.random.default_rng(memory_seed),
     )
-    scorer = Scorer(adapter.networks, memory, function, tasks, scorer_seed)
+    scorer = Scorer(adapter.networks, memory, resolve_rewards(adapter.env, rewards), tasks, scorer_seed)
     statistics = RelabelStatistics()
     router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original)
-    context = TrainingContext(adapter.task_buffers, np.random.default_rng(context_seed), stale_context)
+    buffers = algorithm.enc_replay_buffer.task_buffers
+    context = TrainingContext(buffers, np.random.default_rng(context_seed), stale_context, accumulate=adapter.one_buffer)
     adapter.install(router, context, statistics.flush)
     return Relabeling(adapter, router)
 
 
-def _find_host(algorithm: Any, host: str | None) -> OysterHost:
-    if host is not None:
-        if host not in HOSTS:
-            raise ValueError(f"unknown host {host!r}{did_you_mean(host, HOSTS)}; known: {', '.join(HOSTS)}")
-        return HOSTS[host](algorithm)
-    for adapter in HOSTS.values():
-        if adapter.serves(algorithm):
-            return adapter(algorithm)
-    # None fits: the first one says what is missing.
-    OysterHost(algorithm)
-    raise UnsupportedHost(f"{type(algorithm).__name__} is no PEARL algorithm that relabeling knows")
+def _find_host(algorithm: Any, host: str | None) -> type[Host]:
+    """The family of an algorithm: the named one, or the first that lacks nothing, or else the one that lacks least."""
+    if host is None:
+        return min(HOSTS.values(), key=lambda family: len(family.missing(algorithm)))
+    if host not in HOSTS:
+        raise ValueError(f"unknown host {host!r}{did_you_mean(host, HOSTS)}; known: {', '.join(HOSTS)}")
+    return HOSTS[host]

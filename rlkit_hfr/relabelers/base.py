@@ -35,6 +35,7 @@ class Relabeler(abc.ABC):
     """Decides for batches of paths. It touches no buffer, environment, logger or plot."""
 
     name: str
+    needs_value = False  # whether it asks for the target value V(s, z), which not every host has
 
     @abc.abstractmethod
     def decide(

@@ -15,6 +15,7 @@ class HFRBellmanRelabeler(ForesightRelabeler):
     """U = minus the mean squared temporal-difference error on transitions of the task, given z (HFR eq. 10)."""
 
     name = "hfr-bellman"
+    needs_value = True
 
     def __init__(self, *, num_transitions: int = 256, **options: Any) -> None:
         """num_transitions: N of algorithm 2; the rest as `TrajectoryRelabeler`."""
@@ -24,4 +25,4 @@ class HFRBellmanRelabeler(ForesightRelabeler):
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         nets = scorer.networks
         batch = scorer.once("transitions", lambda: scorer.transitions(self.num_transitions))
-        return negative_bellman_error(z, batch, nets.critics, nets.value, nets.reward_scale, nets.discount, scorer.max_rows)
+        return negative_bellman_error(z, batch, nets.critics, scorer.value, nets.reward_scale, nets.discount, scorer.max_rows)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,10 @@ from rlkit_hfr.utility import MAX_ROWS, TransitionBatch, grid_chunks
 
 
 class Networks(Protocol):
-    """The host's networks as functions without side effects. Rows R; every output of a critic or value is (R, 1)."""
+    """The host's networks as functions, called inside `isolated`. Rows R; every output of a critic or value is (R, 1)."""
+
+    def isolated(self) -> AbstractContextManager[None]:
+        """Within the block nothing leaves a trace in the host: no random stream, module or agent is changed afterwards."""
 
     @property
     def device(self) -> torch.device: ...
@@ -40,13 +44,13 @@ class Networks(Protocol):
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """q(z|c): context (P, T, D), mask (P, T) -> means and variances (P, Z)."""
 
-    def policy(self, obs: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation of the action before its tanh, (R, A) each."""
+    def action(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
+        """a ~ pi(.|s, z), (R, A), with standard normal noise from ``noise(*shape)``."""
 
     def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]: ...
 
-    def value(self, obs: Tensor, z: Tensor) -> Tensor:
-        """The target network's V(s, z)."""
+    def value(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
+        """The target network's V(s, z), or a sample of the soft value of the target critics."""
 
     def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         """`number` transitions of the task's RL buffer, drawn with `rng` and not with the host's generators."""
@@ -96,8 +100,11 @@ class Scorer:
 
     def action(self, obs: Tensor, z: Tensor) -> Tensor:
         """a ~ pi(.|s, z): (R, A)."""
-        mean, log_std = self.networks.policy(obs, z)
-        return torch.tanh(mean + log_std.exp() * self.noise(*mean.shape))
+        return self.networks.action(obs, z, self.noise)
+
+    def value(self, obs: Tensor, z: Tensor) -> Tensor:
+        """The target V(s, z): (R, 1)."""
+        return self.networks.value(obs, z, self.noise)
 
     def tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(array, np.float32), device=self.networks.device)

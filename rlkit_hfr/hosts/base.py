@@ -1,0 +1,164 @@
+"""What relabeling needs of any PEARL algorithm, and how it is put in place and taken away without editing the algorithm."""
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rlkit_hfr.buffers.relabeling import RelabelingMixin, relabeling_buffer_class
+from rlkit_hfr.buffers.requests import asks_for_many, batch_methods
+from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.hosts.errors import UnsupportedHost
+from rlkit_hfr.hosts.networks import HostNetworks
+
+
+class Host:
+    """An algorithm with `agent`, `env`, a `replay_buffer` and an `enc_replay_buffer` with `task_buffers`, and networks on `owner`.
+
+    A family says who the owner is (`owner_of`), whether an algorithm is one of its own (`serves`) and what it can't serve (`refusal`).
+    """
+
+    name: str
+    needed = ("agent", "env", "replay_buffer", "enc_replay_buffer")
+    owner_needs = ("qf1", "qf2")
+
+    @classmethod
+    def owner_of(cls, algorithm: Any) -> Any:
+        """The object that holds the critics, the reward scale and the discount."""
+        raise NotImplementedError
+
+    @classmethod
+    def missing(cls, algorithm: Any) -> list[str]:
+        """What the family needs and the algorithm lacks."""
+        lacks = [name for name in cls.needed if getattr(algorithm, name, None) is None]
+        owner = cls.owner_of(algorithm)
+        return lacks + [name for name in cls.owner_needs if getattr(owner, name, None) is None]
+
+    def __init__(self, algorithm: Any, seed: int) -> None:
+        found = f"got {type(algorithm).__name__}"
+        self._refuse(algorithm, found)
+        self.algorithm, self.env = algorithm, algorithm.env
+        self.train_tasks = self._task_ids(algorithm, found)
+        self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
+        self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
+        self._wrapped: list[str] = []
+        self._buffer_classes: list[tuple[Any, type]] = []
+
+    @classmethod
+    def _refuse(cls, algorithm: Any, found: str) -> None:
+        if hasattr(algorithm, "relabel_method"):  # michaelwan11/hfr: rlkit/core/rl_algorithm.py
+            raise UnsupportedHost(f"{found}, which relabels by itself (relabel_method); attach to a PEARL without relabeling, such as oyster")
+        if getattr(algorithm, "use_meta_learning_buffer", False):  # rlkit: core/meta_rl_algorithm.py, stores paths without a task
+            raise UnsupportedHost(f"{found} with use_meta_learning_buffer=True, which stores paths without their task; set it to False")
+        if getattr(algorithm, "recurrent", False):
+            raise UnsupportedHost(f"{found} with recurrent=True; expected a permutation-invariant encoder, set it to False")
+        missing = cls.missing(algorithm)
+        if missing:
+            raise UnsupportedHost(f"{found} without {', '.join(missing)}; expected a PEARL algorithm ({cls.name} family)")
+        for name in ("context_encoder", "policy", "latent_dim"):
+            if getattr(algorithm.agent, name, None) is None:
+                raise UnsupportedHost(f"{found} whose agent has no {name}; expected a PEARL agent with context_encoder, policy and latent_dim")
+        for name in ("replay_buffer", "enc_replay_buffer"):
+            buffer = getattr(algorithm, name)
+            if not isinstance(getattr(buffer, "task_buffers", None), dict):
+                raise UnsupportedHost(f"{found} whose {name} has no task_buffers; expected one buffer per task, by task index")
+            if isinstance(buffer, RelabelingMixin) and buffer.is_relabeling:
+                raise UnsupportedHost(f"{found}, to which a relabeler is attached already; call its detach() first")
+
+    @staticmethod
+    def _task_ids(algorithm: Any, found: str) -> list[Any]:
+        """The training tasks' indices: rlkit keeps descriptions in `train_tasks` and indices in `train_task_indices`."""
+        indices = getattr(algorithm, "train_task_indices", None)
+        tasks = list(algorithm.train_tasks if indices is None else indices)
+        keys = algorithm.replay_buffer.task_buffers
+        unknown = [task for task in tasks if not isinstance(task, (int, np.integer)) or task not in keys]
+        if unknown or not tasks:
+            raise UnsupportedHost(
+                f"{found} whose training tasks {unknown[:3] if unknown else 'are none'} are no keys of replay_buffer.task_buffers "
+                f"({list(keys)[:3]}...); expected task indices in train_task_indices or train_tasks"
+            )
+        return tasks
+
+    def install(self, router: RelabelingRouter, context: TrainingContext, columns: Callable[[], dict[str, float]]) -> None:
+        """Route the buffers' paths, serve training requests from `context`, and record `columns` with every evaluation."""
+        self._switch(self.algorithm.enc_replay_buffer, router, context)
+        if not self.one_buffer:
+            self._switch(self.algorithm.replay_buffer, router, None)
+        attributes = ("enc_replay_buffer", "replay_buffer") if self.one_buffer else ("enc_replay_buffer",)
+        for name in batch_methods(type(self.algorithm), *attributes):
+            self._wrap(name, _TrainingRequest(self.algorithm, name))
+        if hasattr(self.algorithm, "evaluate"):
+            self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", columns, self._logger()))
+
+    def _logger(self) -> Any:
+        """The logger that the host records with: the global of the module that defines `_try_to_eval`, a module in oyster, an object in
+        rlkit."""
+        for cls in type(self.algorithm).__mro__:
+            if "_try_to_eval" in vars(cls):
+                logger = vars(sys.modules[cls.__module__]).get("logger")
+                if hasattr(logger, "record_tabular"):
+                    return logger
+        warnings.warn(f"{type(self.algorithm).__name__} has no logger that we know; read the figures from .statistics", stacklevel=4)
+        return None
+
+    def _switch(self, buffer: Any, router: RelabelingRouter, context: TrainingContext | None) -> None:
+        # The class is switched in place, because hosts keep other references to their buffers.
+        cls: Any = type(buffer)
+        self._buffer_classes.append((buffer, cls))
+        if not isinstance(buffer, RelabelingMixin):
+            buffer.__class__ = relabeling_buffer_class(cls)
+        buffer.start_relabeling(router, context, both_roles=self.one_buffer)
+
+    def _wrap(self, name: str, wrapper: _Wrapper) -> None:
+        setattr(self.algorithm, name, wrapper)
+        self._wrapped.append(name)
+
+    def remove(self) -> None:
+        """Undo `install`."""
+        for buffer, cls in self._buffer_classes:
+            buffer.stop_relabeling()
+            buffer.__class__ = cls
+        for name in self._wrapped:
+            delattr(self.algorithm, name)
+        self._buffer_classes, self._wrapped = [], []
+
+
+class _Wrapper:
+    """Stands in for a bound method of the algorithm; pickles and copies as that method, without the relabeling."""
+
+    def __init__(self, algorithm: Any, name: str) -> None:
+        self._algorithm, self._name = algorithm, name
+        self._method = getattr(algorithm, name)
+        self.__doc__ = self._method.__doc__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._algorithm, self._name)
+
+
+class _TrainingRequest(_Wrapper):
+    """Serves requests for several tasks from the training context."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if not asks_for_many(args, options):
+            return self._method(*args, **options)
+        with self._algorithm.enc_replay_buffer.training_request():
+            return self._method(*args, **options)
+
+
+class _RecordingEvaluate(_Wrapper):
+    """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
+
+    def __init__(self, algorithm: Any, name: str, columns: Callable[[], dict[str, float]], logger: Any) -> None:
+        super().__init__(algorithm, name)
+        self._columns, self._logger = columns, logger
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        result = self._method(*args, **options)
+        for key, value in self._columns().items():
+            if self._logger is not None:
+                self._logger.record_tabular(key, value)
+        return result

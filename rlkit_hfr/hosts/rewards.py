@@ -1,0 +1,71 @@
+"""Where the hindsight rewards of an environment come from."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlkit_hfr.hosts.stock_rewards import stock_rewards
+from rlkit_hfr.paths import Path, info_rows, path_length
+from rlkit_hfr.rewards import RewardFunction, as_task_rewards
+
+
+def resolve_rewards(env: Any, rewards: Callable[..., Any] | None = None) -> RewardFunction:
+    """The hindsight rewards to use, the first of: the caller's own function; the environment's ``compute_rewards(path, tasks)``; the HFR
+    release's ``reward(info, goal)`` with ``get_train_goals``; what is known of the stock environments of oyster and rlkit.
+
+    All are looked up through wrappers. A function may return a `TaskRewards`-like triple, ``(rewards, terminals)`` or rewards alone, each
+    (K, T); a terminal that is not given is taken from the path. Raises ValueError if there is none.
+    """
+    if rewards is not None and not callable(rewards):
+        raise ValueError(f"rewards must be a function (path, tasks) -> (K, T) rewards, got {type(rewards).__name__}")
+    chosen = rewards or _attribute(env, "compute_rewards") or _release_rewards(env) or stock_rewards(innermost(env))
+    if chosen is None:
+        raise ValueError(
+            f"no hindsight rewards: {type(innermost(env)).__name__} has no compute_rewards(path, tasks), and it is no stock environment whose "
+            "paths record enough; expected rewards (K, T) of a recorded path under K tasks; give the environment that method, wrap it in one of "
+            "env_wrappers.recording, or pass rewards=your_function to attach"
+        )
+    return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks))
+
+
+def _layers(env: Any) -> list[Any]:
+    """The environment and what it wraps, outermost first: rlkit's `_wrapped_env`, gym's `env`."""
+    layers: list[Any] = []
+    while env is not None and not any(env is other for other in layers):
+        layers.append(env)
+        inner = getattr(env, "__dict__", {})
+        env = next((inner[key] for key in ("wrapped_env", "_wrapped_env", "env") if inner.get(key) is not None), None)
+    return layers
+
+
+def innermost(env: Any) -> Any:
+    return _layers(env)[-1]
+
+
+def _attribute(env: Any, name: str) -> Callable[..., Any] | None:
+    return next((found for layer in _layers(env) if callable(found := getattr(layer, name, None))), None)
+
+
+def _release_rewards(env: Any) -> Callable[[Path, Sequence[int]], Any] | None:
+    """michaelwan11/hfr: envs have reward(info, goal) -> reward, or a tuple of it and done, and get_train_goals(n) -> the first n goals.
+
+    The convention is one step and one goal at a time, and so is this.
+    """
+    reward, get_goals = _attribute(env, "reward"), _attribute(env, "get_train_goals")
+    if reward is None or get_goals is None:
+        return None
+
+    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+        goals = get_goals(max(tasks) + 1)
+        shape = (len(tasks), path_length(path))
+        values, terminals = np.zeros(shape, np.float32), np.zeros(shape, bool)
+        infos = info_rows(path)
+        for k, task in enumerate(tasks):
+            for t, info in enumerate(infos):
+                result = reward(info, goals[task])
+                values[k, t], terminals[k, t] = result[:2] if isinstance(result, tuple) else (result, False)
+        return values, terminals
+
+    return rewards
