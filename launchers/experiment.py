@@ -42,5 +42,5 @@ def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> P
     return algorithm
 
 
-def attach_relabeler(algorithm: PEARLSoftActorCritic, variant: Variant) -> Relabeling:
+def attach_relabeler(algorithm: Any, variant: Variant) -> Relabeling:
     return attach(algorithm, variant["relabeler"], seed=variant["seed"], **variant["relabel_params"])
