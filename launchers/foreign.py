@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -24,7 +25,7 @@ CLONE = {
     "rlkit": "git clone https://github.com/rail-berkeley/rlkit",
 }
 _MARKS = {"oyster": "rlkit/torch/sac/agent.py", "rlkit": "rlkit/torch/smac/agent.py"}
-_UNUSED_IMPORTS = ("mujoco_py", "torchvision", "torchvision.models", "torchvision.transforms", "cv2", "boto3", "joblib", "ipdb")
+_UNUSED_IMPORTS = ("mujoco_py", "torchvision", "torchvision.models", "torchvision.transforms", "cv2", "boto3", "ipdb")
 # Ours that oyster's and rlkit's algorithms do not have.
 _OURS_ALONE = {"num_envs"}
 
@@ -35,15 +36,29 @@ def import_host(host: str, path: Path | None) -> list[str]:
     Raises ValueError if there is no such checkout, or if the rlkit that is found is another one.
     """
     path = _checkout(host, path)
+    if not _importable("joblib"):
+        raise ValueError(f"--host {host}: its logger needs joblib; run: pip install joblib")
     sys.path.insert(0, str(path))
     placeholders = [name for name in _UNUSED_IMPORTS if not _importable(name)]
     for name in placeholders:
-        sys.modules[name] = types.ModuleType(name)
+        module = sys.modules[name] = _Placeholder(name)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+    os.environ.setdefault("DEBUG", "0")  # oyster's launcher sets it, its evaluation reads it
     loaded = importlib.import_module("rlkit")
     folder = Path(next(iter(getattr(loaded, "__path__", [""])))).resolve()
     if folder != (path / "rlkit").resolve():
         raise ValueError(f"another rlkit is in the way: {folder}; expected {path / 'rlkit'}; uninstall it or unset PYTHONPATH")
     return placeholders
+
+
+class _Placeholder(types.ModuleType):
+    """Stands in for a module that is imported and not used: its attributes are None."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
 
 
 def _checkout(host: str, path: Path | None) -> Path:

@@ -109,6 +109,15 @@ class RelabelingMixin:
         finally:
             self.task_buffers, self._serving = originals, False
 
+    @contextmanager
+    def originals_only(self) -> Iterator[None]:
+        """Within the block no request is a training request: evaluation reads what the host itself stored."""
+        before, self._serving = self._serving, True
+        try:
+            yield
+        finally:
+            self._serving = before
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the host's own class, without the relabeling."""
         base = type(self).__mro__[2]

@@ -157,7 +157,8 @@ class _RecordingEvaluate(_Wrapper):
         self._columns, self._logger = columns, logger
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        result = self._method(*args, **options)
+        with self._algorithm.enc_replay_buffer.originals_only():  # rlkit's evaluation asks for several tasks at once
+            result = self._method(*args, **options)
         for key, value in self._columns().items():
             if self._logger is not None:
                 self._logger.record_tabular(key, value)
