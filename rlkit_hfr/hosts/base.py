@@ -59,6 +59,9 @@ class Host:
         missing = cls.missing(algorithm)
         if missing:
             raise UnsupportedHost(f"{found} without {', '.join(missing)}; expected a PEARL algorithm ({cls.name} family)")
+        for name in ("observation_space", "action_space"):
+            if not getattr(getattr(algorithm.env, name, None), "shape", None):
+                raise UnsupportedHost(f"{found} whose env has no {name} with a shape; expected continuous observations and actions (gym's Box)")
         for name in ("context_encoder", "policy", "latent_dim"):
             if getattr(algorithm.agent, name, None) is None:
                 raise UnsupportedHost(f"{found} whose agent has no {name}; expected a PEARL agent with context_encoder, policy and latent_dim")

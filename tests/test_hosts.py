@@ -1,0 +1,302 @@
+"""`attach` on algorithms that it does not know: both families at every seam, and the ways in which their descendants differ."""
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import standins
+import torch
+
+from rlkit_hfr import RELABELERS, RelabelDecision, Relabeler, attach
+
+EVERY = sorted(standins.EVERY)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log():
+    standins.logger.__init__()
+
+
+class SendTo(Relabeler):
+    """Sends every path to one task."""
+
+    name = "send-to"
+
+    def __init__(self, task):
+        self.task = task
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        unknown = np.zeros(len(scorer.candidate_tasks))
+        return [RelabelDecision(self.task, unknown, unknown, unknown) for _ in paths]
+
+
+class NeverHome(Relabeler):
+    """Sends every path to the task after its own."""
+
+    name = "never-home"
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        tasks, unknown = scorer.candidate_tasks, np.zeros(len(scorer.candidate_tasks))
+        return [RelabelDecision(tasks[(tasks.index(task) + 1) % len(tasks)], unknown, unknown, unknown) for task in source_tasks]
+
+
+def _run(name, attach_with=None, **options):
+    algorithm = standins.EVERY[name]()
+    relabeling = None if attach_with is None else attach(algorithm, attach_with, seed=1, **options)
+    algorithm.train()
+    rows = [{k: v for k, v in row.items() if not k.startswith("relabel/")} for row in standins.logger.rows]
+    weights = [p.detach().numpy() for net in [algorithm.agent, *algorithm.critics()] for p in net.parameters()]
+    state = (torch.get_rng_state().numpy(), np.random.get_state()[1], random.random())  # noqa: NPY002
+    return algorithm, relabeling, (algorithm.trace, rows, weights, state[:2])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_fraction_zero_is_bit_identical(name):
+    _, _, expected = _run(name)
+    standins.logger.__init__()
+    for relabeler in ("hfr", "hipi"):
+        _, _, actual = _run(name, relabeler, relabel_fraction=0.0)
+        np.testing.assert_equal(actual, expected)
+        standins.logger.__init__()
+
+
+@pytest.mark.parametrize("relabeler", RELABELERS)
+@pytest.mark.parametrize("name", EVERY)
+def test_every_relabeler_trains_on_every_host(name, relabeler):
+    options = {} if relabeler in ("none", "random") else {"temperature": 2.0}
+    _run(name, relabeler, relabel_fraction=1.0, **options)
+    rows = standins.logger.rows
+    assert len(rows) == 3
+    assert len({tuple(row) for row in rows}) == 1
+    assert rows[-1]["relabel/paths relabeled"] > 0
+    assert "Eval" in rows[0]
+    if relabeler in ("hfr", "hfr-bellman", "hipi"):
+        assert np.isfinite(rows[-1]["relabel/utility Mean"])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_scoring_leaves_no_trace(name):
+    algorithm = standins.EVERY[name]()
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    relabeling = attach(algorithm, "hfr", relabel_fraction=1.0, seed=0)
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    path = algorithm.rollout(algorithm.task_ids[0])
+
+    def state():
+        agent = algorithm.agent
+        belief = [getattr(agent, key).detach().numpy() for key in ("z", "z_means", "z_vars")]
+        modes = [module.training for net in [agent, *algorithm.critics()] for module in net.modules()]
+        return copy.deepcopy((torch.get_rng_state().numpy(), np.random.get_state()[1:3], random.getstate(), belief, modes))  # noqa: NPY002
+
+    before = state()
+    relabeling._router.routes("rl", algorithm.task_ids[0], [path])
+    np.testing.assert_equal(state(), before)
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
+
+
+def _is_task(env, task, rows):
+    """Whether context rows (B, 5) have the rewards of `task`, given where the point robot goes from there."""
+    after = (rows[:, :2] + 0.1 * np.clip(rows[:, 2:4], -1, 1)).astype(np.float32)
+    rewards = env.compute_rewards({"env_infos": {"achieved": after}}, [task])
+    expected = rewards.rewards[0] if rewards.sparse_rewards is None else rewards.sparse_rewards[0]
+    return np.isclose(rows[:, 4], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_task_gets_originals_and_many_get_relabeled_data(name):
+    algorithm = standins.EVERY[name]()
+    target, source = algorithm.task_ids[1], algorithm.task_ids[0]
+    attach(algorithm, SendTo(target), relabel_fraction=1.0)
+    algorithm.embedding_batch_size = 200
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    algorithm.update()
+    algorithm.trace.clear()
+    algorithm.visit(source)
+    # Collection read what was collected for the source, with its rewards.
+    seen = np.concatenate(algorithm.trace)
+    own = np.concatenate([path["observations"] for path in algorithm.collected[source]])
+    for rows in seen:
+        assert _is_task(algorithm.env, source, rows).all()
+        assert all((np.abs(own - row[:2]).sum(axis=1) < 1e-6).any() for row in rows)
+    # Training reads the source's paths under the target, with the target's rewards.
+    context, _ = algorithm.training_batch([target])
+    rows = context[0].numpy()
+    assert _is_task(algorithm.env, target, rows).all()
+    moved = [any(np.abs(own - row[:2]).sum(axis=1) < 1e-6) for row in rows]
+    assert np.mean(moved) > 0.5
+    # A request for one task still reads originals alone.
+    rows = algorithm.collection_context(target)[0].numpy()
+    theirs = np.concatenate([path["observations"] for path in algorithm.collected[target]])
+    assert all((np.abs(theirs - row[:2]).sum(axis=1) < 1e-6).any() for row in rows)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_relabeler_that_never_stays_empties_no_buffer(name):
+    algorithm = standins.EVERY[name]()
+    attach(algorithm, NeverHome(), relabel_fraction=1.0)
+    algorithm.train(30)
+    assert all(len(algorithm.training_batch([task])[1][0]["rewards"]) == 8 for task in algorithm.task_ids)
+    assert np.isfinite([loss for loss in algorithm.trace if isinstance(loss, float)]).all()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_both_buffers_agree_and_the_totals_add_up(name):
+    algorithm = standins.EVERY[name]()
+    if name == "OneBuffer":
+        pytest.skip("one object in both roles has one total")
+    relabeling = attach(algorithm, "random", relabel_fraction=0.5, seed=0)
+    seen = []
+    routes = relabeling._router.routes
+
+    def watched(role, task, paths):
+        out = routes(role, task, paths)
+        seen.extend((role, id(path), route) for path, route in zip(paths, out, strict=True))
+        return out
+
+    relabeling._router.routes = watched
+    before = []
+    rollout = algorithm.rollout
+
+    def remembered(task):
+        path = rollout(task)
+        before.append((path, copy.deepcopy(path)))
+        return path
+
+    algorithm.rollout = remembered
+    algorithm.train(3)
+    by_path = {}
+    for role, key, route in seen:
+        by_path.setdefault(key, {}).setdefault(role, []).append(route)
+    for roles in by_path.values():
+        assert all(len(routes) == 1 for routes in roles.values())
+        assert len({id(route) for routes in roles.values() for route in routes}) == 1
+    in_rl = sum(len(route.path["rewards"]) for role, _, route in seen if role == "rl")
+    assert sum(buffer.num_steps_can_sample() for buffer in algorithm.replay_buffer.task_buffers.values()) == in_rl
+    for path, copied in before:  # no path was edited
+        np.testing.assert_equal(path, copied)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_detach_gives_the_objects_back(name):
+    algorithm = standins.EVERY[name]()
+    before = dict(vars(algorithm))
+    inner = {role: (type(b := getattr(algorithm, role)), dict(vars(b))) for role in ("replay_buffer", "enc_replay_buffer")}
+    relabeling = attach(algorithm, "hfr")
+    assert vars(algorithm) != before
+    relabeling.detach()
+    assert vars(algorithm) == before
+    for role, (cls, attributes) in inner.items():
+        assert type(getattr(algorithm, role)) is cls
+        assert vars(getattr(algorithm, role)) == attributes
+
+
+@pytest.mark.parametrize("name", ["OysterLike", "RlkitLike"])
+def test_whole_algorithms_pickle_and_copy_without_the_relabeling(name):
+    algorithm = standins.EVERY[name]()
+    attach(algorithm, "hfr", relabel_fraction=1.0)
+    algorithm.train(2)
+    algorithm.agent.clear_z()  # tensors with a graph can't be copied, attached or not
+    for twin in (pickle.loads(pickle.dumps(algorithm)), copy.deepcopy(algorithm)):
+        assert type(twin.enc_replay_buffer) is type(standins.EVERY[name]().enc_replay_buffer)
+        assert twin.enc_replay_buffer.task_buffers.keys() == algorithm.enc_replay_buffer.task_buffers.keys()
+        twin.train(1)  # it goes on by itself
+    algorithm.train(1)  # and so does the one that relabels
+
+
+def test_units_are_those_that_train():
+    """rlkit's algorithm has a reward scale of 1 while its trainer uses another."""
+    algorithm = standins.RlkitLike()
+    assert attach(algorithm, "hfr").scorer.networks.reward_scale == 3.0
+
+
+def test_networks_that_are_swapped_after_attach_are_the_ones_that_score():
+    algorithm = standins.OysterLike()
+    networks = attach(algorithm, "hfr").scorer.networks
+    obs, action, z = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
+    algorithm.qf1 = standins.Critic()
+    torch.testing.assert_close(networks.critics(obs, action, z)[0], algorithm.qf1(obs, action, z))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_scoring_networks_compute_what_the_host_computes(name):
+    algorithm = standins.EVERY[name]()
+    networks = attach(algorithm, "hfr").scorer.networks
+    obs, action, z = torch.randn(4, 2), torch.rand(4, 2), torch.randn(4, 3)
+    with networks.isolated():
+        for i, ours in enumerate(networks.critics(obs, action, z)):
+            torch.testing.assert_close(ours, algorithm.q(i, obs, action, z))
+        context = torch.randn(3, 6, 5)
+        means, variances = networks.posterior(context, torch.ones(3, 6, dtype=torch.bool))
+        algorithm.agent.infer_posterior(context)
+        if name != "RlkitLike":
+            torch.testing.assert_close(means, algorithm.agent.z_means)
+        if name not in ("RlkitLike", "Deterministic"):
+            torch.testing.assert_close(variances, algorithm.agent.z_vars)
+        masked, _ = networks.posterior(context, torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] * 6]))
+        shorter, _ = networks.posterior(context[1:2, :4], torch.ones(1, 4, dtype=torch.bool))
+        torch.testing.assert_close(masked[1], shorter[0])
+
+
+def test_soft_value_without_a_value_network():
+    """min target Q - alpha log pi, on average over many samples, against torch's distributions."""
+    algorithm = standins.NoValueFunction()
+    networks = attach(algorithm, "hfr-bellman").scorer.networks
+    obs, z = torch.randn(1, 2).expand(200_000, 2), torch.randn(1, 3).expand(200_000, 3)
+    with networks.isolated():
+        ours = networks.value(obs, z, torch.randn).mean()
+        _, mean, log_std, _ = algorithm.agent.policy(torch.cat([obs[:1], z[:1]], dim=1), deterministic=True)
+        normal = torch.distributions.Independent(torch.distributions.Normal(mean[0], log_std[0].exp()), 1)
+        policy = torch.distributions.TransformedDistribution(normal, [torch.distributions.TanhTransform(cache_size=1)])
+        action = policy.sample((200_000,))
+        q = torch.min(algorithm.target_qf1(obs, action, z), algorithm.target_qf2(obs, action, z))
+        expected = (q.squeeze(1) - 0.2 * policy.log_prob(action)).mean()
+    assert ours.item() == pytest.approx(expected.item(), abs=0.01)
+
+
+def _without(name):
+    def change(algorithm):
+        delattr(algorithm, name)
+    return change
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "message"),
+    [
+        ("OysterLike", lambda a: setattr(a, "relabel_method", "hfr-q"), "relabels by itself"),
+        ("RlkitLike", lambda a: setattr(a, "use_meta_learning_buffer", True), "use_meta_learning_buffer=True"),
+        ("OysterLike", _without("enc_replay_buffer"), "without enc_replay_buffer"),
+        ("RlkitLike", lambda a: delattr(a.trainer, "qf2"), "without .*qf2"),
+        ("OysterLike", lambda a: delattr(a.agent, "context_encoder"), "no context_encoder"),
+        ("OysterLike", lambda a: setattr(a, "replay_buffer", object()), "no task_buffers"),
+        ("OysterLike", lambda a: setattr(a, "train_tasks", ["a", "b"]), "are no keys"),
+        ("OysterLike", lambda a: setattr(a, "use_next_obs_in_context", True), "rows of 5; expected 7"),
+        ("OysterLike", lambda a: setattr(a, "qf1", nn_of_another_width()), "qf1 can't be called"),
+        ("OysterLike", lambda a: setattr(a.agent, "policy", nn_of_another_width()), "policy can't be called"),
+        ("OysterLike", lambda a: setattr(a, "env", object()), "no observation_space"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_at_attach(base, change, message):
+    algorithm = standins.EVERY[base]()
+    change(algorithm)
+    before = dict(vars(algorithm))
+    with pytest.raises(ValueError, match=message):
+        attach(algorithm, "hfr")
+    assert vars(algorithm) == before
+
+
+def nn_of_another_width():
+    return standins.Critic(width=99)
+
+
+def test_bellman_is_refused_where_there_is_no_value():
+    algorithm = standins.OysterLike()
+    del algorithm.target_vf
+    with pytest.raises(ValueError, match="hfr-bellman.*needs target_vf"):
+        attach(algorithm, "hfr-bellman")
+    attach(algorithm, "hfr")
