@@ -49,7 +49,8 @@ def _attribute(env: Any, name: str) -> Callable[..., Any] | None:
 
 
 def _release_rewards(env: Any) -> Callable[[Path, Sequence[int]], Any] | None:
-    """michaelwan11/hfr: envs have reward(info, goal) -> reward, or a tuple of it and done, and get_train_goals(n) -> the first n goals.
+    """michaelwan11/hfr: envs have reward(info, goal) -> reward, (reward, done) or (reward, sparse reward, done), and get_train_goals(n) ->
+    the first n goals.
 
     The convention is one step and one goal at a time, and so is this.
     """
@@ -60,12 +61,14 @@ def _release_rewards(env: Any) -> Callable[[Path, Sequence[int]], Any] | None:
     def rewards(path: Path, tasks: Sequence[int]) -> Any:
         goals = get_goals(max(tasks) + 1)
         shape = (len(tasks), path_length(path))
-        values, terminals = np.zeros(shape, np.float32), np.zeros(shape, bool)
-        infos = info_rows(path)
+        values, sparse, terminals = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+        infos, has_sparse = info_rows(path), False
         for k, task in enumerate(tasks):
             for t, info in enumerate(infos):
                 result = reward(info, goals[task])
-                values[k, t], terminals[k, t] = result[:2] if isinstance(result, tuple) else (result, False)
-        return values, terminals
+                parts = result if isinstance(result, tuple) else (result, False)
+                has_sparse = len(parts) == 3
+                values[k, t], sparse[k, t], terminals[k, t] = parts[0], parts[1], parts[-1]
+        return (values, terminals, sparse) if has_sparse else (values, terminals)
 
     return rewards

@@ -10,18 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import Path, info_column
+from rlkit_hfr.paths import Path, info_column, info_rows
 
 Rewards = Callable[[Path, Sequence[int]], Any]
 
 
 def stock_rewards(env: Any) -> Rewards | None:
     """The reward function of a stock environment, or None if it is none or its paths do not record enough."""
-    names = {cls.__name__ for cls in type(env).__mro__}
-    for name, build in _STOCK.items():
-        if name in names:
-            return build(env)
-    return None
+    name = next((cls.__name__ for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
+    return None if name is None else _STOCK[name](env)
 
 
 def _point(env: Any) -> Rewards | None:
@@ -49,14 +46,53 @@ def _cheetah_velocity(env: Any) -> Rewards | None:
         return None
 
     def rewards(path: Path, tasks: Sequence[int]) -> Any:
-        speed, control = info_column(path, "forward_vel"), info_column(path, "reward_ctrl")
-        if speed is None or control is None:
-            raise ValueError('the paths of HalfCheetahVelEnv lack info["forward_vel"] or info["reward_ctrl"]; pass rewards= to attach')
+        speed, control = (_required(path, key, "HalfCheetahVelEnv") for key in ("forward_vel", "reward_ctrl"))
         goals = np.array([env.tasks[task]["velocity"] for task in tasks], np.float64)
-        values = -np.abs(speed.T.astype(np.float64) - goals[:, None]) + control.T
+        values = -np.abs(speed - goals[:, None]) + control
         return values, np.zeros(values.shape, bool)
 
     return rewards
+
+
+def _cheetah_direction(env: Any) -> Rewards | None:
+    """HalfCheetahDirEnv (oyster: rlkit/envs/half_cheetah_dir.py): direction * speed plus ``reward_ctrl``. Paths record the reward for speed under
+    their own direction and, in oyster, that direction, which is +-1."""
+    if not (_records(env, "reward_forward") and _records(env, "task")):
+        return None
+
+    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+        forward, control = (_required(path, key, "HalfCheetahDirEnv") for key in ("reward_forward", "reward_ctrl"))
+        own = np.array([info["task"]["direction"] for info in info_rows(path)], np.float64)
+        directions = np.array([env.tasks[task]["direction"] for task in tasks], np.float64)
+        values = directions[:, None] * (own * forward) + control
+        return values, np.zeros(values.shape, bool)
+
+    return rewards
+
+
+def _ant_direction(env: Any) -> Rewards | None:
+    """AntDirEnv (oyster: rlkit/envs/ant_dir.py; rlkit: envs/pearl_envs/ant_dir.py): the torso's speed along the goal's angle plus control,
+    contact and survival; ``torso_velocity`` is what the torso moved in one step. Terminals do not depend on the task."""
+    if not _records(env, "torso_velocity"):
+        return None
+
+    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+        moved = np.stack([np.asarray(info["torso_velocity"], np.float64)[:2] for info in info_rows(path)]) / env.dt
+        extra = sum(_required(path, key, "AntDirEnv") for key in ("reward_ctrl", "reward_contact", "reward_survive"))
+        angles = np.array([env.tasks[task]["goal"] for task in tasks], np.float64)
+        if getattr(env, "direction_in_degrees", False):
+            angles = angles / 180.0 * np.pi
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1) @ moved.T + extra
+
+    return rewards
+
+
+def _required(path: Path, key: str, env_name: str) -> np.ndarray:
+    """One info of every step, (T,)."""
+    column = info_column(path, key)
+    if column is None:
+        raise ValueError(f'the paths of {env_name} lack info["{key}"]; pass rewards= to attach')
+    return column[:, 0].astype(np.float64)
 
 
 def _records(env: Any, info: str) -> bool:
@@ -72,4 +108,9 @@ def _constants(code: types.CodeType) -> set[Any]:
     return found
 
 
-_STOCK: dict[str, Callable[[Any], Rewards | None]] = {"PointEnv": _point, "HalfCheetahVelEnv": _cheetah_velocity}
+_STOCK: dict[str, Callable[[Any], Rewards | None]] = {
+    "PointEnv": _point,
+    "HalfCheetahVelEnv": _cheetah_velocity,
+    "HalfCheetahDirEnv": _cheetah_direction,
+    "AntDirEnv": _ant_direction,
+}

@@ -1,0 +1,47 @@
+"""Wrappers for environments that compute a task's reward but do not record what another task's would need."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from env_wrappers.base import HindsightRewards, Path, path_info
+
+
+class RecordVelocity:
+    """oyster's cheetah-vel and its kin: records the forward speed, of which the environment itself keeps only -|v - goal|.
+
+    Put it around the environment before anything else: ``NormalizedBoxEnv(RecordVelocity(env))``. The environment needs `tasks`, a list of
+    dicts with a "velocity", `dt` in seconds, ``sim.data`` (mujoco_py) or ``data`` (mujoco), and an info "reward_ctrl". Everything else is
+    handed through to it.
+    """
+
+    def __init__(self, env: Any) -> None:
+        missing = [name for name in ("tasks", "dt", "step") if not hasattr(env, name)]
+        if missing or not (hasattr(env, "sim") or hasattr(env, "data")):
+            lacks = ", ".join(missing) or "sim or data"
+            raise ValueError(f"RecordVelocity needs a MuJoCo velocity environment, got {type(env).__name__} without {lacks}")
+        self._wrapped_env = env
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_wrapped_env":
+            raise AttributeError(name)  # not there yet, while being unpickled
+        return getattr(self._wrapped_env, name)
+
+    def _position(self) -> float:
+        env = self._wrapped_env
+        return float((env.sim.data if hasattr(env, "sim") else env.data).qpos[0])
+
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
+        before = self._position()
+        obs, reward, done, info = self._wrapped_env.step(action)
+        speed = (self._position() - before) / self._wrapped_env.dt
+        return obs, reward, done, {**info, "forward_vel": speed}
+
+    def compute_rewards(self, path: Path, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+        """-|v - goal| plus the control reward, for K tasks: (K, T)."""
+        speed, control = (np.asarray(path_info(path, key), np.float64).reshape(-1) for key in ("forward_vel", "reward_ctrl"))
+        goals = np.array([self._wrapped_env.tasks[task]["velocity"] for task in tasks], np.float64)
+        rewards = -1.0 * np.abs(speed - goals[:, None]) + control
+        return HindsightRewards(rewards.astype(np.float32), np.zeros(rewards.shape, bool))
