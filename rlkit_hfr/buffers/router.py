@@ -88,6 +88,7 @@ class RelabelingRouter:
         if offered:
             with self.scorer.networks.isolated():
                 decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
+        self.relabeler.observe(paths, self.scorer)
         decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}
         routes = []
         for path in paths:

@@ -7,14 +7,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
+from rlkit_hfr.relabelers.generalized_hindsight import AdvantageRelabeler, AIRRelabeler, ReturnRelabeler
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.relabelers.hfr_bellman import HFRBellmanRelabeler
 from rlkit_hfr.relabelers.hipi import HIPIRelabeler
+from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
 from rlkit_hfr.relabelers.simple import NoneRelabeler, RandomRelabeler
 
 RELABELERS: dict[str, type[Relabeler]] = {
-    cls.name: cls for cls in (NoneRelabeler, RandomRelabeler, HFRRelabeler, HFRBellmanRelabeler, HIPIRelabeler)
-}
+    cls.name: cls
+    for cls in (
+        NoneRelabeler, RandomRelabeler, HFRRelabeler, HFRBellmanRelabeler, HIPIRelabeler, HIPITrajectoryRelabeler, AIRRelabeler,
+        AdvantageRelabeler, ReturnRelabeler,
+    )
+}  # fmt: skip
 
 
 def make_relabeler(relabeler: str | Relabeler | type[Relabeler] | None, **options: Any) -> Relabeler:

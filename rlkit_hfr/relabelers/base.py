@@ -43,6 +43,9 @@ class Relabeler(abc.ABC):
     ) -> list[RelabelDecision]:
         """One decision per path. source_tasks: the task each path was collected for."""
 
+    def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:  # noqa: B027 (most methods need not know)
+        """Told of every path that is collected, offered for relabeling or not, after the decisions on it."""
+
 
 class TrajectoryRelabeler(Relabeler):
     """Samples one task per path from q(psi|tau) (HFR eq. 8); a method is the utility that it puts into it."""

@@ -123,6 +123,32 @@ class Scorer:
             raise ValueError("sparse_rewards is on but the hindsight rewards have no sparse part; return (rewards, terminals, sparse_rewards)")
         return rewards.sparse_rewards
 
+    def returns(self, paths: Sequence[Path], discount: float, of_context: bool = False) -> np.ndarray:
+        """Discounted, unscaled returns of N paths under all K candidate tasks: (N, K). of_context: of the rewards that the context sees."""
+        totals = []
+        for path in paths:
+            rewards = self._context_rewards(path) if of_context else self.task_rewards(path).rewards
+            totals.append(rewards.astype(np.float64) @ discount ** np.arange(rewards.shape[1]))
+        return np.stack(totals)
+
+    def stored_returns(self, number: int) -> np.ndarray:
+        """Undiscounted, unscaled returns of `number` trajectories stored for each candidate task, of the context's rewards: (number, K)."""
+        last = -1 - (self._obs_width() if self.networks.use_next_obs_in_context else 0)
+        drawn = [self.memory.trajectories(task, number) for task in self.candidate_tasks]
+        return np.array([[rows[:, last].sum(dtype=np.float64) for rows in task] for task in drawn]).T
+
+    def _obs_width(self) -> int:
+        return self.memory.initial_obs(self.candidate_tasks[0], 1).shape[1]
+
+    @torch.no_grad()
+    def task_values(self, obs: np.ndarray) -> Tensor:
+        """V(s, psi) = min Q(s, a ~ pi(.|s, z_psi), z_psi) of observations (N, S) under each candidate task: (N, K)."""
+        z = self.once("task_latents", self.task_latents)
+        shape = (len(obs), len(z))
+        rows_obs = self.tensor(obs).unsqueeze(1).expand(*shape, -1).flatten(0, 1)
+        rows_z = z.unsqueeze(0).expand(*shape, -1).flatten(0, 1)
+        return torch.min(*self.networks.critics(rows_obs, self.action(rows_obs, rows_z), rows_z)).view(shape)
+
     @torch.no_grad()
     def path_latents(self, paths: Sequence[Path]) -> Tensor:
         """z ~ q(z | tau relabeled with psi) for every path and candidate task: (N, K, Z)."""

@@ -1,0 +1,93 @@
+"""Generalized Hindsight (Li et al. 2020): the task on which a path did best, by return, by advantage or by approximate IRL.
+
+Returns are discounted and in the critic's units: R(tau|v) = sum_t discount^t reward_scale r_v(s_t, a_t).
+"""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from rlkit_hfr.paths import Path
+from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, positive_int, to_numpy
+from rlkit_hfr.relabelers.scorer import Scorer
+
+
+class BestTaskRelabeler(Relabeler):
+    """The best of `num_candidates` training tasks, drawn anew for every path (Generalized Hindsight algorithms 2 and 3, m = 1)."""
+
+    def __init__(self, *, num_candidates: int = 100) -> None:
+        """num_candidates: K, the tasks that are tried; all training tasks if there are no more."""
+        self.num_candidates = positive_int("num_candidates", num_candidates)
+
+    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        """What is maximised, (N, K) over all training tasks."""
+        raise NotImplementedError
+
+    def ties(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        """What decides between equals, (N, K)."""
+        return np.zeros((len(paths), len(scorer.candidate_tasks)))
+
+    @torch.no_grad()
+    def decide(
+        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+    ) -> list[RelabelDecision]:
+        scores, ties, tasks = self.scores(paths, scorer), self.ties(paths, scorer), scorer.candidate_tasks
+        decisions = []
+        for score, tie in zip(scores, ties, strict=True):
+            tried = rng.choice(len(tasks), min(self.num_candidates, len(tasks)), replace=False)
+            best = tried[np.lexsort((tie[tried], score[tried]))[-1]]
+            decisions.append(RelabelDecision(tasks[best], np.eye(len(tasks))[best], score, np.full(len(tasks), np.nan)))
+        return decisions
+
+
+class ReturnRelabeler(BestTaskRelabeler):
+    """argmax_v R(tau|v) (Generalized Hindsight eq. 5): the negative control, which follows whichever task pays more in general."""
+
+    name = "return"
+
+    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        return _returns(paths, scorer)
+
+
+class AdvantageRelabeler(BestTaskRelabeler):
+    """argmax_v R(tau|v) - V(s_0, v) (eq. 6), V(s, v) = min Q(s, a ~ pi(.|s, z_v), z_v) (eq. 7) with z_v from the task's own context."""
+
+    name = "advantage"
+
+    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        return _advantages(paths, scorer)
+
+
+class AIRRelabeler(BestTaskRelabeler):
+    """argmax_v of the share of the N most recent paths that tau beats or equals under v (eq. 3), ties by the advantage (eq. 4)."""
+
+    name = "air"
+
+    def __init__(self, *, num_recent: int = 100, num_candidates: int = 100) -> None:
+        """num_recent: N; num_candidates: K."""
+        super().__init__(num_candidates=num_candidates)
+        self._recent: deque[np.ndarray] = deque(maxlen=positive_int("num_recent", num_recent))
+
+    def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:
+        # A path's returns under all tasks are worked out once, so that comparing with it later costs K and not K x T.
+        self._recent.extend(_returns(paths, scorer))
+
+    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        own = _returns(paths, scorer)
+        if not self._recent:
+            return np.zeros_like(own)
+        return (own[:, None] >= np.stack(self._recent)[None]).mean(axis=1)
+
+    def ties(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        return _advantages(paths, scorer)
+
+
+def _returns(paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    return scorer.networks.reward_scale * scorer.returns(paths, scorer.networks.discount)
+
+
+def _advantages(paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    return _returns(paths, scorer) - to_numpy(scorer.task_values(np.stack([path["observations"][0] for path in paths])))
