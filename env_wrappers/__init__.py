@@ -17,6 +17,11 @@ ENVIRONMENTS: dict[str, str] = {
     "sawyer-push": "sawyer:SawyerPush",
     "cheetah-vel": "cheetah:CheetahVel",
     "cheetah-vel-sparse": "cheetah:CheetahVelSparse",
+    "cheetah-dir": "cheetah:CheetahDir",
+    "cheetah-highdim": "cheetah:CheetahHighdim",
+    "ant-goal": "ant:AntGoal",
+    "ant-vel": "ant:AntVel",
+    "ant-dir": "ant:AntDir",
 }
 
 

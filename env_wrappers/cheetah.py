@@ -1,4 +1,4 @@
-"""Half-Cheetah families: run at a given speed, with a dense or a sparse reward."""
+"""Half-Cheetah families: a speed (dense or sparse), a direction, a linear function of the state."""
 from __future__ import annotations
 
 import mujoco
@@ -8,19 +8,18 @@ from env_wrappers.base import HindsightRewards, rewards_like
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 
 
-class CheetahVel(MujocoHindsightEnv):
-    """PEARL's cheetah-vel. Features: forward speed (m/s) and control cost 0.05 |a|^2; task: the target speed, uniform in [0, 3] m/s.
+class CheetahEnv(MujocoHindsightEnv):
+    """Shared physics. Features: forward speed (m/s) and control cost 0.05 |a|^2.
 
-    Observation (20): joint angles and torso height and pitch (8), velocities (9), torso position (3). Reward: -|v - goal| - cost.
+    Observation (20): joint angles and torso height and pitch (8), velocities (9), torso position (3).
     """
 
     package, asset = "gymnasium", "envs/mujoco/assets/half_cheetah.xml"
     control_cost = 0.05
-    max_speed = 3.0
+    obs_dim = 20
 
-    def __init__(self, n_tasks: int = 130, task_seed: int = 3, seed: int | None = None) -> None:
-        tasks = np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1))
-        super().__init__(tasks, obs_dim=20, action_dim=6, seed=seed)
+    def __init__(self, tasks: np.ndarray, seed: int | None = None) -> None:
+        super().__init__(tasks, self.obs_dim, action_dim=6, seed=seed)
         self._torso = self.model.body("torso").id
 
     def _observe(self) -> np.ndarray:
@@ -37,15 +36,32 @@ class CheetahVel(MujocoHindsightEnv):
         before = self.data.qpos[0]
         self.data.ctrl[:] = action
         mujoco.mj_step(self.model, self.data, self.frame_skip)
-        speed = (self.data.qpos[0] - before) / self.dt
-        return self._observe(), np.array([speed, self.control_cost * np.square(action).sum()], dtype=np.float32)
+        obs, cost = self._observe(), self.control_cost * np.square(action).sum()
+        return obs, np.append(self._motion(obs, (self.data.qpos[0] - before) / self.dt), cost)
 
-    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        return rewards_like(-self._miss(achieved, task) - achieved[..., 1].astype(np.float64))
+    def _motion(self, obs: np.ndarray, speed: float) -> np.ndarray:
+        """The features of a family but for the control cost."""
+        return np.array([speed])
 
     @staticmethod
-    def _miss(achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return np.abs(achieved[..., 0].astype(np.float64) - task[..., 0])
+    def _speed(achieved: np.ndarray) -> np.ndarray:
+        return achieved[..., 0].astype(np.float64)
+
+    @staticmethod
+    def _cost(achieved: np.ndarray) -> np.ndarray:
+        return achieved[..., -1].astype(np.float64)
+
+
+class CheetahVel(CheetahEnv):
+    """PEARL's cheetah-vel. Task: the target speed, uniform in [0, 3] m/s. Reward: -|v - goal| - cost."""
+
+    max_speed = 3.0
+
+    def __init__(self, n_tasks: int = 130, task_seed: int = 3, seed: int | None = None) -> None:
+        super().__init__(np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1)), seed)
+
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        return rewards_like(-np.abs(self._speed(achieved) - task[..., 0]) - self._cost(achieved))
 
 
 class CheetahVelSparse(CheetahVel):
@@ -57,6 +73,49 @@ class CheetahVelSparse(CheetahVel):
         super().__init__(n_tasks, task_seed, seed)
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        miss = self._miss(achieved, task)
-        bonus = np.where(miss <= self.tolerance, 2.0 - miss, 0.0)
-        return rewards_like(bonus - achieved[..., 1].astype(np.float64))
+        miss = np.abs(self._speed(achieved) - task[..., 0])
+        return rewards_like(np.where(miss <= self.tolerance, 2.0 - miss, 0.0) - self._cost(achieved))
+
+
+class CheetahDir(CheetahEnv):
+    """PEARL's cheetah-dir: the speed forward or backward. Task: +1 or -1, in turn."""
+
+    def __init__(self, n_tasks: int = 2, seed: int | None = None) -> None:
+        super().__init__(np.where(np.arange(n_tasks) % 2, -1.0, 1.0)[:, None], seed)
+
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        return rewards_like(task[..., 0] * self._speed(achieved) - self._cost(achieved))
+
+
+class CheetahHighdim(CheetahEnv):
+    """HFR's cheetah-highdim: a linear reward on the next state, w . s' - cost, with s' normalised and w uniform in [-1, 1]^18.
+
+    Observation and state (18): positions (9) and velocities (9). The normalisation is that of 15,000 states under actions uniform in
+    [-0.8, 0.8], in episodes of 50 steps (`tests/test_envs.py` makes it anew); it sets the scale of all returns.
+    """
+
+    obs_dim = 18
+    state_mean = np.array([
+        -0.111, -0.109, 0.05, 0.02, 0.044, -0.021, -0.012, -0.096, -0.085,
+        -0.098, -0.057, 0.013, 0.024, -0.023, 0.021, 0.001, -0.02, -0.023,
+    ])  # fmt: skip
+    state_std = np.array([
+        0.32, 0.056, 0.087, 0.201, 0.218, 0.218, 0.258, 0.234, 0.238,
+        0.601, 0.644, 1.306, 4.398, 5.267, 5.523, 5.051, 5.026, 4.964,
+    ])  # fmt: skip
+
+    def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None) -> None:
+        super().__init__(np.random.default_rng(task_seed).uniform(-1.0, 1.0, size=(n_tasks, 18)), seed)
+
+    def _observe(self) -> np.ndarray:
+        return np.concatenate([self.data.qpos, self.data.qvel])
+
+    def _motion(self, obs: np.ndarray, speed: float) -> np.ndarray:
+        return (obs - self.state_mean) / self.state_std
+
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        state = achieved.astype(np.float64)
+        total = -state[..., 18]
+        for axis in range(18):  # in a fixed order, so that batching cannot change a bit
+            total = total + task[..., axis] * state[..., axis]
+        return rewards_like(total)

@@ -7,6 +7,9 @@ Settings = dict[str, Any]
 
 PRESETS = ("paper", "quick")
 
+# Families whose few tasks are trained and tested alike, and how many there are.
+SAME_TASKS = {"four-corners": 4, "cheetah-dir": 2, "ant-dir": 2}
+
 _NUMBERS = (
     "n_train_tasks", "n_eval_tasks", "num_iterations", "num_tasks_sample", "num_initial_steps",
     "num_steps_prior", "num_steps_posterior", "num_extra_rl_steps_posterior", "num_train_steps_per_itr",
@@ -14,7 +17,7 @@ _NUMBERS = (
     "embedding_batch_size", "meta_batch", "num_initial_states",
 )  # fmt: skip
 
-# HFR's configurations; of the point robots, oyster's.
+# HFR's configurations; of the point robots, cheetah-dir and ant-dir, oyster's.
 _PAPER: dict[str, tuple[float, ...]] = {
     #                      train eval  iter tasks init  prior post extra updates evals steps expl  H  gamma scale  KL  context meta N_U
     "point-robot":        (80,   20,   500,  5,   200,  200,   0,  200,  1000,   2,    60,   1,   20, .99, 100.,  .1,    64,  16,   64),
@@ -24,6 +27,11 @@ _PAPER: dict[str, tuple[float, ...]] = {
     "sawyer-push":        (50,   10,    90, 10,  2000,  400, 600,    0,  1000,   2,   600,   2,  150, .99, 100.,  .1,    64,  16,  256),
     "cheetah-vel-sparse": (100,  30,   160,  5,  2000,  400, 600,    0,  1000,   2,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
     "cheetah-vel":        (100,  30,   160,  5,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
+    "cheetah-highdim":    (100,  30,   180, 10,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
+    "cheetah-dir":        (2,     2,   500,  5,  2000, 1000,   0, 1000,  2000,   4,   600,   2,  200, .99,   5.,  .1,   256,   4,   64),
+    "ant-goal":           (100,  30,   180, 10,  2000,  400, 600,    0,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  16,   64),
+    "ant-vel":            (150,  30,   160, 10,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  10,  256),
+    "ant-dir":            (2,     2,   500,  5,  2000,  400,   0,  600,  4000,   4,   600,   2,  200, .99,   5.,  .1,   256,   4,   64),
 }  # fmt: skip
 
 _PAPER_EXTRA: dict[str, Settings] = {"sparse-point-robot": {"sparse_rewards": True}}
@@ -33,10 +41,11 @@ _QUICK_SHARED: Settings = {"net_size": 128, "meta_batch": 10, "batch_size": 64, 
 _POINT_QUICK: Settings = {
     "n_train_tasks": 40, "n_eval_tasks": 10, "num_iterations": 50, "num_initial_steps": 100, "num_train_steps_per_itr": 200,
 }  # fmt: skip
-_CHEETAH_QUICK: Settings = {
+_LOCOMOTION_QUICK: Settings = {
     "n_train_tasks": 20, "n_eval_tasks": 5, "num_iterations": 20, "num_initial_steps": 400, "num_steps_prior": 200,
     "num_train_steps_per_itr": 200, "num_evals": 1,
 }  # fmt: skip
+_TWO_TASKS_QUICK: Settings = {**_LOCOMOTION_QUICK, "n_train_tasks": 2, "n_eval_tasks": 2, "meta_batch": 4}
 _SAWYER_QUICK: Settings = {
     "n_train_tasks": 20, "n_eval_tasks": 5, "num_iterations": 25, "num_tasks_sample": 10, "num_initial_steps": 600, "num_steps_prior": 300,
     "num_steps_posterior": 300, "num_train_steps_per_itr": 200, "num_evals": 2, "num_steps_per_eval": 600,
@@ -53,8 +62,13 @@ _QUICK: dict[str, Settings] = {
     },
     "sawyer-reach": _SAWYER_QUICK,
     "sawyer-push": _SAWYER_QUICK,
-    "cheetah-vel-sparse": {**_CHEETAH_QUICK, "num_steps_posterior": 200},
-    "cheetah-vel": {**_CHEETAH_QUICK, "num_extra_rl_steps_posterior": 200},
+    "cheetah-vel-sparse": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
+    "cheetah-vel": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
+    "cheetah-highdim": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
+    "cheetah-dir": {**_TWO_TASKS_QUICK, "num_extra_rl_steps_posterior": 200},
+    "ant-goal": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
+    "ant-vel": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
+    "ant-dir": {**_TWO_TASKS_QUICK, "num_extra_rl_steps_posterior": 200},
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from env_wrappers import make_env
-from launchers.presets import preset
+from launchers.presets import SAME_TASKS, preset
 from rlkit_hfr import RELABELERS, __version__, attach
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.relabelers import did_you_mean, relabeler_options
@@ -164,7 +164,7 @@ def _finish(variant: Variant, from_preset: set[str]) -> None:
         if key not in takes and key in from_preset:
             del variant["relabel_params"][key]
     needed = variant["n_train_tasks"] + variant["n_eval_tasks"]
-    variant["env_params"].setdefault("n_tasks", 4 if variant["env_name"] == "four-corners" else needed)
+    variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], needed))
     if variant["n_train_tasks"] > variant["env_params"]["n_tasks"]:
         raise ValueError(f"n_train_tasks must be at most n_tasks = {variant['env_params']['n_tasks']}, got {variant['n_train_tasks']}")
 
