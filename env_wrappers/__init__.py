@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from env_wrappers.base import HindsightEnv, HindsightRewards, path_info
+from env_wrappers.checker import HindsightEnvError, check_hindsight_env
 
 # name -> "module:class"; modules are imported on use, so that the point robots need no MuJoCo.
 ENVIRONMENTS: dict[str, str] = {
@@ -36,4 +37,4 @@ def make_env(name: str, **params: Any) -> HindsightEnv:
     return factory(**params)
 
 
-__all__ = ["ENVIRONMENTS", "HindsightEnv", "HindsightRewards", "make_env", "path_info"]
+__all__ = ["ENVIRONMENTS", "HindsightEnv", "HindsightEnvError", "HindsightRewards", "check_hindsight_env", "make_env", "path_info"]

@@ -1,7 +1,8 @@
 """The didactic example of HFR section 4: which task should a trajectory over the penalty square be used for?
 
 ``python launchers/four_corners.py`` trains PEARL with HFR on Four-Corners, then compares the return (HIPI) and the utility (HFR) of one
-trajectory that hovers over the penalty square of the top-right task, and draws both relabeling distributions.
+trajectory that hovers over the penalty square of the top-right task, and draws both relabeling distributions. Random actions do not find a
+corner within minutes; so the buffers begin with straight episodes in random directions, some of which do (``--straight-paths 0`` for none).
 """
 from __future__ import annotations
 
@@ -36,6 +37,26 @@ def hovering_path(length: int = 20) -> dict[str, Any]:
         observations=positions[:-1], actions=(steps / 0.1).astype(np.float32), next_observations=positions[1:],
         rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool), env_infos={"achieved": positions[1:]},
     )  # fmt: skip
+
+
+def straight_paths(env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Episodes of a task that run straight from the centre, each in a direction of its own. Some hit a corner, which random actions do not."""
+    paths = []
+    for angle in rng.uniform(0.0, 2.0 * np.pi, number):
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        action = (direction / np.abs(direction).max()).astype(np.float32)
+        env.reset_task(task)
+        obs, steps = env.reset(), []
+        for _ in range(length):
+            next_obs, reward, done, info = env.step(action)
+            steps.append((obs, action, reward, next_obs, done, info["achieved"]))
+            obs = next_obs
+            if done:
+                break
+        o, a, r, o2, d, achieved = (np.array(column) for column in zip(*steps, strict=True))
+        paths.append(dict(observations=o.astype(np.float32), actions=a, rewards=r.astype(np.float32)[:, None],
+                          next_observations=o2.astype(np.float32), terminals=d[:, None], env_infos={"achieved": achieved}))  # fmt: skip
+    return paths
 
 
 @torch.no_grad()
@@ -104,6 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--preset", default="quick", help="settings of the training: quick or paper")
     parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="override one setting; repeatable")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--straight-paths", type=int, default=100, help="straight episodes per task that the buffers begin with")
     parser.add_argument("--samples", type=int, default=64, help="draws of z that a utility is averaged over")
     parser.add_argument("--output", type=Path, default=Path("output/four-corners"), help="folder of four_corners.png and four_corners.json")
     args = parser.parse_args(argv)
@@ -116,6 +138,11 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    rng = np.random.default_rng(args.seed)
+    for task in algorithm.train_tasks:
+        paths = straight_paths(make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng)
+        algorithm.replay_buffer.add_paths(task, paths)
+        algorithm.enc_replay_buffer.add_paths(task, paths)
     try:
         algorithm.train()
     except KeyboardInterrupt:

@@ -1,0 +1,113 @@
+"""Is an environment relabelable? ``check_hindsight_env(env)`` says what to change, in the manner of Gymnasium's env checker."""
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+
+class HindsightEnvError(ValueError):
+    """The environment breaks the contract of docs/environments.md; the message says where and what to change."""
+
+
+def check_hindsight_env(env: Any, episodes: int = 5, max_steps: int = 50, seed: int = 0) -> None:
+    """Roll out random actions on several tasks and check that the paths can be relabeled. Raises HindsightEnvError, or returns None.
+
+    Checked: the interface; the round-trip law (the own task's rewards, terminals and sparse rewards come back bit for bit as float32);
+    that K tasks at once give what each gives alone; shapes and dtypes; that neither stepping nor `compute_rewards` touches numpy's global
+    generator, and that the latter edits neither the path nor the environment.
+    """
+    _check_interface(env)
+    rng = np.random.default_rng(seed)
+    tasks = list(env.get_all_task_idx())
+    for own in rng.choice(len(tasks), episodes):
+        state = _global_state()
+        path = _rollout(env, tasks[own], max_steps, rng)
+        _check_rewards(env, path, tasks, int(own))
+        if not np.array_equal(state, _global_state()):
+            raise HindsightEnvError("numpy's global generator moved; draw from a generator that the environment owns")
+
+
+def _global_state() -> np.ndarray:
+    return np.append(np.random.get_state(legacy=True)[1], np.random.get_state(legacy=True)[2])  # type: ignore[index]  # noqa: NPY002
+
+
+def _check_interface(env: Any) -> None:
+    for name in ("reset", "step", "reset_task", "get_all_task_idx", "compute_rewards", "observation_space", "action_space"):
+        if not hasattr(env, name):
+            raise HindsightEnvError(f"{type(env).__name__} has no {name}; see docs/environments.md")
+    if len(list(env.get_all_task_idx())) == 0:
+        raise HindsightEnvError("get_all_task_idx() is empty; an environment needs a task")
+
+
+def _rollout(env: Any, task: int, max_steps: int, rng: np.random.Generator) -> dict[str, Any]:
+    env.reset_task(task)
+    obs, steps = env.reset(), []
+    low, high = np.broadcast_to(env.action_space.low, env.action_space.shape), np.broadcast_to(env.action_space.high, env.action_space.shape)
+    for _ in range(max_steps):
+        action = rng.uniform(low, high)
+        result = env.step(action)
+        if not isinstance(result, tuple) or len(result) != 4:
+            size = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
+            raise HindsightEnvError(f"step must return (obs, reward, done, info), the four values that rlkit expects, got {size}")
+        next_obs, reward, done, info = result
+        if np.shape(next_obs) != tuple(env.observation_space.shape):
+            shapes = f"{np.shape(next_obs)}; observation_space says {env.observation_space.shape}"
+            raise HindsightEnvError(f"step returned an observation of shape {shapes}")
+        steps.append((obs, action, reward, next_obs, done, info))
+        obs = next_obs
+        if done:
+            break
+    o, a, r, o2, d, infos = zip(*steps, strict=True)
+    return dict(observations=np.array(o), actions=np.array(a), rewards=np.array(r).reshape(-1, 1), next_observations=np.array(o2),
+                terminals=np.array(d).reshape(-1, 1), env_infos=list(infos))  # fmt: skip
+
+
+def _check_rewards(env: Any, path: dict[str, Any], tasks: list[int], own: int) -> None:
+    before, twin = copy.deepcopy(path), copy.deepcopy(env)
+    result = tuple(env.compute_rewards(path, tasks))
+    if len(result) not in (2, 3):
+        raise HindsightEnvError(f"compute_rewards must return (rewards, terminals[, sparse_rewards]), got {len(result)} values")
+    rewards, terminals, sparse = (*result, None)[:3]
+    shape = (len(tasks), len(path["rewards"]))
+    for name, array, dtype in (("rewards", rewards, np.float32), ("terminals", terminals, np.bool_), ("sparse_rewards", sparse, np.float32)):
+        if array is not None and (np.shape(array) != shape or np.asarray(array).dtype != dtype):
+            got = f"{np.shape(array)} {np.asarray(array).dtype}"
+            raise HindsightEnvError(f"compute_rewards: {name} must be (K, T) = {shape} {np.dtype(dtype)}, got {got}")
+    if not _same(before, path):
+        raise HindsightEnvError("compute_rewards edited the path; return new arrays")
+    _check_round_trip(path, own, rewards, terminals, sparse)
+    for k, task in enumerate(tasks[:20]):
+        if not np.array_equal(np.asarray(env.compute_rewards(path, [task])[0])[0], rewards[k]):
+            raise HindsightEnvError(
+                f"compute_rewards gives task {task} other rewards alone than among others; use element-wise arithmetic in a fixed order"
+            )
+    action = np.zeros(env.action_space.shape)
+    if not np.array_equal(env.step(action)[0], twin.step(action)[0]):
+        raise HindsightEnvError("compute_rewards changed the environment; it must read task vectors and infos alone")
+
+
+def _check_round_trip(path: dict[str, Any], own: int, rewards: Any, terminals: Any, sparse: Any) -> None:
+    recorded: list[tuple[str, Any, Any]] = [
+        ("reward", path["rewards"][:, 0].astype(np.float32), rewards[own]),
+        ("terminal", path["terminals"][:, 0].astype(bool), terminals[own]),
+    ]
+    if sparse is not None and "sparse_reward" in path["env_infos"][0]:
+        recorded.append(("sparse reward", np.array([info["sparse_reward"] for info in path["env_infos"]], np.float32), sparse[own]))
+    for name, stepped, relabeled in recorded:
+        wrong = np.flatnonzero(stepped != relabeled)
+        if wrong.size:
+            t = int(wrong[0])
+            raise HindsightEnvError(
+                f"round trip: step {t} gave the {name} {stepped[t]}, compute_rewards says {relabeled[t]} for the same task; let step compute it "
+                "with the function that relabeling uses, from the float32 features that the info records"
+            )
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(_same(first[key], second[key]) for key in first)
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(_same, first, second))
+    return bool(np.array_equal(first, second))

@@ -1,0 +1,103 @@
+"""`check_hindsight_env` passes what is right and names what is wrong."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from env_wrappers import ENVIRONMENTS, HindsightEnvError, check_hindsight_env, make_env
+from env_wrappers.point import PointRobot, SparsePointRobot
+
+DOCS = (Path(__file__).parent.parent / "docs" / "environments.md").read_text()
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_our_own_families_pass(name):
+    check_hindsight_env(make_env(name, seed=0))
+    assert f"`{name}`" in DOCS
+
+
+def test_the_example_of_the_docs_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    exec(example, {})
+
+
+class FiveTuple(PointRobot):
+    def step(self, action):
+        return (*super().step(action), False)
+
+
+class Unrecorded(PointRobot):
+    """Steps with another reward than it relabels with."""
+
+    def step(self, action):
+        obs, reward, done, info = super().step(action)
+        return obs, reward * 1.001, done, info
+
+
+class Editing(PointRobot):
+    def compute_rewards(self, path, tasks):
+        result = super().compute_rewards(path, tasks)
+        path["rewards"][:] = 0.0
+        return result
+
+
+class Moving(PointRobot):
+    def compute_rewards(self, path, tasks):
+        self._state = self._state + 1.0
+        return super().compute_rewards(path, tasks)
+
+
+class Reseeding(PointRobot):
+    def _start(self):
+        return np.random.uniform(size=2)  # noqa: NPY002
+
+
+class WrongShape(PointRobot):
+    def compute_rewards(self, path, tasks):
+        result = super().compute_rewards(path, tasks)
+        return result.rewards.T, result.terminals.T
+
+
+class WrongDtype(PointRobot):
+    def compute_rewards(self, path, tasks):
+        result = super().compute_rewards(path, tasks)
+        return result.rewards.astype(np.float64), result.terminals
+
+
+class BatchDependent(PointRobot):
+    def compute_rewards(self, path, tasks):
+        rewards, terminals, _ = super().compute_rewards(path, tasks)
+        return (rewards if len(tasks) > 1 else rewards + 1), terminals
+
+
+class WrongSparse(SparsePointRobot):
+    def compute_rewards(self, path, tasks):
+        result = super().compute_rewards(path, tasks)
+        return result.rewards, result.terminals, result.sparse_rewards + 1
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (FiveTuple, r"four values that rlkit expects, got 5"),
+        (Unrecorded, "round trip: step 0 gave the reward"),
+        (WrongSparse, "the sparse reward"),
+        (Editing, "edited the path"),
+        (Moving, "changed the environment"),
+        (Reseeding, "global generator"),
+        (WrongShape, r"rewards must be \(K, T\)"),
+        (WrongDtype, "float32, got .* float64"),
+        (BatchDependent, "alone than among others"),
+    ],
+)
+def test_each_breach_is_named(cls, message):
+    with pytest.raises(HindsightEnvError, match=message):
+        check_hindsight_env(cls(n_tasks=5, seed=0))
+
+
+def test_a_missing_method_is_named():
+    with pytest.raises(HindsightEnvError, match="object has no reset"):
+        check_hindsight_env(object())
