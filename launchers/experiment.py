@@ -28,12 +28,20 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def records_sparse_rewards(env: Any) -> bool:
+    """Whether a step's info has a sparse reward."""
+    env.reset_task(0)
+    return "sparse_reward" in env.step(np.zeros(env.action_space.shape))[3]
+
+
 def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> PEARLSoftActorCritic:
     """The environment and the PEARL of a variant, without relabeling."""
     seed_everything(variant["seed"])
     env = make_env(variant["env_name"], seed=variant["seed"], **variant["env_params"])
     tasks = list(env.get_all_task_idx())
     config = PEARLConfig(**variant["algo_params"])
+    if config.sparse_rewards and not records_sparse_rewards(env):
+        raise ValueError(f"sparse_rewards is on, but {variant['env_name']} has none; turn it off or choose sparse-point-robot")
     obs_dim, action_dim = (int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space))
     nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config)
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"]:]

@@ -130,6 +130,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("output/four-corners"), help="folder of four_corners.png and four_corners.json")
     args = parser.parse_args(argv)
     try:
+        if args.samples < 1 or args.straight_paths < 0:
+            raise ValueError(f"--samples must be positive and --straight-paths zero or more, got {args.samples} and {args.straight_paths}")
         variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
         args.output.mkdir(parents=True, exist_ok=True)
         console = Console(variant["algo_params"]["num_iterations"])
@@ -150,6 +152,9 @@ def main(argv: list[str] | None = None) -> int:
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()
+    if not scorer.memory.is_warm():
+        print("error: nothing was collected yet, so there is nothing to explain", file=sys.stderr)
+        return 130
     figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
     subtitle = f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and {algorithm._n_train_steps_total:,} updates"
     draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)

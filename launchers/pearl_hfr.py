@@ -54,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
         log_dir = create_log_dir(args.log_dir.absolute(), f"{variant['env_name']}_{variant['relabeler']}", args.seed)
     except (ValueError, FileNotFoundError, TypeError) as error:
         return _refuse(str(error))
+    except (RuntimeError, MemoryError) as error:  # torch's word for networks that do not fit
+        return _refuse(f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size")
     except OSError as error:
         return _refuse(f"can't make a run folder in {args.log_dir}: {error.strerror}; choose another with --log-dir")
     run.setup_logger(log_dir)

@@ -33,7 +33,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
-_FIXED = {"recurrent": False, "update_post_train": 1, "use_learned_reward": False, "path_to_weights": None, "randomize_tasks": True}
+_FIXED = {"recurrent": False, "update_post_train": 1, "use_learned_reward": False, "path_to_weights": None, "randomize_tasks": True,
+          "sparse": True}  # fmt: skip
 _WITHOUT_EFFECT = ("util_params", "dump_eval_paths", "log_success_rate", "render_eval_paths", "save_replay_buffer", "save_algorithm")
 _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "random": "random"}
 
@@ -85,6 +86,8 @@ def load_config(path: Path) -> Variant:
 
 def apply_config(variant: Variant, content: Mapping[str, Any], source: str = "the config") -> None:
     """Apply a loaded file to `variant`, in place."""
+    algo = content.get("algo_params")
+    mini = algo.get("embedding_mini_batch_size") if isinstance(algo, Mapping) else None
     for key, value in content.items():
         if key in ("preset", "seed", "versions") or key in _WITHOUT_EFFECT:
             continue
@@ -95,18 +98,17 @@ def apply_config(variant: Variant, content: Mapping[str, Any], source: str = "th
                 _apply_entry(variant, key, name, item, source)
         else:
             _apply_entry(variant, "", key, value, source)
+    expected = variant["algo_params"]["embedding_batch_size"]
+    if mini is not None and mini != expected:
+        raise ValueError(f"embedding_mini_batch_size in {source} must equal embedding_batch_size ({expected}), got {mini!r}")
 
 
 def _apply_entry(variant: Variant, section: str, name: str, value: Any, source: str) -> None:
-    if name in _WITHOUT_EFFECT:
+    if name in _WITHOUT_EFFECT or name == "embedding_mini_batch_size":
         return
     if name in _FIXED:
         if value != _FIXED[name]:
             raise ValueError(f"{name} in {source} must be {json.dumps(_FIXED[name])}, the only value supported, got {json.dumps(value)}")
-    elif name == "embedding_mini_batch_size":
-        expected = variant["algo_params"]["embedding_batch_size"]
-        if value != expected:
-            raise ValueError(f"embedding_mini_batch_size in {source} must equal embedding_batch_size ({expected}), got {value!r}")
     elif name == "relabel_method":
         if value not in _HFR_METHODS:
             raise ValueError(f"relabel_method in {source} must be one of {', '.join(_HFR_METHODS)}, got {value!r}")
@@ -128,6 +130,8 @@ def build_variant(
     name = env_name or content.get("env_name")
     if name is None:
         raise ValueError("no environment: give --env NAME, or a config with env_name")
+    if not isinstance(name, str):
+        raise ValueError(f"env_name must be a name, got {name!r}")
     pairs = [parse_assignment(text) for text in assignments]
     if preset_name is None and not config:
         preset_name = "paper"
@@ -155,6 +159,12 @@ def _finish(variant: Variant, from_preset: set[str]) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{key} must be a positive whole number, got {value!r}")
     PEARLConfig(**variant["algo_params"])
+    for key in ("env_name", "relabeler"):
+        if not isinstance(variant[key], str):
+            raise ValueError(f"{key} must be a name, got {variant[key]!r}")
+    for key, value in variant["env_params"].items():
+        if key in ("n_tasks", "task_seed") and (isinstance(value, bool) or not isinstance(value, int) or value < (key == "n_tasks")):
+            raise ValueError(f"{key} must be a whole number, got {value!r}")
     if variant["relabeler"] not in RELABELERS:
         name = variant["relabeler"]
         raise ValueError(f"unknown relabeler {name!r}{did_you_mean(str(name), RELABELERS)}; known: {', '.join(RELABELERS)}")
@@ -165,8 +175,12 @@ def _finish(variant: Variant, from_preset: set[str]) -> None:
             del variant["relabel_params"][key]
     needed = variant["n_train_tasks"] + variant["n_eval_tasks"]
     variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], needed))
-    if variant["n_train_tasks"] > variant["env_params"]["n_tasks"]:
-        raise ValueError(f"n_train_tasks must be at most n_tasks = {variant['env_params']['n_tasks']}, got {variant['n_train_tasks']}")
+    number = variant["env_params"]["n_tasks"]
+    if variant["n_train_tasks"] > number or variant["n_eval_tasks"] > number:
+        given = f"{variant['n_train_tasks']} and {variant['n_eval_tasks']}"
+        raise ValueError(f"n_train_tasks and n_eval_tasks must be at most n_tasks = {number}, got {given}")
+    if needed > number and variant["env_name"] not in SAME_TASKS:
+        raise ValueError(f"n_tasks must be at least n_train_tasks + n_eval_tasks = {needed}, so that test tasks are new, got {number}")
 
 
 def versions() -> dict[str, str]:

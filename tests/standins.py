@@ -562,6 +562,59 @@ class DeterministicAgent(Agent):
         self.z_means = self.z = self.context_encoder(context).mean(dim=1)
 
 
+class TasksLast(OysterLike):
+    """Its sampler takes the tasks as a second argument."""
+
+    sample_context = None  # type: ignore[assignment]
+
+    def draw(self, batch_size: int, tasks: Any) -> torch.Tensor:
+        tasks = tasks if np.ndim(tasks) else [tasks]
+        return self.context_from([self.enc_replay_buffer.random_batch(task, batch_size) for task in tasks])
+
+    def collection_context(self, task: Any) -> torch.Tensor:
+        return self.draw(self.embedding_batch_size, task)
+
+    def training_batch(self, tasks: Any) -> tuple[torch.Tensor, list[dict[str, np.ndarray]]]:
+        return self.draw(self.embedding_batch_size, tasks), [self.replay_buffer.random_batch(task, 8) for task in tasks]
+
+
+class OwnGenerators(OysterLike):
+    """Per-task buffers with generators of their own, under another name."""
+
+    def make_buffers(self) -> tuple[Any, Any]:
+        buffers = super().make_buffers()
+        for buffer in buffers:
+            for task, inner in buffer.task_buffers.items():
+                buffer.task_buffers[task] = inner
+                inner.__class__ = GeneratorBuffer
+                inner._random = np.random.default_rng(int(task))
+        return buffers
+
+
+class GeneratorBuffer(TaskBuffer):
+    def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
+        rows = self._random.integers(0, self._size, batch_size)
+        names = dict(observations="o", actions="a", rewards="r", next_observations="o2", terminals="d", sparse_rewards="sparse")
+        return {name: self._rows[key][rows] for name, key in names.items()}
+
+
+class VisitsInsideARequest(OysterLike):
+    """One method visits tasks and draws their context."""
+
+    def visit_and_draw(self, tasks: Any) -> torch.Tensor:
+        for task in tasks:
+            self.visit(task)
+        return self.context_from([self.enc_replay_buffer.random_batch(task, 10) for task in tasks])
+
+    def train(self, iterations: int = 3) -> None:
+        super().train(1)
+        for iteration in range(1, iterations):
+            self.trace.append(self.visit_and_draw([0, 1, 0]).shape)
+            for _ in range(4):
+                self.update()
+            self._try_to_eval(iteration)
+
+
 class SparseContext(OysterLike):
     sparse_rewards = True
 
@@ -572,6 +625,7 @@ class SparseContext(OysterLike):
 FAMILIES: dict[str, type[OysterLike]] = {cls.__name__: cls for cls in (OysterLike, RlkitLike)}
 DESCENDANTS: dict[str, type[OysterLike]] = {cls.__name__: cls for cls in (
     NoValueFunction, OddTaskIds, RenamedSampler, InlineSampler, JoinedCritics, NamedCritics, LatentFirstCritics, TwoInputPolicies, ReversedAdds,
-    OneSidedAdds, OneBuffer, AliasedBuffer, ChainedAdds, DropoutAndMeans, Deterministic, SparseContext,
+    OneSidedAdds, OneBuffer, AliasedBuffer, ChainedAdds, DropoutAndMeans, Deterministic, TasksLast, OwnGenerators, VisitsInsideARequest,
+    SparseContext,
 )}  # fmt: skip
 EVERY = {**FAMILIES, **DESCENDANTS}

@@ -76,7 +76,7 @@ def test_every_relabeler_changes_training_and_its_columns_are_alive(plain_run, m
         assert row["relabel/time (s)"] > 0
         assert 0 < row["relabel/share of time"] < 1
     assert rows[1]["relabel/share that changed task"] > 0
-    assert relabeling.statistics["relabel/paths seen"] == 0  # they were written with the last row
+    assert relabeling.statistics["relabel/paths seen"] == rows[-1]["relabel/paths seen"]  # until the next path
 
 
 def test_runs_are_reproducible_and_follow_the_relabeling_seed(make_algorithm):
@@ -198,7 +198,7 @@ def test_the_public_buffer_class_is_the_hosts_until_it_relabels(make_algorithm, 
         (lambda a: delattr(a, "qf2"), "without qf2"),
         (lambda a: setattr(a, "recurrent", True), "recurrent=True"),
         (lambda a: setattr(a, "train_tasks", [0, 99]), r"\[99\] are no keys"),
-        (lambda a: setattr(a, "use_next_obs_in_context", True), "expected 7"),
+        (lambda a: setattr(a.agent.context_encoder, "input_size", 99), "rows of 99; expected 5"),
     ],
 )
 def test_hosts_that_cannot_be_served_are_refused_untouched(make_algorithm, change, message):

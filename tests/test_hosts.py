@@ -210,6 +210,111 @@ def test_whole_algorithms_pickle_and_copy_without_the_relabeling(name):
     algorithm.train(1)  # and so does the one that relabels
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_hosts_keep_their_own_data_as_without_relabeling(name):
+    """Every row of the host's encoder buffer was collected for its task, after visits in whatever way."""
+    algorithm = standins.EVERY[name]()
+    attach(algorithm, NeverHome(), relabel_fraction=0.7, seed=0)
+    algorithm.train(3)
+    for task, buffer in algorithm.enc_replay_buffer.task_buffers.items():
+        own = np.concatenate([path["next_observations"] for path in algorithm.collected[task]])
+        held = buffer._rows["o2"][: buffer._size]
+        assert all((np.abs(own - row).sum(axis=1) < 1e-9).any() for row in held)
+        paths = algorithm.collected[task]
+        if buffer._size and name not in ("OneSidedAdds", "OneBuffer"):
+            last = [p for p in paths if (np.abs(held - p["next_observations"][0]).sum(axis=1) < 1e-9).any()]
+            assert sum(len(p["rewards"]) for p in last) == buffer._size
+
+
+def test_detach_puts_back_what_stood_on_the_object_before():
+    algorithm = standins.OysterLike()
+
+    def own(indices):
+        return standins.OysterLike.sample_context(algorithm, indices)
+
+    algorithm.sample_context = own
+    attach(algorithm, "hfr").detach()
+    assert algorithm.sample_context is own
+
+
+class DrawingEvaluate(standins.OysterLike):
+    def evaluate(self, epoch):
+        super().evaluate(epoch)
+        self.enc_replay_buffer.random_batch(self.task_ids[0], 3)
+
+
+def test_an_evaluate_that_draws_batches_is_wrapped_once():
+    algorithm = DrawingEvaluate()
+    relabeling = attach(algorithm, "hfr", relabel_fraction=1.0)
+    algorithm.train()
+    assert "relabel/paths seen" in standins.logger.rows[-1]
+    relabeling.detach()
+    assert "evaluate" not in vars(algorithm)
+
+
+def test_a_refusal_leaves_nothing_half_attached():
+    algorithm = standins.OysterLike()
+    algorithm.replay_buffer = type("NoAdds", (), {"task_buffers": algorithm.replay_buffer.task_buffers})()
+    with pytest.raises(ValueError, match="no multi-task replay buffer"):
+        attach(algorithm, "hfr")
+    assert type(algorithm.enc_replay_buffer) is standins.Buffer
+    assert "sample_context" not in vars(algorithm)
+
+
+class TaskByTask(standins.OysterLike):
+    def training_batch(self, tasks):
+        context = torch.cat([self.sample_context(task) for task in tasks])
+        return context, [self.replay_buffer.random_batch(task, 8) for task in tasks]
+
+
+def test_a_host_whose_training_cannot_be_told_from_collection_is_warned_of():
+    algorithm = TaskByTask()
+    relabeling = attach(algorithm, "hfr", relabel_fraction=1.0)
+    with pytest.warns(UserWarning, match="asked for no context of several tasks"):
+        algorithm.train(3)
+    assert relabeling._router.iteration == 2  # log Z is renewed all the same: updates are seen on the weights
+    assert len(relabeling._router._pending) < 10
+
+
+def test_attaching_to_a_run_that_has_data_is_said():
+    algorithm = standins.OysterLike()
+    algorithm.train(1)
+    with pytest.warns(UserWarning, match="hold data already"):
+        attach(algorithm, "hfr")
+
+
+def test_buffers_that_the_host_replaces_are_followed():
+    algorithm = standins.OysterLike()
+    attach(algorithm, "random", relabel_fraction=1.0, seed=0)
+    algorithm.train(2)
+    algorithm.agent.clear_z()
+    algorithm.enc_replay_buffer.task_buffers = standins.Buffer(algorithm.task_ids).task_buffers
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    algorithm.train(1)
+    algorithm.agent.clear_z()
+    algorithm.enc_replay_buffer = standins.Buffer(algorithm.task_ids)  # another object: it serves un-relabeled, and nothing breaks
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    algorithm.train(1)
+
+
+def test_a_generator_of_paths_loses_none():
+    algorithm = standins.OysterLike()
+    attach(algorithm, "random", relabel_fraction=0.0)
+    algorithm.replay_buffer.add_paths(0, (algorithm.rollout(0) for _ in range(2)))
+    algorithm.enc_replay_buffer.add_paths(task=0, paths=[algorithm.rollout(0)])
+    assert algorithm.replay_buffer.num_steps_can_sample(0) == 12
+    assert algorithm.enc_replay_buffer.num_steps_can_sample(0) == 6
+
+
+def test_attach_leaves_no_seed_behind_for_other_devices():
+    torch.manual_seed(123)
+    attach(standins.OysterLike(), "hfr")
+    pending = [entry[0].__closure__[0].cell_contents for entry in [torch.cuda._lazy_seed_tracker.manual_seed_all_cb] if entry]
+    assert all(seed == 0 for seed in pending)  # OysterLike itself seeds with 0
+
+
 def test_units_are_those_that_train():
     """rlkit's algorithm has a reward scale of 1 while its trainer uses another."""
     algorithm = standins.RlkitLike()
@@ -276,8 +381,9 @@ def _without(name):
         ("OysterLike", lambda a: delattr(a.agent, "context_encoder"), "no context_encoder"),
         ("OysterLike", lambda a: setattr(a, "replay_buffer", object()), "no task_buffers"),
         ("OysterLike", lambda a: setattr(a, "train_tasks", ["a", "b"]), "are no keys"),
-        ("OysterLike", lambda a: setattr(a, "use_next_obs_in_context", True), "rows of 5; expected 7"),
-        ("OysterLike", lambda a: setattr(a, "qf1", nn_of_another_width()), "qf1 can't be called"),
+        ("OysterLike", lambda a: setattr(a.agent.context_encoder, "input_size", 99), "rows of 99; expected 5"),
+        ("OysterLike", _without("reward_scale"), "without reward_scale"),
+        ("OysterLike", lambda a: setattr(a, "qf1", nn_of_another_width()), "qf1 and qf2 can't be called"),
         ("OysterLike", lambda a: setattr(a.agent, "policy", nn_of_another_width()), "policy can't be called"),
         ("OysterLike", lambda a: setattr(a, "env", object()), "no observation_space"),
     ],

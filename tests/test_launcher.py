@@ -139,7 +139,15 @@ def test_the_command_line_wins_over_config_over_preset(tmp_path):
         (["--env", "point-robot", "--set", "net_size=2.5"], "net_size must be a positive whole number"),
         (["--env", "point-robot", "--set", "relabel_fraction=7"], "between 0 and 1"),
         (["--env", "point-robot", "--relabeler", "random", "--set", "temperature=1"], "has no option 'temperature'"),
-        (["--env", "point-robot", "--set", "n_tasks=2"], "n_train_tasks must be at most n_tasks"),
+        (["--env", "point-robot", "--set", "n_tasks=2"], "must be at most n_tasks"),
+        (["--env", "point-robot", "--set", "n_tasks=90"], "so that test tasks are new"),
+        (["--env", "point-robot", "--set", "n_tasks=abc"], "n_tasks must be a whole number"),
+        (["--env", "point-robot", "--set", "keep_original=no"], "keep_original must be True or False"),
+        (["--env", "point-robot", "--set", "relabel_fraction=true"], "between 0 and 1"),
+        (["--env", "point-robot", "--set", "sparse_rewards=true"], "point-robot has none"),
+        (["--env", "point-robot", "--set", "num_steps_prior=0", "--set", "num_steps_posterior=0"], "both 0"),
+        (["--env", "point-robot", "--set", "latent_size=100000000000"], "can't build the networks"),
+        (["--config", "{tmp}/number.json"], "env_name must be a name"),
         (["--env", "point-robot", "--set", "start=caged"], "start"),
         (["--env", "point-robot", "--seed", "-1"], "--seed must be zero or more"),
         (["--config", "nowhere.json"], "can't read the config nowhere.json"),
@@ -152,7 +160,8 @@ def test_the_command_line_wins_over_config_over_preset(tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    files = {"broken.json": "{", "list.json": "[1]", "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
+    files = {"broken.json": "{",
+             "number.json": '{"env_name": 5}', "list.json": "[1]", "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
              "recurrent.json": '{"env_name": "point-robot", "algo_params": {"recurrent": true}}'}  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).write_text(text)

@@ -1,8 +1,11 @@
 """The two-part training context: what training sees, and that the host's buffer is never disturbed."""
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
+import torch
 
 from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.buffers.training_context import TrainingContext
@@ -128,6 +131,55 @@ class _OysterLikeBuffer:
 
     def num_steps_can_sample(self):
         return self._size
+
+
+def test_a_batch_mixes_both_parts_row_by_row(hosts, context, make_path):
+    """Hosts cut a context batch into mini-batches: neither part may come as a block."""
+    _host_adds(context, hosts, 0, make_path(length=50, marker=1))
+    context.add_relabeled(0, make_path(length=50, marker=2), iteration=0)
+    markers = context.views()[0].random_batch(400)["observations"][:, 0]
+    assert {1, 2} == set(markers[:40])
+    assert {1, 2} == set(markers[-40:])
+
+
+def test_writes_through_a_view_reach_the_host(hosts, context, make_path):
+    _host_adds(context, hosts, 0, make_path(marker=1))
+    context.add_relabeled(0, make_path(marker=2), iteration=0)
+    view = context.views()[0]
+    view.clear()
+    assert hosts[0].num_steps_can_sample() == 0
+    assert set(view.random_batch(50)["observations"][:, 0]) == {2}
+    view.add_path(make_path(marker=3))
+    assert set(hosts[0].random_batch(50)["observations"][:, 0]) == {3}
+
+
+class _TorchBuffer:
+    """Rows in tensors, inside a storage object, with a deque and a generator beside them."""
+
+    def __init__(self):
+        self.storage = type("Storage", (), {})()
+        self.storage.rows, self.size = torch.zeros(100, 2), 0
+        self.recent, self.rng, self.statistics = deque([1], maxlen=5), np.random.default_rng(0), np.ones(3)
+
+    def clear(self):
+        self.size = 0
+
+    def num_steps_can_sample(self):
+        return self.size
+
+
+def test_copies_share_no_storage_of_any_kind():
+    buffer = _TorchBuffer()
+    buffer.storage.rows[:2], buffer.size = 7.0, 2
+    twin, empty = clone_used(buffer), empty_like(buffer)
+    twin.storage.rows[0] = 1.0
+    twin.recent.append(2)
+    empty.storage.rows[:] = 5.0
+    assert buffer.storage.rows[0, 0] == 7.0
+    assert list(buffer.recent) == [1]
+    assert twin.storage.rows[1, 0] == 7.0
+    assert twin.rng is buffer.rng
+    np.testing.assert_array_equal(empty.statistics, buffer.statistics)  # not one row per transition
 
 
 def test_copies_take_the_used_rows_alone():

@@ -2,38 +2,79 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from typing import Any
 
 import numpy as np
+import torch
+
+_SHARED = (np.random.Generator, np.random.RandomState, torch.Generator, torch.nn.Module, type)
+_PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic, np.dtype)
 
 
 def clone_used(buffer: Any) -> Any:
     """A copy of a per-task buffer and of the rows that it holds.
 
-    A buffer is an object whose arrays have one row per transition. Rows past `num_steps_can_sample` are not touched, so that a host's
-    million-row `np.zeros` costs address space and not memory (a deep copy would commit all of it).
+    A buffer is an object whose arrays or tensors have one row per transition, in itself, in containers or in storage objects. Rows past
+    `num_steps_can_sample` are not touched, so that a host's million-row `np.zeros` costs address space and not memory (a deep copy would
+    commit all of it). Random generators and networks are shared.
     """
-    used = buffer.num_steps_can_sample()
-    twin = copy.copy(buffer)
-    for name, value in vars(buffer).items():
-        setattr(twin, name, _clone_value(value, used))
-    return twin
+    return _clone(buffer, buffer.num_steps_can_sample(), _capacity(buffer), {})
 
 
 def empty_like(buffer: Any) -> Any:
     """An empty buffer of the same class and size."""
-    twin = copy.copy(buffer)
-    for name, value in vars(buffer).items():
-        setattr(twin, name, _clone_value(value, 0))
+    twin = _clone(buffer, 0, _capacity(buffer), {})
     twin.clear()
     return twin
 
 
-def _clone_value(value: Any, used: int) -> Any:
-    if isinstance(value, np.ndarray) and value.ndim and len(value) >= used:
-        fresh = np.zeros(value.shape, value.dtype)
-        fresh[:used] = value[:used]
-        return fresh
+def _capacity(value: Any, depth: int = 3) -> int:
+    """The number of rows of the longest array or tensor in a buffer."""
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        return len(value) if value.ndim else 0
+    if depth == 0 or isinstance(value, (*_SHARED, *_PLAIN)):
+        return 0
+    return max((_capacity(item, depth - 1) for item in _parts(value)), default=0)
+
+
+def _parts(value: Any) -> list[Any]:
     if isinstance(value, dict):
-        return {key: _clone_value(item, used) for key, item in value.items()}
-    return list(value) if isinstance(value, list) else value
+        return list(value.values())
+    if isinstance(value, (list, tuple, deque, set)):
+        return list(value)[:100]
+    return list(getattr(value, "__dict__", {}).values())
+
+
+def _clone(value: Any, used: int, capacity: int, done: dict[int, Any]) -> Any:
+    if isinstance(value, (*_SHARED, *_PLAIN)) or callable(value):
+        return value
+    if id(value) in done:
+        return done[id(value)]
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        twin = _clone_rows(value, used, capacity)
+    elif isinstance(value, dict):
+        twin = type(value)() if type(value) is not dict else {}
+        twin.update({key: _clone(item, used, capacity, done) for key, item in value.items()})
+    elif isinstance(value, deque):
+        twin = deque((_clone(item, used, capacity, done) for item in value), value.maxlen)
+    elif isinstance(value, (list, set)) or type(value) is tuple:
+        twin = type(value)(_clone(item, used, capacity, done) for item in value)
+    elif hasattr(value, "step") or not hasattr(value, "__dict__"):  # an environment, or something that can't be looked into
+        return value
+    else:
+        twin = copy.copy(value)
+        done[id(value)] = twin
+        for name, item in vars(value).items():
+            twin.__dict__[name] = _clone(item, used, capacity, done)
+    done[id(value)] = twin
+    return twin
+
+
+def _clone_rows(value: Any, used: int, capacity: int) -> Any:
+    is_storage = value.ndim > 0 and len(value) == capacity >= used
+    if not is_storage:
+        return value.detach().clone() if isinstance(value, torch.Tensor) else value.copy()
+    fresh: Any = torch.zeros_like(value) if isinstance(value, torch.Tensor) else np.zeros(value.shape, value.dtype)
+    fresh[:used] = value[:used]
+    return fresh

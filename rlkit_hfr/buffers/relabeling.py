@@ -13,7 +13,7 @@ from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.paths import Path
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 
-_OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing")
+_OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing", "_kept")
 
 
 class RelabelingMixin:
@@ -30,6 +30,7 @@ class RelabelingMixin:
     _both_roles = False
     _serving = False
     _storing = False
+    _kept: dict[Any, Any] | None = None
 
     @property
     def is_relabeling(self) -> bool:
@@ -43,30 +44,38 @@ class RelabelingMixin:
         for name in _OWN_STATE:
             self.__dict__.pop(name, None)
 
-    def add_path(self, task: Any, path: Path) -> None:
+    def add_path(self, *args: Any, **options: Any) -> None:
         base: Any = super()
         if self._router is None or self._storing:
-            base.add_path(task, path)
-        else:
-            self._add_routed(base.add_path, task, [path])
+            return base.add_path(*args, **options)
+        task, path = (*args, *options.values())[:2]
+        self._add_routed(base.add_path, task, [path])
 
-    def add_paths(self, task: Any, paths: Sequence[Path]) -> None:
+    def add_paths(self, *args: Any, **options: Any) -> None:
         base: Any = super()
         if self._router is None or self._storing:
-            base.add_paths(task, paths)
-        else:
-            self._add_routed(base.add_path, task, paths)
+            return base.add_paths(*args, **options)
+        task, paths = (*args, *options.values())[:2]
+        self._add_routed(base.add_path, task, list(paths))
 
     def _add_routed(self, add_path: Callable[[Any, Path], None], task: Any, paths: Sequence[Path]) -> None:
         assert self._router is not None
         self._storing = True  # a base class may build one of its add methods on the other
+        serving, self.task_buffers = self.task_buffers, self._originals()
         try:
             if self._context is None:
                 self._add_to_rl(self._router, add_path, task, paths)
             else:
                 self._add_to_encoder(self._router, self._context, add_path, task, paths, self._both_roles)
         finally:
-            self._storing = False
+            self._storing, self.task_buffers = False, serving
+
+    def _originals(self) -> dict[Any, Any]:
+        """The host's own per-task buffers, also while a training request is served; the context is told if they are others than before."""
+        originals = self.task_buffers if self._kept is None else self._kept
+        if self._context is not None and self._context.hosts is not originals:
+            self._context.rebind(originals)
+        return originals
 
     @staticmethod
     def _add_to_rl(router: RelabelingRouter, add_path: Callable[[Any, Path], None], task: Any, paths: Sequence[Path]) -> None:
@@ -101,13 +110,13 @@ class RelabelingMixin:
         if self._context is None or self._router is None or self._serving:
             yield
             return
-        self._router.networks_updated()
-        originals, self._serving = self.task_buffers, True
+        self._router.training_requested()
+        self._kept, self._serving = self._originals(), True
         self.task_buffers = self._context.views()
         try:
             yield
         finally:
-            self.task_buffers, self._serving = originals, False
+            self.task_buffers, self._kept, self._serving = self._kept, None, False
 
     @contextmanager
     def originals_only(self) -> Iterator[None]:
@@ -120,8 +129,10 @@ class RelabelingMixin:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the host's own class, without the relabeling."""
-        base = type(self).__mro__[2]
-        state = {key: value for key, value in vars(self).items() if key not in _OWN_STATE}
+        base = next(cls for cls in type(self).__mro__ if not issubclass(cls, RelabelingMixin))
+        state: Any = super().__getstate__()
+        if isinstance(state, dict):
+            state = {key: value for key, value in state.items() if key not in _OWN_STATE}
         return _rebuild, (base,), state
 
 
@@ -149,7 +160,7 @@ def _serving_method(name: str) -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
         base = getattr(super(RelabelingMixin, self), name)
-        if not asks_for_many(args, options):
+        if not asks_for_many(args, options, self.task_buffers):
             return base(*args, **options)
         with self.training_request():
             return base(*args, **options)

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterable
+from collections.abc import Collection, Container
 from typing import Any
+
+import numpy as np
 
 
 def batch_methods(cls: type, *attributes: str) -> list[str]:
@@ -33,7 +35,14 @@ def _names(code: types.CodeType) -> set[str]:
     return names
 
 
-def asks_for_many(arguments: tuple[Any, ...], options: dict[str, Any]) -> bool:
-    """Whether a request is for several tasks (training) and not for one (collection, evaluation): its first argument is iterable."""
-    first = arguments[0] if arguments else next(iter(options.values()), None)
-    return isinstance(first, Iterable) and getattr(first, "ndim", 1) > 0
+def asks_for_many(arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[Any]) -> bool:
+    """Whether a request is for several tasks (training) and not for one (collection, evaluation): one of its arguments is a collection of
+    task indices."""
+    return any(_are_tasks(value, tasks) for value in (*arguments, *options.values()))
+
+
+def _are_tasks(value: Any, tasks: Container[Any]) -> bool:
+    if not isinstance(value, Collection) or isinstance(value, (str, bytes, dict)) or getattr(value, "ndim", 1) != 1 or len(value) == 0:
+        return False
+    items = value.tolist() if hasattr(value, "tolist") else list(value)
+    return all(isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items)

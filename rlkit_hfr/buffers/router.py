@@ -1,6 +1,7 @@
 """One relabeling decision per path, shared by the RL and the encoder buffer."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -41,51 +42,74 @@ class RelabelingRouter:
         relabel_fraction: float = 0.5,
         keep_original: bool = False,
     ) -> None:
-        if not isinstance(relabel_fraction, (int, float)) or not 0.0 <= relabel_fraction <= 1.0:
+        if isinstance(relabel_fraction, bool) or not isinstance(relabel_fraction, (int, float)) or not 0.0 <= relabel_fraction <= 1.0:
             raise ValueError(f"relabel_fraction must be between 0 and 1, got {relabel_fraction!r}")
+        if not isinstance(keep_original, bool):
+            raise ValueError(f"keep_original must be True or False, got {keep_original!r}")
         self.relabeler, self.scorer, self.statistics = relabeler, scorer, statistics
         self.relabel_fraction, self.keep_original = float(relabel_fraction), keep_original
         self.iteration = 0
         self._rng = rng
         self._index = {task: k for k, task in enumerate(scorer.candidate_tasks)}
-        self._updated = False
+        self.training_requests = 0
+        self._version: Any = scorer.networks.version()
         self._pending: dict[int, tuple[Route, set[str]]] = {}
+        self._warm = False
+        self._last_pool_task: Any = None
+        self._rewards_checked = False
 
-    def networks_updated(self) -> None:
-        """The host has asked for training data: what comes next is a new iteration, scored by new networks."""
-        self._updated = True
+    def training_requested(self) -> None:
+        """The host has drawn a training batch from the encoder buffer."""
+        self.training_requests += 1
 
     def routes(self, role: str, task: int, paths: Sequence[Path]) -> list[Route]:
         """Where the paths go that the host adds to its `role` ("rl" or "encoder") buffer of `task`."""
-        if self._updated:
-            self._start_iteration()
-        unknown = [path for path in paths if id(path) not in self._pending]
+        version = self.scorer.networks.version()
+        if version != self._version:
+            self._start_iteration(version)
+        unknown = list({id(path): path for path in paths if id(path) not in self._pending}.values())
         if unknown:
             with self.statistics.timed():
                 for route in self._decide(task, unknown):
                     self._pending[id(route.path)] = (route, set())
-        return [self._take(role, path) for path in paths]
+        routes = {id(path): self._pending[id(path)][0] for path in paths}
+        for key in routes:
+            self._serve(role, key)
+        return [routes[id(path)] for path in paths]
 
-    def _start_iteration(self) -> None:
-        self._updated = False
+    def _start_iteration(self, version: Any) -> None:
+        self._version = version
         self._pending.clear()
         self.scorer.refresh()
         self.iteration += 1
+        self._last_pool_task = None
 
-    def _take(self, role: str, path: Path) -> Route:
-        route, served = self._pending[id(path)]
+    def _serve(self, role: str, key: int) -> None:
+        served = self._pending[key][1]
         served.add(role)
         if served == self.ROLES:
-            del self._pending[id(path)]
-        return route
+            del self._pending[key]
+
+    def _may_relabel(self, task: int) -> bool:
+        """Whether the initial pool is complete: every task has a path, and those of the task that came last have ended."""
+        if not self._warm:
+            self._warm = self.scorer.memory.is_warm() and self.scorer.networks.has_transitions(self.scorer.candidate_tasks)
+            if not self._warm:
+                self._last_pool_task = task
+                return False
+        if self._last_pool_task is not None and task == self._last_pool_task:
+            return False
+        self._last_pool_task = None
+        return task in self._index
 
     def _decide(self, task: int, paths: list[Path]) -> list[Route]:
         self.statistics.paths_seen(len(paths))
         offered: list[Path] = []
-        if self.scorer.memory.is_warm() and task in self._index:
+        if self._may_relabel(task):
             offered = [path for path, coin in zip(paths, self._rng.random(len(paths)), strict=True) if coin < self.relabel_fraction]
         decisions: list[RelabelDecision] = []
         if offered:
+            self._check_rewards(offered[0], task)
             with self.scorer.networks.isolated():
                 decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
         self.relabeler.observe(paths, self.scorer)
@@ -101,6 +125,23 @@ class RelabelingRouter:
             self._remember(route, task, whole=decision is None or np.ndim(decision.tasks) == 0)
             routes.append(route)
         return routes
+
+    def _check_rewards(self, path: Path, task: int) -> None:
+        """Once: the hindsight rewards of a path's own task should be those that it recorded."""
+        if self._rewards_checked:
+            return
+        self._rewards_checked = True
+        recorded = np.asarray(path["rewards"], np.float64).reshape(-1)
+        hindsight = self.scorer.task_rewards(path).rewards[self._index[task]]
+        wrong = np.flatnonzero(~np.isclose(recorded, hindsight, rtol=1e-3, atol=1e-3))
+        if wrong.size:
+            t = int(wrong[0])
+            warnings.warn(
+                f"hindsight rewards do not give back what a path of task {task} recorded: step {t} was paid {recorded[t]:.6g}, hindsight says "
+                f"{hindsight[t]:.6g}; relabeled and original data will disagree. A wrapper may rescale rewards or observations; pass rewards= "
+                "that does the same",
+                stacklevel=2,
+            )
 
     def _route(self, path: Path, task: int, decision: RelabelDecision) -> Route:
         if np.ndim(decision.tasks) == 0:

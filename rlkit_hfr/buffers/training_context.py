@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.paths import Path
@@ -24,24 +25,40 @@ class _Parts:
     relabeled_in: int = -1
 
 
-class _Mixture:
-    """Draws from two per-task buffers as if they were one; everything else is asked of the first."""
+class _View:
+    """Stands in for a task's host buffer while training draws: batches come from the training context, all else is the host's."""
 
-    def __init__(self, first: Any, second: Any, rng: np.random.Generator) -> None:
-        self._first, self._second, self._rng = first, second, rng
+    def __init__(self, context: TrainingContext, task: Any, host: Any) -> None:
+        self._context, self._task, self._host = context, task, host
 
     def num_steps_can_sample(self) -> int:
-        return self._first.num_steps_can_sample() + self._second.num_steps_can_sample()
+        return sum(part.num_steps_can_sample() for part in self._context.sources(self._task))
 
     def random_batch(self, batch_size: int, *args: Any, **options: Any) -> dict[str, Any]:
-        """A uniform batch of the union."""
-        of_second = int(self._rng.binomial(batch_size, self._second.num_steps_can_sample() / self.num_steps_can_sample()))
-        counts = ((self._first, batch_size - of_second), (self._second, of_second))
-        batches = [part.random_batch(count, *args, **options) for part, count in counts if count]
-        return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+        """A uniform batch of the union of both parts."""
+        first, *others = self._context.sources(self._task)
+        if not others:
+            return first.random_batch(batch_size, *args, **options)
+        (second,) = others
+        rng = self._context.rng
+        of_second = int(rng.binomial(batch_size, second.num_steps_can_sample() / self.num_steps_can_sample()))
+        batches = [part.random_batch(n, *args, **options) for part, n in ((first, batch_size - of_second), (second, of_second)) if n]
+        return _merge(batches, rng.permutation(batch_size)) if len(batches) == 2 else batches[0]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._first, name)
+        return getattr(self._host, name)
+
+
+def _merge(batches: list[Any], order: np.ndarray) -> Any:
+    """Two batches as one, rows in `order`; what is no array or tensor of rows is taken from the first."""
+    first, second = batches
+    if isinstance(first, dict):
+        return {key: _merge([first[key], second[key]], order) for key in first}
+    if isinstance(first, torch.Tensor) and first.ndim:
+        return torch.cat([first, second])[torch.as_tensor(order, device=first.device)]
+    if isinstance(first, np.ndarray) and first.ndim:
+        return np.concatenate([first, second])[order]
+    return first
 
 
 class TrainingContext:
@@ -61,51 +78,54 @@ class TrainingContext:
         """
         if stale_context not in STALE_CONTEXT:
             raise ValueError(f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}")
-        self._hosts, self._rng, self._stale_context, self._accumulate = task_buffers, rng, stale_context, accumulate
+        self.hosts, self.rng, self._stale_context, self._accumulate = task_buffers, rng, stale_context, accumulate
         self._parts: dict[Any, _Parts] = {}
 
     def before_original(self, task: Any, path: Path, kept: Path | None, iteration: int) -> None:
         """The host is about to store `path`, of which training keeps `kept` (the path itself, some of its steps, or nothing)."""
         parts = self._synchronised(task)
         if kept is not path and parts.originals is None:
-            parts.originals = clone_used(self._hosts[task])
+            parts.originals = clone_used(self.hosts[task])
         if kept is not None and parts.originals is not None:
             parts.originals.add_path(kept)
         parts.visited_in = iteration
 
     def after_original(self, task: Any) -> None:
         """The host has stored it."""
-        self._parts[task].host_size = self._hosts[task].num_steps_can_sample()
+        self._parts[task].host_size = self.hosts[task].num_steps_can_sample()
 
     def add_relabeled(self, task: Any, path: Path, iteration: int) -> None:
         """A path, with the rewards of `task`, was relabeled to it."""
         parts = self._synchronised(task)
         if parts.relabeled is None:
-            parts.relabeled = empty_like(self._hosts[task])
+            parts.relabeled = empty_like(self.hosts[task])
         if parts.relabeled_in != iteration and not self._accumulate:
             parts.relabeled.clear()
         parts.relabeled_in = iteration
         parts.relabeled.add_path(path)
         if parts.visited_in != iteration and self._stale_context == "drop" and not self._accumulate:
-            parts.originals = empty_like(self._hosts[task])
+            parts.originals = empty_like(self.hosts[task])
 
     def views(self) -> dict[Any, Any]:
-        """A per-task buffer for each task that draws from its training context; the host's own where that is the same."""
-        return {task: self._view(task) for task in self._hosts}
+        """A stand-in for each task's buffer that draws from its training context; the host's own where that is the same."""
+        return {task: host if self.sources(task) == [host] else _View(self, task, host) for task, host in self.hosts.items()}
 
-    def _view(self, task: Any) -> Any:
+    def sources(self, task: Any) -> list[Any]:
+        """The buffers that make up a task's training context, one or two."""
         parts = self._synchronised(task)
-        host = self._hosts[task]
+        host = self.hosts[task]
         originals = host if parts.originals is None else parts.originals
-        filled = [part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()]
-        if len(filled) < 2:
-            return filled[0] if filled else host
-        return _Mixture(filled[0], filled[1], self._rng)
+        return [part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()] or [host]
+
+    def rebind(self, task_buffers: Mapping[Any, Any]) -> None:
+        """The host has put other buffers in the place of its own: begin anew with those that are new."""
+        self._parts = {task: parts for task, parts in self._parts.items() if task_buffers.get(task) is self.hosts.get(task)}
+        self.hosts = task_buffers
 
     def _synchronised(self, task: Any) -> _Parts:
         """Hosts clear their per-task buffers directly: an empty one that held something has been cleared. They also make new ones."""
         parts = self._parts.setdefault(task, _Parts())
-        size = self._hosts[task].num_steps_can_sample()
+        size = self.hosts[task].num_steps_can_sample()
         if size == 0 and parts.host_size > 0:
             parts.originals = None
         parts.host_size = size

@@ -1,6 +1,7 @@
 """`attach`: the one line that makes a PEARL algorithm relabel."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ class Relabeling:
 
     @property
     def statistics(self) -> dict[str, float]:
-        """The ``relabel/`` figures since the last row of the log."""
+        """The ``relabel/`` figures of the row of the log that is being collected, or of the last one until the next path."""
         return self._router.statistics.columns()
 
     def detach(self) -> None:
@@ -85,8 +86,10 @@ def attach(
     statistics = RelabelStatistics()
     router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original)
     buffers = algorithm.enc_replay_buffer.task_buffers
+    if any(buffers[task].num_steps_can_sample() for task in tasks if task in buffers):
+        warnings.warn("the buffers hold data already: relabeling begins when every training task has got a new path", stacklevel=2)
     context = TrainingContext(buffers, np.random.default_rng(context_seed), stale_context, accumulate=adapter.one_buffer)
-    adapter.install(router, context, statistics.flush)
+    adapter.install(router, context, statistics.report)
     return Relabeling(adapter, router)
 
 

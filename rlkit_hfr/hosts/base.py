@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Host:
         self.train_tasks = self._task_ids(algorithm, found)
         self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
-        self._wrapped: list[str] = []
+        self._wrapped: dict[str, Any] = {}
         self._buffer_classes: list[tuple[Any, type]] = []
 
     @classmethod
@@ -88,21 +89,32 @@ class Host:
 
     def install(self, router: RelabelingRouter, context: TrainingContext, columns: Callable[[], dict[str, float]]) -> None:
         """Route the buffers' paths, serve training requests from `context`, and record `columns` with every evaluation."""
-        self._switch(self.algorithm.enc_replay_buffer, router, context)
+        buffers: list[tuple[Any, TrainingContext | None]] = [(self.algorithm.enc_replay_buffer, context)]
         if not self.one_buffer:
-            self._switch(self.algorithm.replay_buffer, router, None)
+            buffers.append((self.algorithm.replay_buffer, None))
+        for buffer, _ in buffers:  # refuses what is no buffer before anything is changed
+            cls: Any = type(buffer)
+            relabeling_buffer_class(cls)
+        logger = self._logger()
         attributes = ("enc_replay_buffer", "replay_buffer") if self.one_buffer else ("enc_replay_buffer",)
-        for name in batch_methods(type(self.algorithm), *attributes):
-            self._wrap(name, _TrainingRequest(self.algorithm, name))
-        if hasattr(self.algorithm, "evaluate"):
-            self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", columns, self._logger()))
+        requests = [name for name in batch_methods(type(self.algorithm), *attributes) if name != "evaluate"]
+        try:
+            for buffer, its_context in buffers:
+                self._switch(buffer, router, its_context)
+            for name in requests:
+                self._wrap(name, _TrainingRequest(self.algorithm, name))
+            if hasattr(self.algorithm, "evaluate"):
+                self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", columns, logger, router))
+        except BaseException:
+            self.remove()
+            raise
 
     def _logger(self) -> Any:
         """The logger that the host records with: the global of the module that defines `_try_to_eval`, a module in oyster, an object in
         rlkit."""
         for cls in type(self.algorithm).__mro__:
             if "_try_to_eval" in vars(cls):
-                logger = vars(sys.modules[cls.__module__]).get("logger")
+                logger = getattr(sys.modules.get(cls.__module__), "logger", None)
                 if hasattr(logger, "record_tabular"):
                     return logger
         warnings.warn(f"{type(self.algorithm).__name__} has no logger that we know; read the figures from .statistics", stacklevel=4)
@@ -117,17 +129,23 @@ class Host:
         buffer.start_relabeling(router, context, both_roles=self.one_buffer)
 
     def _wrap(self, name: str, wrapper: _Wrapper) -> None:
+        self._wrapped[name] = vars(self.algorithm).get(name, _ABSENT)
         setattr(self.algorithm, name, wrapper)
-        self._wrapped.append(name)
 
     def remove(self) -> None:
         """Undo `install`."""
         for buffer, cls in self._buffer_classes:
             buffer.stop_relabeling()
             buffer.__class__ = cls
-        for name in self._wrapped:
-            delattr(self.algorithm, name)
-        self._buffer_classes, self._wrapped = [], []
+        for name, before in self._wrapped.items():
+            if before is _ABSENT:
+                delattr(self.algorithm, name)
+            else:
+                setattr(self.algorithm, name, before)
+        self._buffer_classes, self._wrapped = [], {}
+
+
+_ABSENT = object()
 
 
 class _Wrapper:
@@ -146,23 +164,40 @@ class _TrainingRequest(_Wrapper):
     """Serves requests for several tasks from the training context."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if not asks_for_many(args, options):
+        buffer = self._algorithm.enc_replay_buffer
+        if not _still_ours(buffer) or not asks_for_many(args, options, buffer.task_buffers):
             return self._method(*args, **options)
-        with self._algorithm.enc_replay_buffer.training_request():
+        with buffer.training_request():
             return self._method(*args, **options)
 
 
 class _RecordingEvaluate(_Wrapper):
     """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
 
-    def __init__(self, algorithm: Any, name: str, columns: Callable[[], dict[str, float]], logger: Any) -> None:
+    def __init__(
+        self, algorithm: Any, name: str, columns: Callable[[], dict[str, float]], logger: Any, router: RelabelingRouter
+    ) -> None:
         super().__init__(algorithm, name)
-        self._columns, self._logger = columns, logger
+        self._columns, self._logger, self._router = columns, logger, router
+        self._warned = False
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        with self._algorithm.enc_replay_buffer.originals_only():  # rlkit's evaluation asks for several tasks at once
+        buffer = self._algorithm.enc_replay_buffer
+        with buffer.originals_only() if _still_ours(buffer) else nullcontext():  # rlkit's evaluation asks for several tasks at once
             result = self._method(*args, **options)
-        for key, value in self._columns().items():
-            if self._logger is not None:
+        if self._logger is not None:
+            for key, value in self._columns().items():
                 self._logger.record_tabular(key, value)
+        if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "the host trains, but asked for no context of several tasks at once, by which training is told from collection; it sees relabeled "
+                "data in its RL batches alone",
+                stacklevel=2,
+            )
         return result
+
+
+def _still_ours(buffer: Any) -> bool:
+    """Whether the encoder buffer relabels: a host may have put another in its place."""
+    return isinstance(buffer, RelabelingMixin) and buffer.is_relabeling

@@ -12,44 +12,55 @@ from torch import nn
 
 
 @contextmanager
-def isolated(modules: Iterable[nn.Module], agent: Any, device: torch.device, seed: int) -> Iterator[None]:
+def isolated(modules: Iterable[nn.Module], agent: Any, seed: int) -> Iterator[None]:
     """Within the block all global generators run from `seed` and the modules are in evaluation mode; afterwards everything is as it was.
 
-    agent: its belief (`z`, `z_means`, `z_vars`, `context`) is put back as well, for hosts whose inference overwrites it.
+    agent: its attributes are put back as well, for hosts whose inference overwrites what they believe.
     """
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (hosts draw from the global generators)
-    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (hosts draw from the global generators)
+    # Not torch.manual_seed, which would also leave a seed behind for devices that are not in use yet.
+    generators = [torch.default_generator, *(torch.cuda.default_generators if torch.cuda.is_initialized() else ())]
+    torch_states = [generator.get_state() for generator in generators]
     training = [part for module in modules for part in module.modules() if part.training]
-    belief = {name: getattr(agent, name) for name in ("z", "z_means", "z_vars", "context") if hasattr(agent, name)}
+    attributes = dict(vars(agent))
+    buffers = dict(attributes["_buffers"]) if isinstance(attributes.get("_buffers"), dict) else None
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
+    for generator in generators:
+        generator.manual_seed(seed)
     for part in training:
         part.training = False
     try:
         with torch.no_grad():
             yield
     finally:
+        vars(agent).clear()
+        vars(agent).update(attributes)
+        if buffers is not None:
+            vars(agent)["_buffers"].clear()
+            vars(agent)["_buffers"].update(buffers)
         for part in training:
             part.training = True
-        for name, value in belief.items():
-            setattr(agent, name, value)
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
-        if cuda is not None:
-            torch.cuda.set_rng_state(cuda, device)
+        for generator, state in zip(generators, torch_states, strict=True):
+            generator.set_state(state)
 
 
 @contextmanager
-def borrowed_generator(buffer: Any, rng: np.random.Generator) -> Iterator[None]:
-    """Let a buffer that holds a generator of its own (`rng`) draw from another within the block."""
-    own = getattr(buffer, "rng", None)
-    if own is None:
-        yield
-        return
-    buffer.rng = rng
+def borrowed_generators(holders: Iterable[Any], rng: np.random.Generator) -> Iterator[None]:
+    """Let objects that hold numpy generators of their own draw from another within the block."""
+    own = [
+        (holder, name, value)
+        for holder in holders
+        for name, value in vars(holder).items()
+        if isinstance(value, (np.random.Generator, np.random.RandomState))
+    ]
+    legacy = np.random.RandomState(int(rng.integers(2**32))) if own else None
+    for holder, name, value in own:
+        setattr(holder, name, rng if isinstance(value, np.random.Generator) else legacy)
     try:
         yield
     finally:
-        buffer.rng = own
+        for holder, name, value in own:
+            setattr(holder, name, value)

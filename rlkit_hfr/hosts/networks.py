@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rlkit_hfr.hosts.errors import UnsupportedHost
-from rlkit_hfr.hosts.isolation import borrowed_generator, isolated
-from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_call
+from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
+from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_calls
 from rlkit_hfr.pearl.agent import product_of_gaussians
 from rlkit_hfr.pearl.networks import tanh_log_det
 
 Noise = Callable[..., Tensor]
-_PROBE_ROWS = 3
+_PROBE_ROWS = 16
 
 
 class HostNetworks:
@@ -33,6 +33,9 @@ class HostNetworks:
         space, actions = algorithm.env.observation_space, algorithm.env.action_space
         self._obs_dim, self._action_dim = int(np.prod(space.shape)), int(np.prod(actions.shape))
         self.latent_dim = int(self._agent.latent_dim)
+        for name in ("reward_scale", "discount"):
+            if not hasattr(owner, name) and not hasattr(algorithm, name):
+                raise UnsupportedHost(f"{self._found} without {name}; expected it on the algorithm or its trainer")
         self.use_next_obs_in_context = self._next_obs_by_width()
         with self.isolated():
             self._probe()
@@ -67,32 +70,37 @@ class HostNetworks:
     @contextmanager
     def isolated(self) -> Iterator[None]:
         """Everything that this object runs belongs inside: it leaves the host's random streams, modules and agent as they were."""
-        with isolated(self._modules(), self._agent, self.device, int(self._seeds.integers(2**31))):
+        with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))):
             yield
 
     def _modules(self) -> list[nn.Module]:
         names = ("qf1", "qf2", "vf", "target_vf", "target_qf1", "target_qf2")
-        nets = [getattr(self._owner, name, None) for name in names] + [self._agent]
+        nets = [getattr(self._owner, name, None) for name in names] + [self._agent, self._agent.context_encoder, self._agent.policy]
         return [net for net in nets if isinstance(net, nn.Module)]
 
     # What the host has, found out at attach.
     def _next_obs_by_width(self) -> bool:
-        """Whether context rows end with the next observation, by the encoder's input width where it tells."""
+        """Whether context rows end with the next observation: by the encoder's input width, or else by what it takes."""
         encoder = self._agent.context_encoder
-        width = getattr(encoder, "input_size", None)
-        if width is None:
-            width = next((m.in_features for m in encoder.modules() if isinstance(m, nn.Linear)), None)
-        flag = bool(getattr(self._algorithm, "use_next_obs_in_context", False))
-        if width is None:
-            return flag
         short = self._obs_dim + self._action_dim + 1
-        expected = short + self._obs_dim if flag else short
-        if width != expected:
-            raise UnsupportedHost(
-                f"{self._found} whose context encoder takes rows of {width}; expected {expected}: observation {self._obs_dim}, "
-                f"action {self._action_dim}, reward 1{', next observation' if flag else ''}; check use_next_obs_in_context"
-            )
-        return flag
+        widths = {False: short, True: short + self._obs_dim}
+        stated = getattr(encoder, "input_size", None)
+        flag = bool(getattr(self._algorithm, "use_next_obs_in_context", False))
+        for with_next_obs in (flag, not flag):
+            if widths[with_next_obs] == stated or (stated is None and self._encodes(widths[with_next_obs])):
+                return with_next_obs
+        raise UnsupportedHost(
+            f"{self._found} whose context encoder takes rows of {'another width' if stated is None else stated}; expected {short}: observation "
+            f"{self._obs_dim}, action {self._action_dim}, reward 1, or {widths[True]} with the next observation"
+        )
+
+    def _encodes(self, width: int) -> bool:
+        with self.isolated():
+            try:
+                self._agent.context_encoder(torch.zeros(_PROBE_ROWS, width, device=self.device))
+            except (RuntimeError, TypeError, ValueError, IndexError):
+                return False
+        return True
 
     def _probe(self) -> None:
         def rows(width: int) -> Tensor:
@@ -111,46 +119,36 @@ class HostNetworks:
         self._value = self._find_value(obs, action, z)
 
     def _probe_critics(self, obs: Tensor, action: Tensor, z: Tensor) -> None:
-        parts = ("obs", "action", "z")
-        own_min = getattr(self._owner, "_min_q", None)
-        calls = []
-        for name in ("qf1", "qf2"):
-            call = value_call(self._get(name), parts, (obs, action, z))
-            if call is None:
-                raise UnsupportedHost(
-                    f"{self._found} whose {name} can't be called; tried {name}(obs, action, z) and joined inputs, expecting (rows, 1)"
-                )
-            calls.append(call)
-        if callable(own_min):
-            calls = self._agreeing_with(own_min, calls, parts, (obs, action, z))
+        inputs = (obs, action, z)
+        expected = self._own_minimum(inputs)
+
+        def agrees(calls: list[Any]) -> bool:
+            return expected is None or bool(torch.allclose(torch.min(*(call(*inputs) for call in calls)), expected, atol=1e-4))
+
+        calls = value_calls([self._get("qf1"), self._get("qf2")], ("obs", "action", "z"), inputs, agrees)
+        if calls is None:
+            raise UnsupportedHost(
+                f"{self._found} whose qf1 and qf2 can't be called; tried qf1(obs, action, z) and joined inputs, expecting (rows, 1)"
+            )
         self._qf1, self._qf2 = calls
 
-    def _agreeing_with(self, own_min: Callable[..., Tensor], calls: list[Any], parts: tuple[str, ...], inputs: tuple[Tensor, ...]) -> list[Any]:
-        """Where the host computes its own minimum, take the order of inputs that gives the same: some critics join inputs in any order."""
+    def _own_minimum(self, inputs: tuple[Tensor, ...]) -> Tensor | None:
+        """The host's own minimum of its critics, where it has one: it tells the order of inputs of critics that would take any."""
+        own_min = getattr(self._owner, "_min_q", None)
         try:
-            expected = own_min(*inputs).reshape(-1, 1)
+            return None if own_min is None else own_min(*inputs).reshape(-1, 1)
         except (RuntimeError, TypeError, ValueError, AttributeError):
-            return calls
-        if torch.allclose(torch.min(calls[0](*inputs), calls[1](*inputs)), expected, atol=1e-4):
-            return calls
-        found: list[Any] = []
-
-        def agrees(call: Any) -> bool:
-            second = value_call(self._get("qf2"), parts, inputs, lambda other: bool(
-                torch.allclose(torch.min(call(*inputs), other(*inputs)), expected, atol=1e-4)))  # fmt: skip
-            if second is None:
-                return False
-            found[:] = [call, second]
-            return True
-
-        return found if value_call(self._get("qf1"), parts, inputs, agrees) is not None else calls
+            return None
 
     def _probe_posterior(self) -> None:
         """Take the fast product of Gaussians if it is what the host infers, else the host's own inference."""
         width = self._obs_dim + self._action_dim + 1 + (self._obs_dim if self.use_next_obs_in_context else 0)
         context = torch.randn(2, 5, width, device=self.device)
         mask = torch.ones(2, 5, dtype=torch.bool, device=self.device)
-        own = self._own_posterior(context)
+        try:
+            own = self._own_posterior(context)
+        except (RuntimeError, TypeError, ValueError, AttributeError):
+            own = None  # it wants more than a context; the fast product has to do
         self._posterior = self._fast_posterior
         try:
             fast = self._fast_posterior(context, mask)
@@ -163,13 +161,13 @@ class HostNetworks:
 
     def _find_value(self, obs: Tensor, action: Tensor, z: Tensor) -> Callable[[Tensor, Tensor, Noise], Tensor] | None:
         if isinstance(getattr(self._owner, "target_vf", None), nn.Module):
-            call = value_call(self._get("target_vf"), ("obs", "z"), (obs, z))
-            return None if call is None else lambda o, latent, noise: call(o, latent)
+            calls = value_calls([self._get("target_vf")], ("obs", "z"), (obs, z))
+            return None if calls is None else lambda o, latent, noise: calls[0](o, latent)
         names = ("target_qf1", "target_qf2")
         if not all(isinstance(getattr(self._owner, name, None), nn.Module) for name in names) or not self._knows_normal:
             return None
-        pair = [value_call(self._get(name), ("obs", "action", "z"), (obs, action, z)) for name in names]
-        return None if any(call is None for call in pair) else lambda o, latent, noise: self._soft_value(pair, o, latent, noise)
+        pair = value_calls([self._get(name) for name in names], ("obs", "action", "z"), (obs, action, z))
+        return None if pair is None else lambda o, latent, noise: self._soft_value(pair, o, latent, noise)
 
     def _soft_value(self, targets: list[Any], obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
         """V(s, z) = min target Q(s, a, z) - alpha log pi(a|s, z), a ~ pi, for hosts without a V network."""
@@ -193,6 +191,14 @@ class HostNetworks:
         return 1.0
 
     # The functions of `rlkit_hfr.relabelers.scorer.Networks`.
+    def version(self) -> tuple[int, ...]:
+        """Optimizers write weights in place, which torch counts; networks that are swapped have another identity."""
+        return tuple(number for net in (self._owner.qf1, self._agent.context_encoder) for p in net.parameters() for number in (id(p), p._version))
+
+    def has_transitions(self, tasks: Sequence[Any]) -> bool:
+        buffers = self._algorithm.replay_buffer.task_buffers
+        return all(buffers[task].num_steps_can_sample() > 0 for task in tasks)
+
     def require_value(self, relabeler: str) -> None:
         if self._value is None:
             raise UnsupportedHost(
@@ -258,7 +264,7 @@ class HostNetworks:
 
     def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         buffer = self._algorithm.replay_buffer
-        with borrowed_generator(buffer.task_buffers[task], rng):
+        with borrowed_generators([buffer, buffer.task_buffers[task]], rng):
             return buffer.random_batch(task, number)
 
 

@@ -55,24 +55,27 @@ def _conventions(get: Get, parts: Sequence[str]) -> list[Callable[..., Any]]:
     return ways
 
 
-def value_call(get: Get, parts: Sequence[str], dummies: Sequence[Tensor], agrees: Callable[[Call], bool] | None = None) -> Call | None:
-    """How to call a critic or value network with rows of `parts` ("obs", "action", "z"), so that it returns (R, 1); None if nothing works.
+def value_calls(
+    gets: Sequence[Get], parts: Sequence[str], dummies: Sequence[Tensor], agrees: Callable[[list[Call]], bool] | None = None
+) -> list[Call] | None:
+    """How to call critics or value networks, all in the same way, with rows of `parts` ("obs", "action", "z"), so that each returns (R, 1).
 
-    agrees: a further check that a way must pass, for networks that would take their inputs in any order.
+    agrees: a further check; a way that passes it is preferred to likelier ones, for networks that would take their inputs in any order.
+    None if no way works.
     """
+    together = zip(*(_conventions(get, parts) for get in gets), strict=True)
+    candidates = [[_as_column(way) for way in ways] for ways in together]
+    working = [calls for calls in candidates if all(_works(call, dummies) for call in calls)]
+    if agrees is not None:
+        working.sort(key=lambda calls: not agrees(calls))  # stable: likelier ways stay first among equals
+    return working[0] if working else None
 
-    def as_column(way: Callable[..., Any]) -> Call:
-        def call(*inputs: Tensor) -> Tensor:
-            out = way(*inputs)
-            return out.reshape(len(inputs[0]), 1)
 
-        return call
+def _as_column(way: Callable[..., Any]) -> Call:
+    def call(*inputs: Tensor) -> Tensor:
+        return way(*inputs).reshape(len(inputs[0]), 1)
 
-    for way in _conventions(get, parts):
-        call = as_column(way)
-        if _works(call, dummies) and (agrees is None or agrees(call)):
-            return call
-    return None
+    return call
 
 
 def policy_call(get: Get, obs: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Any] | None:

@@ -17,8 +17,10 @@ Rewards = Callable[[Path, Sequence[int]], Any]
 
 def stock_rewards(env: Any) -> Rewards | None:
     """The reward function of a stock environment, or None if it is none or its paths do not record enough."""
-    name = next((cls.__name__ for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
-    return None if name is None else _STOCK[name](env)
+    stock: Any = next((cls for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
+    if stock is None or type(env).step is not stock.step:  # a descendant with a step of its own may pay otherwise
+        return None
+    return _STOCK[stock.__name__](env)
 
 
 def _point(env: Any) -> Rewards | None:
@@ -110,6 +112,7 @@ def _constants(code: types.CodeType) -> set[Any]:
 
 _STOCK: dict[str, Callable[[Any], Rewards | None]] = {
     "PointEnv": _point,
+    "SparsePointEnv": _point,
     "HalfCheetahVelEnv": _cheetah_velocity,
     "HalfCheetahDirEnv": _cheetah_direction,
     "AntDirEnv": _ant_direction,

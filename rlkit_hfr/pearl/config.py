@@ -55,6 +55,8 @@ class PEARLConfig:
                 raise ValueError(f"{field.name} must be a {'whole ' if whole else ''}number, got {value!r}")
             if not value >= (1 if field.name in positive else 0) or value == float("inf"):
                 raise ValueError(f"{field.name} must be {'positive' if field.name in positive else 'zero or more'}, got {value!r}")
+        if self.num_steps_prior + self.num_steps_posterior == 0:
+            raise ValueError("num_steps_prior and num_steps_posterior are both 0; a visit must collect context with one of them")
         if not self.discount < 1.0:
             raise ValueError(f"discount must be below 1, got {self.discount}")
         if not 0.0 < self.soft_target_tau <= 1.0:

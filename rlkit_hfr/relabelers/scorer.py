@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlkit_hfr.paths import Path, context_rows, pad, recorded_rewards
+from rlkit_hfr.paths import Path, context_rows, info_column, pad
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.rewards import RewardFunction, TaskRewards
 from rlkit_hfr.utility import MAX_ROWS, TransitionBatch, grid_chunks
@@ -20,6 +20,12 @@ class Networks(Protocol):
 
     def isolated(self) -> AbstractContextManager[None]:
         """Within the block nothing leaves a trace in the host: no random stream, module or agent is changed afterwards."""
+
+    def version(self) -> Any:
+        """Something that changes whenever the networks are updated."""
+
+    def has_transitions(self, tasks: Sequence[Any]) -> bool:
+        """Whether the RL buffer holds data of every task."""
 
     @property
     def device(self) -> torch.device: ...
@@ -111,7 +117,9 @@ class Scorer:
 
     def context_of(self, path: Path) -> np.ndarray:
         """The context rows of a path with the rewards it records: (T, D)."""
-        rewards = recorded_rewards(path, self.networks.sparse_rewards)
+        rewards: Any = info_column(path, "sparse_reward") if self.networks.sparse_rewards else path["rewards"]
+        if rewards is None:
+            rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
         return context_rows(path, rewards, self.networks.use_next_obs_in_context)
 
     def _context_rewards(self, path: Path) -> np.ndarray:
