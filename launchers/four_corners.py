@@ -101,7 +101,7 @@ def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEn
     points = np.concatenate([path["observations"][:1], path["next_observations"]])
     world.plot(*points.T, "k.-", lw=1, label="trajectory")
     world.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xlabel="x", ylabel="y", title="Goals (discs), penalty squares, trajectory")
-    world.legend(loc="lower right")
+    world.legend(loc="upper center")
 
     at, width = np.arange(4), 0.38
     values.bar(at, figures["utility"], color=_COLOURS, edgecolor="black")
