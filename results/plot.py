@@ -12,7 +12,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-_STYLES = {"none": ("tab:orange", "--", "s"), "hfr": ("tab:blue", "-", "o")}
+_STYLES = {"none": ("tab:orange", "--", "s"), "hfr": ("tab:blue", "-", "o"), "random": ("tab:green", ":", "^")}
 _WINDOW = 5
 
 
@@ -38,7 +38,7 @@ def draw(folder: Path) -> None:
             colour, line, marker = _STYLES[relabeler]
             for i, rows in enumerate(group):
                 steps = _column(rows, "Number of env steps total") / 1000
-                label = f"{relabeler} ({len(group)} seeds)" if i == 0 else None
+                label = f"{relabeler} (seeds: {len(group)})" if i == 0 else None
                 look = dict(color=colour, ls=line, marker=marker, markevery=5, ms=4, lw=1.2, alpha=0.85)
                 axis.plot(steps, _smooth(_column(rows, key)), label=label, **look)
         axis.set(xlabel="environment steps (thousands)", ylabel="test return" if "Return" in key else "test success rate")
