@@ -79,6 +79,14 @@ def test_every_relabeler_changes_training_and_its_columns_are_alive(plain_run, m
     assert relabeling.statistics["relabel/paths seen"] == rows[-1]["relabel/paths seen"]  # until the next path
 
 
+def test_every_update_begins_an_iteration_with_a_new_partition_function(make_algorithm):
+    algorithm = make_algorithm("four-corners", num_iterations=4)
+    relabeling = attach(algorithm, "hfr", relabel_fraction=1.0, seed=0)
+    rows = _rows(algorithm)
+    assert relabeling._router.iteration == 3
+    assert len({row["relabel/log Z Mean"] for row in rows}) == 4
+
+
 def test_runs_are_reproducible_and_follow_the_relabeling_seed(make_algorithm):
     def run(seed):
         algorithm = make_algorithm("four-corners")

@@ -191,9 +191,11 @@ class HostNetworks:
         return 1.0
 
     # The functions of `rlkit_hfr.relabelers.scorer.Networks`.
-    def version(self) -> tuple[int, ...]:
-        """Optimizers write weights in place, which torch counts; networks that are swapped have another identity."""
-        return tuple(number for net in (self._owner.qf1, self._agent.context_encoder) for p in net.parameters() for number in (id(p), p._version))
+    def version(self) -> tuple[Any, ...]:
+        """A figure of the critic's and the encoder's last weights, which every update changes: fused optimizers write them without counting in
+        torch's version numbers. Networks that are swapped have another identity."""
+        last = [list(net.parameters())[-1] for net in (self._owner.qf1, self._agent.context_encoder)]
+        return tuple((id(weights), float(weights.detach().double().sum())) for weights in last)
 
     def has_transitions(self, tasks: Sequence[Any]) -> bool:
         buffers = self._algorithm.replay_buffer.task_buffers
