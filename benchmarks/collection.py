@@ -8,9 +8,9 @@ import argparse
 import platform
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
+from timing import median_seconds
 
 from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr.pearl.config import PEARLConfig
@@ -34,15 +34,6 @@ def _steps_per_second(algorithm: PEARLSoftActorCritic, number: int) -> float:
     return sum(len(path["rewards"]) for path in paths) / (time.perf_counter() - started)
 
 
-def _seconds(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", choices=list(ENVIRONMENTS), default="sawyer-push")
@@ -64,7 +55,7 @@ def main() -> None:
         many.collect_data([task], 300)
     indices = (many.train_tasks * 4)[:16]
     many._do_training(indices)
-    update = _seconds(lambda: many._do_training(indices), args.repeats * 2)
+    update = median_seconds(lambda: many._do_training(indices), args.repeats * 2)
 
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads for updates, 1 for sampling")
     print(f"collection on {args.env}, networks 3x300, {args.side_by_side} tasks: one path at a time {alone:,.0f} steps/s, "

@@ -6,12 +6,10 @@ critic. Both sides use the same networks and data in one process; what counts is
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from timing import median_seconds
 from torch.nn import functional as F
 
 from env_wrappers import make_env
@@ -19,15 +17,6 @@ from rlkit_hfr import attach
 from rlkit_hfr.pearl.agent import product_of_gaussians
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
-
-
-def _median_seconds(work: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 @torch.no_grad()
@@ -66,8 +55,8 @@ def main() -> None:
         algorithm.agent.clear_z(num_tasks=4)
         paths = algorithm.sampler.obtain_paths([0] * 4)
         initial = scorer.initial_obs(args.num_initial_states)
-        slow = _median_seconds(lambda a=algorithm, p=paths[0], s=initial: _loop(a, p, s), args.repeats)
-        fast = _median_seconds(lambda r=relabeler, p=paths, s=scorer: r.utilities(p, s), args.repeats) / len(paths)
+        slow = median_seconds(lambda a=algorithm, p=paths[0], s=initial: _loop(a, p, s), args.repeats)
+        fast = median_seconds(lambda r=relabeler, p=paths, s=scorer: r.utilities(p, s), args.repeats) / len(paths)
         print(f"K = {number:3d}: loop {slow:.3f} s a path, batched {fast:.3f} s a path, ratio {slow / fast:.2f}")
 
 

@@ -46,10 +46,7 @@ class AntEnv(MujocoHindsightEnv):
         return np.concatenate([self.data.qpos, self.data.qvel, self._forces().ravel()])
 
     def _reset(self) -> np.ndarray:
-        mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[:] += self._rng.uniform(-0.1, 0.1, size=self.model.nq)
-        self.data.qvel[:] += 0.1 * self._rng.standard_normal(self.model.nv)
-        mujoco.mj_forward(self.model, self.data)
+        self.reset_with_noise()
         return self._observe()
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,10 +26,7 @@ class CheetahEnv(MujocoHindsightEnv):
         return np.concatenate([self.data.qpos[1:], self.data.qvel, self.data.xpos[self._torso]])
 
     def _reset(self) -> np.ndarray:
-        mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[:] += self._rng.uniform(-0.1, 0.1, size=self.model.nq)
-        self.data.qvel[:] += 0.1 * self._rng.standard_normal(self.model.nv)
-        mujoco.mj_forward(self.model, self.data)
+        self.reset_with_noise()
         return self._observe()
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -54,6 +54,13 @@ class MujocoHindsightEnv(HindsightEnv):
         """Seconds of simulated time in one step."""
         return float(self.model.opt.timestep) * self.frame_skip
 
+    def reset_with_noise(self) -> None:
+        """Start like gymnasium's locomotion: positions uniform within 0.1 of the model's, velocities normal with deviation 0.1."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.data.qpos[:] += self._rng.uniform(-0.1, 0.1, size=self.model.nq)
+        self.data.qvel[:] += 0.1 * self._rng.standard_normal(self.model.nv)
+        mujoco.mj_forward(self.model, self.data)
+
     def get_physics(self) -> np.ndarray:
         """The complete state of the simulation, (n,) float64."""
         state = np.empty(mujoco.mj_stateSize(self.model, _INTEGRATION))
