@@ -26,6 +26,7 @@ from rlkit_hfr.hosts.rewards import resolve_rewards
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.rewards import Hindsight
 
 LATENT, HIDDEN = 5, [300] * 3
 
@@ -91,7 +92,7 @@ def main() -> int:
     algorithm = _release_algorithm(env, args.tasks, args.horizon, args.num_initial_states)
     memory = TaskMemory(range(args.tasks), 20, args.num_initial_states, rng)
     rewards = resolve_rewards(env)
-    scorer = Scorer(HostNetworks(algorithm, algorithm, 0), memory, rewards, range(args.tasks), np.random.SeedSequence(0))
+    scorer = Scorer(HostNetworks(algorithm, algorithm, 0), memory, Hindsight(rewards), range(args.tasks), np.random.SeedSequence(0))
     for task in range(args.tasks):
         for _ in range(2):
             path = _path(env, task, args.horizon, rng)

@@ -73,6 +73,8 @@ class AntEnv(MujocoHindsightEnv):
 class AntGoal(AntEnv):
     """HFR's ant-goal: 4 minus the L1 distance within 0.8 m of a goal at 2 m on a half circle, else 4 minus the L1 norm of the goal."""
 
+    tolerance = 0.8
+
     def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None) -> None:
         angles = np.random.default_rng(task_seed).permutation(np.linspace(0.0, np.pi, n_tasks))
         super().__init__(2.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1), seed)
@@ -83,12 +85,12 @@ class AntGoal(AntEnv):
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         position = achieved[..., :2]
         off = np.abs(position.astype(np.float64) - task)
-        near = distance(position, task) <= 0.8
+        near = distance(position, task) <= self.tolerance
         missed = np.where(near, off[..., 0] + off[..., 1], np.abs(task[..., 0]) + np.abs(task[..., 1]))
         return self._with_shared(4.0 - missed, achieved)
 
-    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return distance(achieved[..., :2], task) <= 0.8
+    def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
+        return distance(achieved[..., :2], task)
 
 
 class AntVel(AntEnv):

@@ -76,9 +76,15 @@ class HindsightEnv(gym.Env, abc.ABC):
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         """Pure reward function. achieved (..., F) float32 and task (..., G) broadcast; element-wise arithmetic only."""
 
+    tolerance: float | None = None  # of a family whose tasks are goals: how near is near enough, in units of `goal_distance_of`
+
+    def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
+        """Distance to the task's goal, broadcast like `reward_of`; for families with a `tolerance`."""
+        return distance(achieved, task)
+
     def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray | None:
         """Whether the task counts as solved in these steps, broadcast like `reward_of`; None if success is not defined."""
-        return None
+        return None if self.tolerance is None else self.goal_distance_of(achieved, task) <= self.tolerance
 
     # The gym and rlkit interface.
     def seed(self, seed: int | None = None) -> list[int | None]:
@@ -122,6 +128,24 @@ class HindsightEnv(gym.Env, abc.ABC):
         achieved = path_info(path, "achieved")  # (T, F)
         vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]  # (K, G)
         return self.reward_of(achieved[None], vectors[:, None])
+
+    def goal_distances(self, path: Path, tasks: Sequence[int] | np.ndarray) -> np.ndarray:
+        """How far each step of a recorded path is from the goals of `tasks`, in units of the tolerance: (K, T)."""
+        if self.tolerance is None:
+            raise ValueError(f"the tasks of {type(self).__name__} are no goals")
+        vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]
+        return self.goal_distance_of(path_info(path, "achieved")[None], vectors[:, None]) / self.tolerance
+
+    @property
+    def has_goals(self) -> bool:
+        return self.tolerance is not None
+
+    def random_state(self) -> dict[str, Any]:
+        """The position of the environment's generator, for checkpoints between episodes."""
+        return dict(self._rng.bit_generator.state)
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        self._rng.bit_generator.state = state
 
 
 def distance(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:

@@ -69,8 +69,11 @@ class CheetahVelSparse(CheetahVel):
     def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None) -> None:
         super().__init__(n_tasks, task_seed, seed)
 
+    def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
+        return np.abs(self._speed(achieved) - task[..., 0])
+
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        miss = np.abs(self._speed(achieved) - task[..., 0])
+        miss = self.goal_distance_of(achieved, task)
         return rewards_like(np.where(miss <= self.tolerance, 2.0 - miss, 0.0) - self._cost(achieved))
 
 

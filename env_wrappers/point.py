@@ -39,9 +39,9 @@ class PointRobot(HindsightEnv):
 
 class SparsePointRobot(PointRobot):
     """Goals on the unit half circle, start at the origin. The dense reward trains the critic; the sparse one (1 - d within
-    `goal_radius`, else 0) is what the context and the evaluation see."""
+    `tolerance`, else 0) is what the context and the evaluation see."""
 
-    goal_radius = 0.2
+    tolerance = 0.2
 
     @staticmethod
     def make_tasks(n_tasks: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,17 +53,14 @@ class SparsePointRobot(PointRobot):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         d = distance(achieved, task)
-        return rewards_like(-d, sparse=np.where(d <= self.goal_radius, 1.0 - d, 0.0))
-
-    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return distance(achieved, task) <= self.goal_radius
+        return rewards_like(-d, sparse=np.where(d <= self.tolerance, 1.0 - d, 0.0))
 
 
 class FourCorners(PointRobot):
-    """HFR figure 1: reach one of the corners (+-1, +-1) from the centre; -1 a step, 0 and termination within `goal_radius` of
+    """HFR figure 1: reach one of the corners (+-1, +-1) from the centre; -1 a step, 0 and termination within `tolerance` of
     the goal, -3 inside the penalty square of the goal's own quadrant, which is what tells the tasks apart near the start."""
 
-    goal_radius = 0.2
+    tolerance = 0.2
     square = (0.1, 0.5)
 
     def __init__(self, n_tasks: int = 4, seed: int | None = None) -> None:
@@ -79,12 +76,9 @@ class FourCorners(PointRobot):
         return np.zeros(2)
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        solved = distance(achieved, task) <= self.goal_radius
+        solved = distance(achieved, task) <= self.tolerance
         # Along each axis, the distance from the centre towards the goal's side; exact, because the corners are +-1.
         towards = achieved.astype(np.float64) * task
         low, high = self.square
         inside = (low < towards[..., 0]) & (towards[..., 0] < high) & (low < towards[..., 1]) & (towards[..., 1] < high)
         return rewards_like(np.where(solved, 0.0, np.where(inside, -3.0, -1.0)), solved)
-
-    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return distance(achieved, task) <= self.goal_radius

@@ -36,7 +36,7 @@ class SawyerEnv(MujocoHindsightEnv):
     package = "metaworld"
     goal_low: tuple[float, ...]
     goal_high: tuple[float, ...]
-    radius: float
+    tolerance: float
 
     def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None) -> None:
         low, high = np.array(self.goal_low), np.array(self.goal_high)
@@ -91,11 +91,8 @@ class SawyerEnv(MujocoHindsightEnv):
         return self._observe(), self._features()
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        solved = distance(achieved, task) <= self.radius
+        solved = distance(achieved, task) <= self.tolerance
         return rewards_like(solved.astype(np.float32) - 1.0, solved)
-
-    def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
-        return distance(achieved, task) <= self.radius
 
 
 class SawyerReach(SawyerEnv):
@@ -103,7 +100,7 @@ class SawyerReach(SawyerEnv):
 
     asset = "assets/sawyer_xyz/sawyer_reach_v3.xml"
     goal_low, goal_high = (-0.1, 0.7, 0.05), (0.1, 0.8, 0.3)
-    radius = 0.05
+    tolerance = 0.05
 
     def _features(self) -> np.ndarray:
         right, left = self._fingers
@@ -119,7 +116,7 @@ class SawyerPush(SawyerEnv):
 
     asset = "assets/sawyer_xyz/sawyer_push_v3.xml"
     goal_low, goal_high = (-0.1, 0.8), (0.1, 0.9)
-    radius = 0.07
+    tolerance = 0.07
     starts = ("reference", "caged")
 
     def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference") -> None:

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from rlkit_hfr.paths import Path, path_length
+from rlkit_hfr.state import State
 
 
 class TaskRewards(NamedTuple):
@@ -18,6 +20,31 @@ class TaskRewards(NamedTuple):
 
 
 RewardFunction = Callable[[Path, Sequence[int]], TaskRewards]
+GoalDistances = Callable[[Path, Sequence[int]], np.ndarray]
+
+
+class RewardLearner(Protocol):
+    """A reward that is trained on what is collected."""
+
+    def observe(self, paths: Sequence[Path], task: Any) -> np.ndarray:
+        """Note paths collected for `task`; returns the squared errors of their rewards as predicted so far, empty before any training."""
+
+    def fit(self) -> None:
+        """Train on what was noted."""
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What can be said of a recorded path under any task. goal_distances: (path, tasks) -> (K, T) distances to the tasks' goals in units of
+    the tolerance, None where tasks are no goals; learner: None unless the rewards are learned."""
+
+    rewards: RewardFunction
+    goal_distances: GoalDistances | None = None
+    learner: RewardLearner | None = None
 
 
 def as_task_rewards(result: Any, path: Path, num_tasks: int) -> TaskRewards:

@@ -10,7 +10,7 @@ import torch
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import TaskRewards
+from rlkit_hfr.rewards import Hindsight, TaskRewards
 
 K = 4
 WEIGHTS = np.random.default_rng(7).normal(size=(K, 2)).astype(np.float32)
@@ -48,7 +48,7 @@ def scorer():
         memory = TaskMemory(range(K), 5, 1, np.random.default_rng(0))
         for task, value in enumerate(stored):
             memory.add(task, np.full((length, 5), value, np.float32), np.zeros(2, np.float32))
-        return Scorer(Networks(), memory, _rewards(offset), range(K), np.random.SeedSequence(0))
+        return Scorer(Networks(), memory, Hindsight(_rewards(offset)), range(K), np.random.SeedSequence(0))
 
     return build
 

@@ -64,7 +64,12 @@ def test_fraction_zero_is_bit_identical(name):
         standins.logger.__init__()
 
 
-@pytest.mark.parametrize("relabeler", RELABELERS)
+def test_goal_relabelers_are_refused_without_goals():
+    with pytest.raises(ValueError, match="goal_distances"):
+        attach(standins.OysterLike(), "final-state")
+
+
+@pytest.mark.parametrize("relabeler", [name for name, cls in RELABELERS.items() if not cls.needs_goals])
 @pytest.mark.parametrize("name", EVERY)
 def test_every_relabeler_trains_on_every_host(name, relabeler):
     options = {"temperature": 2.0} if "temperature" in relabeler_options(RELABELERS[relabeler]) else {}

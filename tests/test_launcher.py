@@ -37,7 +37,7 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     (folder,) = (tmp_path / "log" / "sparse-point-robot-hfr").iterdir()
     assert str(folder) in out
     assert "iteration 2/2" in out
-    assert {path.name for path in folder.iterdir()} == {"progress.csv", "variant.json", "debug.log", "params.pkl"}
+    assert {path.name for path in folder.iterdir()} == {"progress.csv", "variant.json", "debug.log", "params.pkl", "relabeling"}
     rows = list(csv.DictReader((folder / "progress.csv").open()))
     assert [row["Epoch"] for row in rows] == ["0", "1"]
     for column in ("AverageReturn_all_test_tasks", "SuccessRate_all_test_tasks", "QF Loss", "Number of env steps total", "Total Train Time (s)",

@@ -57,8 +57,9 @@ def test_without_relabeling_the_log_is_bit_identical(host, plain, options):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("env", ["point-robot", "sawyer-push"])
-@pytest.mark.parametrize("relabeler", RELABELERS)
+@pytest.mark.parametrize(("env", "relabeler"), [
+    (env, name) for env in ("point-robot", "sawyer-push") for name, cls in RELABELERS.items() if env == "sawyer-push" or not cls.needs_goals
+])
 def test_every_relabeler_trains_and_logs(host, plain, env, relabeler):
     outcome = _run("train", host, env=env, relabeler=relabeler)
     rows = list(csv.DictReader(outcome["lines"]))

@@ -9,10 +9,11 @@ import torch
 
 from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.relabelers import make_relabeler, relabeler_options
-from rlkit_hfr.relabelers.base import sample_rows
+from rlkit_hfr.relabelers.base import sample_distinct, sample_rows
 from rlkit_hfr.relabelers.memory import Reservoir, TaskMemory
 from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import TaskRewards
+from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.utility import TransitionBatch
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_hfr_bellman_equals_algorithm_2(world):
     algorithm, relabeler, scorer, paths = world("hfr-bellman", num_transitions=6, num_partition_samples=4, temperature=20.0)
     reference = Reference(algorithm, scorer)
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
-    batch = scorer.once("transitions", lambda: pytest.fail("the batch must have been kept"))
+    batch = TransitionBatch(*scorer.once("transitions", lambda: pytest.fail("the batch must have been kept")))
     with torch.no_grad():
         expected = np.stack([reference.probs(path, lambda tau, task: reference.bellman(tau, task, batch), 20.0) for path in paths])
         plain = np.stack([reference.probs(path, reference.hfr, 20.0) for path in paths])
@@ -187,7 +188,7 @@ def _two_task_scorer(offset=0.0):
             context = np.zeros((3, 5), np.float32)
             context[:, 4] = action if task == 0 else offset - action
             memory.add(task, context, np.zeros(2, np.float32))
-    return Scorer(TwoTaskNetworks(), memory, rewards, [0, 1], np.random.SeedSequence(0))
+    return Scorer(TwoTaskNetworks(), memory, Hindsight(rewards), [0, 1], np.random.SeedSequence(0))
 
 
 def _path(action, make_path, length=6):
@@ -277,7 +278,7 @@ def test_every_entry_of_the_registry_decides(world, name):
 
 
 def test_options_are_checked_by_name_and_value():
-    assert relabeler_options(RELABELERS["hfr"]) == ["num_initial_states", "num_partition_samples", "temperature", "partition"]
+    assert relabeler_options(RELABELERS["hfr"]) == ["num_initial_states", "num_partition_samples", "temperature", "partition", "tasks_per_path"]
     with pytest.raises(ValueError, match="did you mean 'hfr'"):
         make_relabeler("hffr")
     with pytest.raises(ValueError, match="did you mean 'temperature'"):
@@ -289,3 +290,28 @@ def test_options_are_checked_by_name_and_value():
             make_relabeler("hfr", **bad)
     with pytest.raises(ValueError, match="finished"):
         make_relabeler(make_relabeler("hfr"), temperature=1.0)
+
+
+def test_several_tasks_are_drawn_without_replacement_by_their_probabilities():
+    probs, rng = np.tile([0.6, 0.3, 0.1, 0.0], (20_000, 1)), np.random.default_rng(0)
+    drawn = sample_distinct(probs, 2, rng)
+    assert all(len(set(row)) == 2 and 3 not in row for row in drawn)
+    pairs, counts = np.unique(np.stack(drawn), axis=0, return_counts=True)
+    shares = {tuple(pair): count / len(drawn) for pair, count in zip(pairs.tolist(), counts, strict=True)}
+    for first, p in enumerate((0.6, 0.3, 0.1)):
+        for second, q in enumerate((0.6, 0.3, 0.1)):
+            if first != second:
+                assert shares[first, second] == pytest.approx(p * q / (1 - p), abs=0.01)
+    assert all(len(row) == 3 for row in sample_distinct(probs[:10], 4, rng))  # a task without mass is never taken
+
+
+@pytest.mark.parametrize("name", ["hfr", "air", "advantage"])
+def test_several_tasks_a_path_are_distinct_and_the_best(world, name):
+    algorithm, relabeler, scorer, paths = world(name, env_name="point-robot", tasks_per_path=3)
+    with scorer.networks.isolated():
+        decisions = relabeler.decide(paths, algorithm.train_tasks[:4], scorer, np.random.default_rng(0))
+    for decision in decisions:
+        assert isinstance(decision.tasks, tuple)
+        assert len(set(decision.tasks)) == 3
+        if name == "advantage":
+            assert list(decision.tasks) == np.argsort(-decision.utilities)[:3].tolist()

@@ -11,7 +11,7 @@ from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import TaskRewards
+from rlkit_hfr.rewards import Hindsight, TaskRewards
 
 # The fake rewards below are not what the random paths recorded.
 pytestmark = pytest.mark.filterwarnings("ignore:hindsight rewards do not give back")
@@ -55,12 +55,12 @@ def _rewards(path, tasks):
 def make_router():
     def build(tasks=20, warm=True, **options):
         memory = TaskMemory(TASKS, 5, 5, np.random.default_rng(0))
-        scorer = Scorer(NoNetworks(), memory, _rewards, TASKS, np.random.SeedSequence(0))
+        scorer = Scorer(NoNetworks(), memory, Hindsight(_rewards), TASKS, np.random.SeedSequence(0))
         if warm:
             for task in TASKS:
                 memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
         options = {"relabel_fraction": 1.0, **options}
-        return RelabelingRouter(Always(tasks), scorer, RelabelStatistics(), np.random.default_rng(0), **options)
+        return RelabelingRouter(Always(tasks), scorer, RelabelStatistics(TASKS), np.random.default_rng(0), **options)
 
     return build
 
@@ -172,7 +172,7 @@ def test_statistics_count_what_happened(make_router, make_path):
     router.routes("rl", 10, [make_path(seed=1)])
     router.routes("rl", 20, [make_path(seed=2)])
     columns = router.statistics.report()
-    assert router.statistics.report() == columns  # asking twice, as hosts do that evaluate twice, loses nothing
+    np.testing.assert_equal(router.statistics.report(), columns)  # asking twice, as hosts do that evaluate twice, loses nothing
     assert columns["relabel/paths seen"] == columns["relabel/paths relabeled"] == 2
     assert columns["relabel/share that changed task"] == 0.5
     assert columns["relabel/effective tasks"] == pytest.approx(3.0)
@@ -215,3 +215,28 @@ def test_rewards_that_do_not_come_back_are_said_once(make_router, make_path):
     with pytest.warns(UserWarning, match="step 0 was paid 3, hindsight says 10"):
         router.routes("rl", 10, [make_path(rewards=np.full((5, 1), 3.0, np.float32))])
     router.routes("rl", 10, [make_path(seed=5)])
+
+
+def test_several_tasks_get_the_whole_path(make_router, make_path):
+    router = make_router(tasks=(20, 30))
+    (route,) = router.routes("rl", 10, [make_path(6)])
+    assert route.kept is None
+    assert [task for task, _ in route.relabeled] == [20, 30]
+    for task, new in route.relabeled:
+        assert (new["rewards"] == task).all()
+        assert len(new["rewards"]) == 6
+    (route,) = make_router(tasks=(30, 10)).routes("rl", 10, [path := make_path(6)])
+    assert route.kept is path  # its own task is one of them
+    assert [task for task, _ in route.relabeled] == [30]
+
+
+def test_diagnostics_tell_from_where_to_where(make_router, make_path):
+    router = make_router(tasks=np.array([20, 20, 30, 10]))
+    path = make_path(4)
+    path["rewards"][1] = 20.0  # what task 20 pays as well
+    router.routes("rl", 10, [path])
+    arrays = router.statistics.arrays()
+    np.testing.assert_array_equal(arrays["tasks"], TASKS)
+    np.testing.assert_allclose(arrays["source_to_new"], [[0.25, 0.5, 0.25], [0, 0, 0], [0, 0, 0]])
+    assert arrays["utility"].shape == arrays["log_partition"].shape == (3,)
+    assert router.statistics.columns()["relabel/share of moved steps with another reward"] == pytest.approx(2 / 3)

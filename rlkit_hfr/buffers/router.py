@@ -12,6 +12,7 @@ from rlkit_hfr.paths import Path, take_steps
 from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
 from rlkit_hfr.relabelers.scorer import Scorer
 from rlkit_hfr.rewards import relabel_path
+from rlkit_hfr.state import State, rng_state, set_rng_state
 
 
 class Route(NamedTuple):
@@ -112,6 +113,7 @@ class RelabelingRouter:
             self._check_rewards(offered[0], task)
             with self.scorer.networks.isolated():
                 decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
+        self.statistics.reward_error(self.scorer.collected(paths, task))
         self.relabeler.observe(paths, self.scorer)
         decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}
         routes = []
@@ -120,15 +122,22 @@ class RelabelingRouter:
             if decision is None:
                 route = Route(path, path)
             else:
-                self.statistics.decided(decision, task, self._index[task])
+                self.statistics.decided(decision, task)
                 route = self._route(path, task, decision)
-            self._remember(route, task, whole=decision is None or np.ndim(decision.tasks) == 0)
+            self._remember(route, task, whole=decision is None or not decision.per_transition)
+            self._note_rewarded(route, task)
             routes.append(route)
+        self.scorer.forget_rewards()
         return routes
+
+    def _note_rewarded(self, route: Route, task: int) -> None:
+        stored = [*([] if route.kept is None else [(task, route.kept)]), *route.relabeled]
+        rewarded = self.scorer.rewarded_steps
+        self.statistics.rewarded(rewarded(route.path, task), [rewarded(path, owner) for owner, path in stored])
 
     def _check_rewards(self, path: Path, task: int) -> None:
         """Once: the hindsight rewards of a path's own task should be those that it recorded."""
-        if self._rewards_checked:
+        if self._rewards_checked or self.scorer.learns_rewards:
             return
         self._rewards_checked = True
         recorded = np.asarray(path["rewards"], np.float64).reshape(-1)
@@ -144,18 +153,22 @@ class RelabelingRouter:
             )
 
     def _route(self, path: Path, task: int, decision: RelabelDecision) -> Route:
-        if np.ndim(decision.tasks) == 0:
-            if decision.tasks == task:
-                return Route(path, path)
-            new = relabel_path(path, self.scorer.task_rewards(path), self._index[decision.tasks])  # type: ignore[index]
-            return Route(path, path if self.keep_original else None, ((decision.tasks, new),))  # type: ignore[arg-type]
-        return self._route_transitions(path, task, np.asarray(decision.tasks))
+        if decision.per_transition:
+            return self._route_transitions(path, task, np.asarray(decision.tasks))
+        chosen: tuple[Any, ...] = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
+        others = [new for new in chosen if new != task]
+        stays = self.keep_original or len(others) < len(chosen)
+        return Route(path, path if stays else None, tuple((new, self._relabeled(path, new, slice(None))) for new in others))
+
+    def _relabeled(self, path: Path, new: Any, steps: Any) -> dict[str, Any]:
+        """The path under another task; `steps` are those that move there."""
+        relabeled = relabel_path(path, self.scorer.task_rewards(path), self._index[new])
+        self.statistics.moved((relabeled["rewards"] != np.reshape(path["rewards"], (-1, 1)))[steps])
+        return relabeled
 
     def _route_transitions(self, path: Path, task: int, tasks: np.ndarray) -> Route:
-        rewards = self.scorer.task_rewards(path)
-        moved = tuple(
-            (new, take_steps(relabel_path(path, rewards, self._index[new]), tasks == new)) for new in np.unique(tasks).tolist() if new != task
-        )
+        others = [(new, tasks == new) for new in np.unique(tasks).tolist() if new != task]
+        moved = tuple((new, take_steps(self._relabeled(path, new, steps), steps)) for new, steps in others)
         stays = tasks == task
         if self.keep_original or stays.all():
             return Route(path, path, moved)
@@ -169,3 +182,20 @@ class RelabelingRouter:
         for owner, path in stored:
             if path is not None and owner in self._index:
                 self.scorer.memory.add(owner, self.scorer.context_of(path), np.array(path["observations"][0]))
+
+    def state_dict(self) -> State:
+        """What the next iteration depends on, between two iterations."""
+        return dict(
+            iteration=self.iteration, training_requests=self.training_requests, warm=self._warm,
+            updated=self._version != self.scorer.networks.version(),
+            last_pool_task=self._last_pool_task, rewards_checked=self._rewards_checked, rng=rng_state(self._rng),
+            scorer=self.scorer.state_dict(), relabeler=self.relabeler.state_dict(),
+        )  # fmt: skip
+
+    def load_state_dict(self, state: State) -> None:
+        self.iteration, self.training_requests = state["iteration"], state["training_requests"]
+        self._version = None if state["updated"] else self.scorer.networks.version()
+        self._warm, self._last_pool_task, self._rewards_checked = state["warm"], state["last_pool_task"], state["rewards_checked"]
+        set_rng_state(self._rng, state["rng"])
+        self.scorer.load_state_dict(state["scorer"])
+        self.relabeler.load_state_dict(state["relabeler"])

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,22 +38,45 @@ class _Moments:
         return {f"{name} Mean": self.mean, f"{name} Std": std, f"{name} Min": low, f"{name} Max": high}
 
 
+class _TaskMeans:
+    """The mean per task of the finite values among rows (K,)."""
+
+    def __init__(self, number: int) -> None:
+        self._totals, self._counts = np.zeros(number), np.zeros(number)
+
+    def add(self, row: np.ndarray) -> None:
+        finite = np.isfinite(row)
+        self._totals += np.where(finite, row, 0.0)
+        self._counts += finite
+
+    def means(self) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return self._totals / self._counts
+
+
 class RelabelStatistics:
     """Figures of one row of the log. A row that was reported ends with the first path after it, so that asking twice gives the same twice.
 
     The keys and their order never change; what has no value is NaN.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Sequence[Any]) -> None:
+        """tasks: the K candidate tasks."""
+        self._tasks = list(tasks)
+        self._index = {task: k for k, task in enumerate(self._tasks)}
         self._row_started = time.perf_counter()
         self._reported_at: float | None = None
         self._clear()
 
     def _clear(self) -> None:
+        number = len(self._tasks)
         self._paths = self._offered = 0
         self._seconds = 0.0
         self._changed, self._entropies, self._effective, self._own_probs = (_Moments() for _ in range(4))
         self._utilities, self._log_partition = _Moments(), _Moments()
+        self._other_reward, self._rewarded_before, self._rewarded_after, self._reward_error = (_Moments() for _ in range(4))
+        self._source_to_new = np.zeros((number, number))
+        self._task_utilities, self._task_log_partition = _TaskMeans(number), _TaskMeans(number)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -69,16 +93,35 @@ class RelabelStatistics:
             self._clear()
         self._paths += number
 
-    def decided(self, decision: RelabelDecision, source: int, own_index: int) -> None:
-        """Note a decision on a path of `source`, whose place among the candidate tasks is `own_index`."""
+    def decided(self, decision: RelabelDecision, source: Any) -> None:
+        """Note a decision on a path of `source`, one of the candidate tasks."""
         self._offered += 1
         nats = float(entropy(torch.as_tensor(decision.probs)))
-        self._changed.add(float(np.mean(np.asarray(decision.tasks) != source)))
+        own, new = self._index[source], np.atleast_1d(np.asarray(decision.tasks))
+        self._changed.add(float(np.mean(new != source)))
         self._entropies.add(nats)
         self._effective.add(math.exp(nats))
-        self._own_probs.add(float(decision.probs[own_index]))
+        self._own_probs.add(float(decision.probs[own]))
         self._utilities.add(decision.utilities)
         self._log_partition.add(decision.log_partition)
+        np.add.at(self._source_to_new[own], [self._index[task] for task in new.tolist()], 1.0 / len(new))
+        self._task_utilities.add(decision.utilities)
+        self._task_log_partition.add(decision.log_partition)
+
+    def moved(self, other_reward: np.ndarray) -> None:
+        """Note transitions that went to another task: whether its reward differs from that which was collected (T,)."""
+        self._other_reward.add(other_reward.astype(np.float64))
+
+    def rewarded(self, collected: np.ndarray | None, stored: Sequence[np.ndarray | None]) -> None:
+        """Note which steps of a path are rewarded, under the task it was collected for and in each path stored instead; None: unknown."""
+        for moments, parts in ((self._rewarded_before, (collected,)), (self._rewarded_after, stored)):
+            for part in parts:
+                if part is not None:
+                    moments.add(part.astype(np.float64))
+
+    def reward_error(self, squared: np.ndarray) -> None:
+        """Note squared errors of a learned reward on paths that it has not been trained on (T,)."""
+        self._reward_error.add(squared)
 
     def columns(self) -> dict[str, float]:
         """The figures so far, by the names that docs/log-columns.md defines."""
@@ -92,9 +135,19 @@ class RelabelStatistics:
             "relabel/probability of own task": self._own_probs.mean,
             **self._utilities.columns("relabel/utility"),
             **self._log_partition.columns("relabel/log Z"),
+            "relabel/share of moved steps with another reward": self._other_reward.mean,
+            "relabel/rewarded share as collected": self._rewarded_before.mean,
+            "relabel/rewarded share as stored": self._rewarded_after.mean,
+            "relabel/learned reward RMSE": math.sqrt(self._reward_error.mean),
             "relabel/time (s)": self._seconds,
             "relabel/share of time": self._seconds / elapsed if elapsed > 0 else math.nan,
         }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What columns can't hold. tasks: (K,); source_to_new: (K, K) paths of each task that went to each task, loose transitions and
+        paths with several tasks counting in parts; utility, log_partition: (K,) means, NaN where there are none."""
+        means = dict(utility=self._task_utilities.means(), log_partition=self._task_log_partition.means())
+        return dict(tasks=np.array(self._tasks), source_to_new=self._source_to_new.copy(), **means)
 
     def report(self) -> dict[str, float]:
         """The columns of a row; the next path begins another."""

@@ -10,6 +10,7 @@ import torch
 
 from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.paths import Path
+from rlkit_hfr.state import State, rng_state, set_rng_state
 
 STALE_CONTEXT = ("drop", "keep")
 
@@ -130,3 +131,31 @@ class TrainingContext:
             parts.originals = None
         parts.host_size = size
         return parts
+
+    def state_dict(self) -> State:
+        """Both parts of every task; the buffers are those of a host whose buffers have a `state_dict`."""
+        parts = {task: _parts_state(parts) for task, parts in self._parts.items()}
+        return dict(rng=rng_state(self.rng), parts=parts)
+
+    def load_state_dict(self, state: State) -> None:
+        set_rng_state(self.rng, state["rng"])
+        self._parts = {}
+        for task, saved in state["parts"].items():
+            numbers = {name: saved[name] for name in _NUMBERS}
+            self._parts[task] = _Parts(**{name: self._restored(task, saved[name]) for name in _BUFFERS}, **numbers)
+
+    def _restored(self, task: Any, saved: State | None) -> Any:
+        if saved is None:
+            return None
+        buffer = empty_like(self.hosts[task])
+        buffer.load_state_dict(saved)
+        return buffer
+
+
+_BUFFERS, _NUMBERS = ("originals", "relabeled"), ("host_size", "visited_in", "relabeled_in")
+
+
+def _parts_state(parts: _Parts) -> State:
+    buffers = {name: getattr(parts, name) for name in _BUFFERS}
+    saved = {name: None if buffer is None else buffer.state_dict() for name, buffer in buffers.items()}
+    return {**saved, **{name: getattr(parts, name) for name in _NUMBERS}}

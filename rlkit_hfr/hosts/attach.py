@@ -12,11 +12,12 @@ from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.hosts.base import Host
 from rlkit_hfr.hosts.oyster import OysterHost
-from rlkit_hfr.hosts.rewards import resolve_rewards
+from rlkit_hfr.hosts.rewards import resolve_hindsight
 from rlkit_hfr.hosts.rlkit import RlkitHost
 from rlkit_hfr.relabelers import Relabeler, did_you_mean, make_relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.scorer import NO_GOALS, Scorer
+from rlkit_hfr.state import State
 
 # name -> adapter, in the order in which they are tried
 HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)}
@@ -25,8 +26,8 @@ HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)
 class Relabeling:
     """A relabeler at work on an algorithm."""
 
-    def __init__(self, host: Host, router: RelabelingRouter) -> None:
-        self._host, self._router = host, router
+    def __init__(self, host: Host, router: RelabelingRouter, context: TrainingContext) -> None:
+        self._host, self._router, self._context = host, router, context
 
     @property
     def relabeler(self) -> Relabeler:
@@ -42,6 +43,16 @@ class Relabeling:
         """The ``relabel/`` figures of the row of the log that is being collected, or of the last one until the next path."""
         return self._router.statistics.columns()
 
+    def state_dict(self) -> State:
+        """Everything that relabeling goes on from, between two iterations, for ``torch.save``; a host whose buffers have no `state_dict` can't."""
+        return dict(router=self._router.state_dict(), context=self._context.state_dict(), networks=self._host.networks.state_dict())
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a `state_dict` of the same relabeler on the same algorithm, whose own networks and buffers have been restored."""
+        self._host.networks.load_state_dict(state["networks"])
+        self._router.load_state_dict(state["router"])
+        self._context.load_state_dict(state["context"])
+
     def detach(self) -> None:
         """Give the algorithm back as it was. What was relabeled into its RL buffer stays there. A second call does nothing."""
         self._host.remove()
@@ -51,7 +62,7 @@ def attach(
     algorithm: Any,
     relabeler: str | Relabeler | type[Relabeler] | None = "hfr",
     *,
-    rewards: Callable[..., Any] | None = None,
+    rewards: Callable[..., Any] | str | None = None,
     relabel_fraction: float = 0.5,
     keep_original: bool = False,
     stale_context: str = "drop",
@@ -62,7 +73,8 @@ def attach(
     """Share experience between the training tasks of `algorithm`, which is not edited, from now until `detach`.
 
     relabeler: a name of `RELABELERS`, a class, an instance, or None for "none".
-    rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]), each (K, T); None takes the environment's own.
+    rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]), each (K, T); None takes the environment's own;
+    "learned" trains a model of them on what is collected.
     relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
     stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
     seed: of the relabeling's own random generators; None draws one from the operating system. host: name the adapter instead of finding it.
@@ -71,26 +83,29 @@ def attach(
     Raises ValueError before anything is changed if the algorithm, the rewards or an option can't be served.
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
-    memory_seed, scorer_seed, router_seed, context_seed, host_seed = np.random.SeedSequence(seed).spawn(5)
+    memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
     adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
     tasks = adapter.train_tasks
+    hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
+    if chosen.needs_goals and hindsight.goal_distances is None:
+        raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}")
     memory = TaskMemory(
         tasks,
         num_trajectories=getattr(chosen, "num_partition_samples", 20),
         num_initial_states=getattr(chosen, "num_initial_states", 1),
         rng=np.random.default_rng(memory_seed),
     )
-    scorer = Scorer(adapter.networks, memory, resolve_rewards(adapter.env, rewards), tasks, scorer_seed)
-    statistics = RelabelStatistics()
+    scorer = Scorer(adapter.networks, memory, hindsight, tasks, scorer_seed)
+    statistics = RelabelStatistics(tasks)
     router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original)
     buffers = algorithm.enc_replay_buffer.task_buffers
     if any(buffers[task].num_steps_can_sample() for task in tasks if task in buffers):
         warnings.warn("the buffers hold data already: relabeling begins when every training task has got a new path", stacklevel=2)
     context = TrainingContext(buffers, np.random.default_rng(context_seed), stale_context, accumulate=adapter.one_buffer)
-    adapter.install(router, context, statistics.report)
-    return Relabeling(adapter, router)
+    adapter.install(router, context, statistics)
+    return Relabeling(adapter, router, context)
 
 
 def _find_host(algorithm: Any, host: str | None) -> type[Host]:

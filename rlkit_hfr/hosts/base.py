@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import numpy as np
 from rlkit_hfr.buffers.relabeling import RelabelingMixin, relabeling_buffer_class
 from rlkit_hfr.buffers.requests import asks_for_many, batch_methods
 from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.hosts.diagnostics import save_diagnostics
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.networks import HostNetworks
 
@@ -87,8 +89,8 @@ class Host:
             )
         return tasks
 
-    def install(self, router: RelabelingRouter, context: TrainingContext, columns: Callable[[], dict[str, float]]) -> None:
-        """Route the buffers' paths, serve training requests from `context`, and record `columns` with every evaluation."""
+    def install(self, router: RelabelingRouter, context: TrainingContext, statistics: RelabelStatistics) -> None:
+        """Route the buffers' paths, serve training requests from `context`, and record `statistics` with every evaluation."""
         buffers: list[tuple[Any, TrainingContext | None]] = [(self.algorithm.enc_replay_buffer, context)]
         if not self.one_buffer:
             buffers.append((self.algorithm.replay_buffer, None))
@@ -104,7 +106,7 @@ class Host:
             for name in requests:
                 self._wrap(name, _TrainingRequest(self.algorithm, name))
             if hasattr(self.algorithm, "evaluate"):
-                self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", columns, logger, router))
+                self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router))
         except BaseException:
             self.remove()
             raise
@@ -175,19 +177,23 @@ class _RecordingEvaluate(_Wrapper):
     """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
 
     def __init__(
-        self, algorithm: Any, name: str, columns: Callable[[], dict[str, float]], logger: Any, router: RelabelingRouter
+        self, algorithm: Any, name: str, statistics: RelabelStatistics, logger: Any, router: RelabelingRouter
     ) -> None:
         super().__init__(algorithm, name)
-        self._columns, self._logger, self._router = columns, logger, router
+        self._statistics, self._logger, self._router = statistics, logger, router
         self._warned = False
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         buffer = self._algorithm.enc_replay_buffer
         with buffer.originals_only() if _still_ours(buffer) else nullcontext():  # rlkit's evaluation asks for several tasks at once
             result = self._method(*args, **options)
+        columns = self._statistics.report()
         if self._logger is not None:
-            for key, value in self._columns().items():
+            for key, value in columns.items():
                 self._logger.record_tabular(key, value)
+            folder = self._logger.get_snapshot_dir() if hasattr(self._logger, "get_snapshot_dir") else None
+            if folder is not None and columns["relabel/paths relabeled"] > 0 and args and isinstance(args[0], int):
+                save_diagnostics(Path(folder), args[0], self._statistics.arrays())
         if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
             self._warned = True
             warnings.warn(

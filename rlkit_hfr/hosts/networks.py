@@ -16,6 +16,7 @@ from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
 from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_calls
 from rlkit_hfr.pearl.agent import product_of_gaussians
 from rlkit_hfr.pearl.networks import tanh_log_det
+from rlkit_hfr.state import State, rng_state, set_rng_state
 
 Noise = Callable[..., Tensor]
 _PROBE_ROWS = 16
@@ -196,6 +197,12 @@ class HostNetworks:
         torch's version numbers. Networks that are swapped have another identity."""
         last = [list(net.parameters())[-1] for net in (self._owner.qf1, self._agent.context_encoder)]
         return tuple((id(weights), float(weights.detach().double().sum())) for weights in last)
+
+    def state_dict(self) -> State:
+        return rng_state(self._seeds)
+
+    def load_state_dict(self, state: State) -> None:
+        set_rng_state(self._seeds, state)
 
     def has_transitions(self, tasks: Sequence[Any]) -> bool:
         buffers = self._algorithm.replay_buffer.task_buffers

@@ -7,11 +7,30 @@ from typing import Any
 import numpy as np
 
 from rlkit_hfr.hosts.stock_rewards import stock_rewards
+from rlkit_hfr.hosts.task_vectors import task_vectors
+from rlkit_hfr.learned_reward import LearnedReward
 from rlkit_hfr.paths import Path, info_rows, path_length
-from rlkit_hfr.rewards import RewardFunction, as_task_rewards
+from rlkit_hfr.rewards import Hindsight, RewardFunction, as_task_rewards
+
+LEARNED = "learned"
 
 
-def resolve_rewards(env: Any, rewards: Callable[..., Any] | None = None) -> RewardFunction:
+def resolve_hindsight(env: Any, tasks: Sequence[Any], rewards: Callable[..., Any] | str | None, seed: int) -> Hindsight:
+    """Rewards as `resolve_rewards` finds them, or those of a model with generators from `seed`; and distances to goals, where the
+    environment has a ``goal_distances(path, tasks)``."""
+    layers = _layers(env)
+    goal_distances = _attribute(env, "goal_distances") if all(getattr(layer, "has_goals", True) for layer in layers) else None
+    if rewards != LEARNED:
+        return Hindsight(resolve_rewards(env, rewards), goal_distances)
+    try:
+        terminals: RewardFunction | None = resolve_rewards(env)
+    except ValueError:
+        terminals = None
+    learner = LearnedReward(task_vectors(layers, tasks), terminals, seed)
+    return Hindsight(learner.rewards, goal_distances, learner)
+
+
+def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -> RewardFunction:
     """The hindsight rewards to use, the first of: the caller's own function; the environment's ``compute_rewards(path, tasks)``; the HFR
     release's ``reward(info, goal)`` with ``get_train_goals``; what is known of the stock environments of oyster and rlkit.
 
@@ -19,7 +38,8 @@ def resolve_rewards(env: Any, rewards: Callable[..., Any] | None = None) -> Rewa
     (K, T); a terminal that is not given is taken from the path. Raises ValueError if there is none.
     """
     if rewards is not None and not callable(rewards):
-        raise ValueError(f"rewards must be a function (path, tasks) -> (K, T) rewards, got {type(rewards).__name__}")
+        got = repr(rewards) if isinstance(rewards, str) else type(rewards).__name__
+        raise ValueError(f'rewards must be a function (path, tasks) -> (K, T) rewards, or "learned", got {got}')
     chosen = rewards or _attribute(env, "compute_rewards") or _release_rewards(env) or stock_rewards(innermost(env))
     if chosen is None:
         raise ValueError(

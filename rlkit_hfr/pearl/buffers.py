@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rlkit_hfr.paths import Path, info_column
+from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 _INITIAL_ROWS = 256
 
@@ -23,6 +24,7 @@ class SimpleReplayBuffer:
         observation_dtype: np.dtype | type = np.float32,
     ) -> None:
         self._max_replay_buffer_size = max_replay_buffer_size
+        self.observation_dim, self.action_dim = observation_dim, action_dim
         self.rng = rng
         rows = min(_INITIAL_ROWS, max_replay_buffer_size)
         self._observations = np.empty((rows, observation_dim), observation_dtype)
@@ -83,6 +85,18 @@ class SimpleReplayBuffer:
             sparse_rewards=self._sparse_rewards[rows],
         )
 
+    def state_dict(self) -> State:
+        """The rows in use and where the next one goes; the generator, which is shared, is its owner's to save."""
+        rows = {name: as_tensor(column[: self._size]) for name, column in self._columns().items()}
+        return dict(top=self._top, size=self._size, rows=rows)
+
+    def load_state_dict(self, state: State) -> None:
+        self._size = 0
+        self._reserve(state["size"])
+        for name, column in self._columns().items():
+            column[: state["size"]] = state["rows"][name].numpy()
+        self._top, self._size = state["top"], state["size"]
+
 
 class MultiTaskReplayBuffer:
     """One `SimpleReplayBuffer` per training task, in `task_buffers`; all draw from one random generator."""
@@ -94,6 +108,7 @@ class MultiTaskReplayBuffer:
         tasks: Iterable[int],
         rng: np.random.Generator,
     ) -> None:
+        self.rng = rng
         space = env.observation_space
         dtype = space.dtype if space.dtype == np.uint8 else np.float32
         self.task_buffers = {
@@ -118,3 +133,11 @@ class MultiTaskReplayBuffer:
 
     def clear_buffer(self, task: int) -> None:
         self.task_buffers[task].clear()
+
+    def state_dict(self) -> State:
+        return dict(rng=rng_state(self.rng), tasks={task: buffer.state_dict() for task, buffer in self.task_buffers.items()})
+
+    def load_state_dict(self, state: State) -> None:
+        set_rng_state(self.rng, state["rng"])
+        for task, buffer in self.task_buffers.items():
+            buffer.load_state_dict(state["tasks"][task])

@@ -10,6 +10,7 @@ from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
 from rlkit_hfr.relabelers.generalized_hindsight import AdvantageRelabeler, AIRRelabeler, ReturnRelabeler
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.relabelers.hfr_bellman import HFRBellmanRelabeler
+from rlkit_hfr.relabelers.hindsight_goals import FinalStateRelabeler, FutureStateRelabeler
 from rlkit_hfr.relabelers.hipi import HIPIRelabeler
 from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
 from rlkit_hfr.relabelers.simple import NoneRelabeler, RandomRelabeler
@@ -18,7 +19,7 @@ RELABELERS: dict[str, type[Relabeler]] = {
     cls.name: cls
     for cls in (
         NoneRelabeler, RandomRelabeler, HFRRelabeler, HFRBellmanRelabeler, HIPIRelabeler, HIPITrajectoryRelabeler, AIRRelabeler,
-        AdvantageRelabeler, ReturnRelabeler,
+        AdvantageRelabeler, ReturnRelabeler, FinalStateRelabeler, FutureStateRelabeler,
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rlkit_hfr.distribution import relabel_probs
 from rlkit_hfr.paths import Path
+from rlkit_hfr.state import State
 
 if TYPE_CHECKING:
     from rlkit_hfr.relabelers.scorer import Scorer
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 class RelabelDecision:
     """Where one path goes.
 
-    tasks: the new task, or (T,) tasks for a per-transition method; probs: (K,) the distribution it was sampled from, averaged over
-    the transitions for a per-transition method; utilities, log_partition: (K,), NaN where the method has none.
+    tasks: the new task, a tuple of distinct ones that all get the path, or an array (T,) with the task of each transition; probs: (K,)
+    the distribution it was sampled from, averaged over the transitions for a per-transition method; utilities, log_partition: (K,),
+    NaN where the method has none.
     """
 
-    tasks: int | np.ndarray
+    tasks: int | tuple[int, ...] | np.ndarray
     probs: np.ndarray
     utilities: np.ndarray
     log_partition: np.ndarray
+
+    @property
+    def per_transition(self) -> bool:
+        return isinstance(self.tasks, np.ndarray) and self.tasks.ndim == 1
 
 
 class Relabeler(abc.ABC):
@@ -36,12 +42,20 @@ class Relabeler(abc.ABC):
 
     name: str
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
+    needs_goals = False  # whether it asks for distances to goals, which not every environment has
 
     @abc.abstractmethod
     def decide(
         self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         """One decision per path. source_tasks: the task each path was collected for."""
+
+    def state_dict(self) -> State:
+        """What a method remembers between iterations, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:  # noqa: B027 (most methods remember nothing)
+        pass
 
     def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:  # noqa: B027 (most methods need not know)
         """Told of every path that is collected, offered for relabeling or not, after the decisions on it."""
@@ -50,9 +64,12 @@ class Relabeler(abc.ABC):
 class TrajectoryRelabeler(Relabeler):
     """Samples one task per path from q(psi|tau) (HFR eq. 8); a method is the utility that it puts into it."""
 
-    def __init__(self, *, num_partition_samples: int = 20, temperature: float = 1.0, partition: str = "on") -> None:
+    def __init__(
+        self, *, num_partition_samples: int = 20, temperature: float = 1.0, partition: str = "on", tasks_per_path: int = 1
+    ) -> None:
         """num_partition_samples: M of HFR algorithm 1; temperature: of the softmax, 0 for the hard-max; partition: "on", or "off"
-        for the ablation without log Z."""
+        for the ablation without log Z; tasks_per_path: distinct tasks that get each path, drawn one after the other without replacement."""
+        self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
         self.temperature, self.partition = non_negative("temperature", temperature), on_or_off("partition", partition)
 
@@ -70,11 +87,11 @@ class TrajectoryRelabeler(Relabeler):
         utilities = self.utilities(paths, scorer)
         log_z = self.log_partition(scorer) if self.partition == "on" else None
         probs = to_numpy(relabel_probs(utilities, log_z, self.temperature))
-        chosen = sample_rows(probs, rng)
         tasks = scorer.candidate_tasks
+        chosen = [several(tasks, row) for row in sample_distinct(probs, self.tasks_per_path, rng)]
         values = to_numpy(utilities)
         normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
-        return [RelabelDecision(tasks[k], p, u, normaliser) for k, p, u in zip(chosen, probs, values, strict=True)]
+        return [RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)]
 
 
 def positive_int(name: str, value: int) -> int:
@@ -103,3 +120,21 @@ def sample_rows(probs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One index per row of a (rows, K) array of distributions."""
     below = np.cumsum(probs, axis=1)
     return np.minimum((below <= rng.random((len(probs), 1)) * below[:, -1:]).sum(axis=1), probs.shape[1] - 1)
+
+
+def sample_distinct(probs: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Per row of a (rows, K) array of distributions, up to `number` distinct indices, drawn one after the other without replacement.
+
+    Where fewer have any mass, there are fewer.
+    """
+    if number == 1:
+        return list(sample_rows(probs, rng)[:, None])
+    with np.errstate(divide="ignore"):
+        keys = np.log(probs) + rng.gumbel(size=probs.shape)  # the order of the keys is that of such draws (Gumbel-top-k)
+    order = np.argsort(-keys, axis=1)[:, :number]
+    return [row[probs[i, row] > 0.0] for i, row in enumerate(order)]
+
+
+def several(tasks: Sequence[Any], chosen: np.ndarray) -> Any:
+    """The tasks at the chosen places: one by itself, more as a tuple."""
+    return tasks[chosen[0]] if len(chosen) == 1 else tuple(tasks[k] for k in chosen)

@@ -6,21 +6,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, positive_int, to_numpy
+from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, positive_int, several, to_numpy
 from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.state import State, as_tensor
 
 
 class BestTaskRelabeler(Relabeler):
-    """The best of `num_candidates` training tasks, drawn anew for every path (Generalized Hindsight algorithms 2 and 3, m = 1)."""
+    """The best of `num_candidates` training tasks, drawn anew for every path (Generalized Hindsight algorithms 2 and 3)."""
 
-    def __init__(self, *, num_candidates: int = 100) -> None:
-        """num_candidates: K, the tasks that are tried; all training tasks if there are no more."""
+    def __init__(self, *, num_candidates: int = 100, tasks_per_path: int = 1) -> None:
+        """num_candidates: K, the tasks that are tried; all training tasks if there are no more. tasks_per_path: m, the best of them that
+        get the path."""
         self.num_candidates = positive_int("num_candidates", num_candidates)
+        self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
         """What is maximised, (N, K) over all training tasks."""
@@ -38,8 +42,9 @@ class BestTaskRelabeler(Relabeler):
         decisions = []
         for score, tie in zip(scores, ties, strict=True):
             tried = rng.choice(len(tasks), min(self.num_candidates, len(tasks)), replace=False)
-            best = tried[np.lexsort((tie[tried], score[tried]))[-1]]
-            decisions.append(RelabelDecision(tasks[best], np.eye(len(tasks))[best], score, np.full(len(tasks), np.nan)))
+            best = tried[np.lexsort((tie[tried], score[tried]))[::-1][: self.tasks_per_path]]
+            probs = np.bincount(best, minlength=len(tasks)) / len(best)
+            decisions.append(RelabelDecision(several(tasks, best), probs, score, np.full(len(tasks), np.nan)))
         return decisions
 
 
@@ -66,14 +71,21 @@ class AIRRelabeler(BestTaskRelabeler):
 
     name = "air"
 
-    def __init__(self, *, num_recent: int = 100, num_candidates: int = 100) -> None:
-        """num_recent: N; num_candidates: K."""
-        super().__init__(num_candidates=num_candidates)
+    def __init__(self, *, num_recent: int = 100, **options: Any) -> None:
+        """num_recent: N; the rest as `BestTaskRelabeler`."""
+        super().__init__(**options)
         self._recent: deque[np.ndarray] = deque(maxlen=positive_int("num_recent", num_recent))
 
     def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:
         # A path's returns under all tasks are worked out once, so that comparing with it later costs K and not K x T.
         self._recent.extend(_returns(paths, scorer))
+
+    def state_dict(self) -> State:
+        return dict(recent=[as_tensor(row) for row in self._recent])
+
+    def load_state_dict(self, state: State) -> None:
+        self._recent.clear()
+        self._recent.extend(row.numpy() for row in state["recent"])
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
         own = _returns(paths, scorer)

@@ -8,7 +8,7 @@ from torch import Tensor
 from rlkit_hfr.relabelers.base import positive_int
 from rlkit_hfr.relabelers.hfr import ForesightRelabeler
 from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.utility import negative_bellman_error
+from rlkit_hfr.utility import TransitionBatch, negative_bellman_error
 
 
 class HFRBellmanRelabeler(ForesightRelabeler):
@@ -24,5 +24,5 @@ class HFRBellmanRelabeler(ForesightRelabeler):
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         nets = scorer.networks
-        batch = scorer.once("transitions", lambda: scorer.transitions(self.num_transitions))
+        batch = TransitionBatch(*scorer.once("transitions", lambda: tuple(scorer.transitions(self.num_transitions))))
         return negative_bellman_error(z, batch, nets.critics, scorer.value, nets.reward_scale, nets.discount, scorer.max_rows)

@@ -25,5 +25,5 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
 
     def log_partition(self, scorer: Scorer) -> Tensor:
         """log Z, kept while the networks do not change, as for the other methods."""
-        stored = scorer.once("stored_returns", lambda: scorer.stored_returns(self.num_partition_samples))
-        return log_partition(torch.as_tensor(scorer.networks.reward_scale * stored))
+        stored = scorer.once("stored_returns", lambda: torch.as_tensor(scorer.stored_returns(self.num_partition_samples)))
+        return log_partition(scorer.networks.reward_scale * stored)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
+
 
 class Reservoir:
     """A uniform sample of at most `capacity` of the arrays added so far (Vitter's algorithm R)."""
@@ -27,6 +29,12 @@ class Reservoir:
             raise ValueError("nothing has been stored for this task yet")
         rows = rng.choice(len(self.items), number, replace=number > len(self.items))
         return [self.items[row] for row in rows]
+
+    def state_dict(self) -> State:
+        return dict(seen=self.seen, items=[as_tensor(item) for item in self.items])
+
+    def load_state_dict(self, state: State) -> None:
+        self.seen, self.items = state["seen"], [item.numpy() for item in state["items"]]
 
 
 class TaskMemory:
@@ -57,3 +65,13 @@ class TaskMemory:
     def initial_obs(self, task: int, number: int) -> np.ndarray:
         """`number` initial observations of `task`: (number, S)."""
         return np.stack(self._initial_obs[task].draw(number, self._rng))
+
+    def state_dict(self) -> State:
+        parts = dict(trajectories=self._trajectories, initial_obs=self._initial_obs)
+        return dict(rng=rng_state(self._rng), **{name: {t: r.state_dict() for t, r in part.items()} for name, part in parts.items()})
+
+    def load_state_dict(self, state: State) -> None:
+        set_rng_state(self._rng, state["rng"])
+        for name, part in (("trajectories", self._trajectories), ("initial_obs", self._initial_obs)):
+            for task, reservoir in part.items():
+                reservoir.load_state_dict(state[name][task])

@@ -11,8 +11,14 @@ from torch import Tensor
 
 from rlkit_hfr.paths import Path, context_rows, info_column, pad
 from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, TransitionBatch, grid_chunks
+
+NO_GOALS = (
+    "this method needs goals: the environment has no goal_distances(path, tasks) -> (K, T) distances in units of the tolerance; choose another "
+    "method or give the environment that function"
+)
 
 
 class Networks(Protocol):
@@ -69,14 +75,15 @@ class Scorer:
         self,
         networks: Networks,
         memory: TaskMemory,
-        rewards: RewardFunction,
+        hindsight: Hindsight,
         candidate_tasks: Sequence[int],
         seed: np.random.SeedSequence,
         max_rows: int = MAX_ROWS,
     ) -> None:
         self.networks, self.memory, self.candidate_tasks = networks, memory, list(candidate_tasks)
         self.max_rows = max_rows
-        self._rewards = rewards
+        self._hindsight = hindsight
+        self._rewards: dict[int, TaskRewards] = {}
         numpy_seed, torch_seed = seed.spawn(2)
         self._rng = np.random.default_rng(numpy_seed)
         self._torch_seed = int(torch_seed.generate_state(1)[0])
@@ -86,6 +93,8 @@ class Scorer:
     def refresh(self) -> None:
         """The networks have changed: forget what was computed with the old ones."""
         self._kept.clear()
+        if self._hindsight.learner is not None:
+            self._hindsight.learner.fit()
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
         """`compute()`, or its result since the last `refresh`."""
@@ -94,8 +103,39 @@ class Scorer:
         return self._kept[key]
 
     def task_rewards(self, path: Path) -> TaskRewards:
-        """Hindsight rewards of a path under all K candidate tasks."""
-        return self._rewards(path, self.candidate_tasks)
+        """Hindsight rewards of a path under all K candidate tasks, worked out once until `forget_rewards`."""
+        if id(path) not in self._rewards:
+            self._rewards[id(path)] = self._hindsight.rewards(path, self.candidate_tasks)
+        return self._rewards[id(path)]
+
+    def forget_rewards(self) -> None:
+        """The paths asked about so far may cease to exist, and others take their identity."""
+        self._rewards.clear()
+
+    def goal_distances(self, path: Path) -> np.ndarray:
+        """How far each step is from the goal of each candidate task, in units of the goal's tolerance: (K, T). ValueError if there are no goals."""
+        if self._hindsight.goal_distances is None:
+            raise ValueError(NO_GOALS)
+        return self._hindsight.goal_distances(path, self.candidate_tasks)
+
+    def has_goals(self) -> bool:
+        return self._hindsight.goal_distances is not None
+
+    def rewarded_steps(self, path: Path, task: Any) -> np.ndarray | None:
+        """Which steps of a path of `task` get a sparse reward, or are within the tolerance of its goal: (T,) bool; None if neither exists."""
+        sparse = info_column(path, "sparse_reward")
+        if sparse is not None:
+            return sparse[:, 0] > 0.0
+        return None if self._hindsight.goal_distances is None else self._hindsight.goal_distances(path, [task])[0] <= 1.0
+
+    @property
+    def learns_rewards(self) -> bool:
+        return self._hindsight.learner is not None
+
+    def collected(self, paths: Sequence[Path], task: Any) -> np.ndarray:
+        """Tell a reward that is learned of paths collected for `task`; returns its squared errors on them, none if nothing is learned."""
+        learner = self._hindsight.learner
+        return np.zeros(0) if learner is None else learner.observe(paths, task)
 
     def noise(self, *shape: int) -> Tensor:
         """Standard normal noise on the networks' device, from the scorer's own generator."""
@@ -210,3 +250,24 @@ class Scorer:
         keys = ("observations", "actions", "rewards", "next_observations", "terminals")
         return TransitionBatch(*(self.tensor(np.stack([batch[key] for batch in batches])) for key in keys))
 
+    def state_dict(self) -> State:
+        learner = self._hindsight.learner
+        return dict(
+            rng=rng_state(self._rng), noise=None if self._generator is None else self._generator.get_state(), kept=dict(self._kept),
+            memory=self.memory.state_dict(), learner=None if learner is None else learner.state_dict(),
+        )  # fmt: skip
+
+    def load_state_dict(self, state: State) -> None:
+        set_rng_state(self._rng, state["rng"])
+        if state["noise"] is not None:
+            self.noise(0)  # makes the generator
+            assert self._generator is not None
+            self._generator.set_state(state["noise"])
+        self._kept = {key: _moved(value, self.networks.device) for key, value in state["kept"].items()}
+        self.memory.load_state_dict(state["memory"])
+        if self._hindsight.learner is not None:
+            self._hindsight.learner.load_state_dict(state["learner"])
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    return tuple(part.to(device) for part in value) if isinstance(value, tuple) else value.to(device)

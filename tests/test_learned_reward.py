@@ -1,0 +1,127 @@
+"""A learned reward: it learns what can be known, says how wrong it is, and disturbs nothing."""
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from env_wrappers import make_env
+from rlkit_hfr import attach
+from rlkit_hfr.hosts.rewards import resolve_hindsight
+from rlkit_hfr.hosts.task_vectors import task_vectors
+from rlkit_hfr.learned_reward import LearnedReward
+
+GOALS = {task: np.array([goal], np.float32) for task, goal in enumerate(np.linspace(-1, 1, 8))}
+
+
+def _paid(path, goal):
+    return -np.abs(path["observations"][:, :1] + path["actions"][:, :1] - goal).astype(np.float32)
+
+
+def _teach(model, make_path, rounds=20, **changes):
+    for i in range(rounds):
+        for task, goal in GOALS.items():
+            path = make_path(20, seed=100 * i + task)
+            model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}, **changes}], task)
+        model.fit()
+
+
+def test_it_learns_rewards_of_state_action_and_task(make_path):
+    model = LearnedReward(GOALS, None, seed=0)
+    _teach(model, make_path)
+    path = make_path(50, seed=99_999)
+    predicted = model.rewards(path, list(GOALS))
+    truth = np.stack([_paid(path, goal)[:, 0] for goal in GOALS.values()])
+    assert predicted.rewards.shape == (8, 50)
+    assert not predicted.terminals.any()
+    assert predicted.sparse_rewards is None
+    error = np.sqrt(np.mean((predicted.rewards - truth) ** 2))
+    assert error < 0.2 < 0.5 < truth.std()
+    shuffled = np.sqrt(np.mean((predicted.rewards[::-1] - truth) ** 2))
+    assert shuffled > 3 * error  # the task matters
+
+
+def test_its_error_is_measured_before_it_has_seen_a_path(make_path):
+    model = LearnedReward(GOALS, None, seed=0)
+    path = make_path(20, seed=1)
+    assert model.observe([path], 0).size == 0  # nothing is known yet
+    model.fit()
+    new = {**make_path(20, seed=2), "rewards": np.full((20, 1), 50.0, np.float32)}
+    expected = np.square(model.rewards(new, [3]).rewards[0] - 50.0)
+    np.testing.assert_allclose(model.observe([new], 3), expected, rtol=1e-5)
+
+
+def test_sparse_rewards_are_learned_beside_the_dense(make_path):
+    model = LearnedReward(GOALS, None, seed=0)
+    _teach(model, make_path, env_infos={"sparse_reward": np.full(20, 3.0)})
+    result = model.rewards(make_path(5, seed=1), [0, 1])
+    np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.05)
+
+
+def test_no_global_generator_moves(make_path):
+    states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    model = LearnedReward(GOALS, None, seed=0)
+    _teach(model, make_path, rounds=2)
+    model.rewards(make_path(), [0])
+    assert random.getstate() == states[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+def test_a_restored_model_goes_on_alike(make_path):
+    first, second = LearnedReward(GOALS, None, seed=0), LearnedReward(GOALS, None, seed=1)
+    second.load_state_dict(first.state_dict())  # of nothing
+    _teach(first, make_path, rounds=3)
+    second.load_state_dict(first.state_dict())
+    for model in (first, second):
+        model.fit()
+    np.testing.assert_array_equal(*(model.rewards(make_path(), list(GOALS)).rewards for model in (first, second)))
+
+
+def test_terminals_are_the_environments(make_path):
+    env = make_env("four-corners")
+    hindsight = resolve_hindsight(env, [0, 1, 2, 3], "learned", 0)
+    at_corner = np.tile(np.float32([1.0, 1.0]), (6, 1))
+    path = make_path(6, env_infos={"achieved": at_corner})
+    hindsight.learner.observe([path], 0)
+    terminals = hindsight.rewards(path, [0, 1]).terminals
+    assert terminals[0].all()
+    assert not terminals[1].any()
+    assert resolve_hindsight(object(), [0, 1], "learned", 0).rewards is not None
+
+
+@pytest.mark.parametrize(("tasks", "expected"), [
+    (np.array([[1.0, 2.0], [3.0, 4.0]]), [[1, 2], [3, 4]]),
+    ([{"velocity": 0.5}, {"velocity": 2.0}], [[0.5], [2.0]]),
+    ([{"goal": np.array([1.0, 2.0]), "mass": 3}, {"goal": np.array([4.0, 5.0]), "mass": 6}], [[1, 2, 3], [4, 5, 6]]),
+    (["left", "right"], np.eye(2)),
+])  # fmt: skip
+def test_task_vectors_are_numbers_or_one_hot(tasks, expected):
+    env = type("Env", (), {"tasks": tasks})()
+    np.testing.assert_array_equal(np.stack(list(task_vectors([env], [0, 1]).values())), expected)
+
+
+@pytest.mark.parametrize("name", ["hfr", "air"])
+def test_a_run_with_a_learned_reward_relabels_and_logs_its_error(make_algorithm, name):
+    rows = []
+    algorithm = make_algorithm("point-robot", num_iterations=3)
+    algorithm.on_epoch_end = rows.append
+    relabeling = attach(algorithm, name, rewards="learned", relabel_fraction=1.0, seed=0)
+    algorithm.train()
+    assert rows[-1]["relabel/paths relabeled"] > 0
+    assert 0.0 < rows[-1]["relabel/learned reward RMSE"] < 1.0
+    assert relabeling.scorer.learns_rewards
+
+
+def test_without_relabeling_a_learned_reward_changes_nothing(make_algorithm):
+    logs = []
+    for learned in (False, True):
+        algorithm, rows = make_algorithm("point-robot"), []
+        algorithm.on_epoch_end = rows.append
+        if learned:
+            attach(algorithm, "hfr", rewards="learned", relabel_fraction=0.0, seed=0)
+        algorithm.train()
+        logs.append([{k: v for k, v in row.items() if "(s)" not in k and not k.startswith("relabel/")} for row in rows])
+    np.testing.assert_equal(*logs)
