@@ -16,7 +16,12 @@ class Console:
         self.num_iterations = num_iterations
         self.finished = 0
         self._result = ""
+        self._before = 0
         self._started = time.monotonic()
+
+    def resumed(self, finished: int) -> None:
+        """The run goes on after `finished` iterations."""
+        self.finished = self._before = finished
 
     def progress(self, items: Sequence[Any], phase: str) -> Iterable[Any]:
         """A bar over one phase of an iteration, only where stderr is a terminal."""
@@ -35,7 +40,7 @@ class Console:
         if offered > 0:
             changed, effective = row["relabel/share that changed task"], row["relabel/effective tasks"]
             figures.append(f"relabeled {offered:.0f} of {seen:.0f} paths, {changed:.0%} to another task, {effective:.1f} effective tasks")
-        left = (time.monotonic() - self._started) / self.finished * (self.num_iterations - self.finished)
+        left = (time.monotonic() - self._started) / (self.finished - self._before) * (self.num_iterations - self.finished)
         steps = f"{row['Number of env steps total']:,} steps"
         print(" | ".join([f"iteration {self.finished}/{self.num_iterations}", steps, *figures, f"{_duration(left)} left"]), flush=True)
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from env_wrappers import make_env
-from launchers.experiment import seed_everything
+from launchers.experiment import attach_relabeler, seed_everything
 from launchers.variant import Variant
 
 CLONE = {
@@ -169,3 +169,25 @@ def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, sn
     return logger
 
 
+class ForeignRun:
+    """A host's own algorithm with our relabeler attached. Its loop is its own: Ctrl-C stops it at once, and it can't be resumed."""
+
+    def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
+        self.variant, self.device = {**variant, "host": host}, device
+        self._placeholders = import_host(host, path)
+        self._algorithm = build_foreign(host, variant, device)
+        attach_relabeler(self._algorithm, variant)
+
+    def start(self, folder: Path) -> None:
+        host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])
+        if self._placeholders:
+            names = ", ".join(self._placeholders)
+            host_logger.log(f"empty placeholder modules stand in for {names}, which {self.variant['host']} imports and this run does not use")
+
+    def train(self) -> int:
+        try:
+            self._algorithm.train()
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
+        return 0

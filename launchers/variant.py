@@ -20,7 +20,7 @@ Variant = dict[str, Any]
 
 _ALGO_KEYS = tuple(field.name for field in dataclasses.fields(PEARLConfig))
 _ATTACH_KEYS = tuple(
-    p.name for p in inspect.signature(attach).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("rewards", "host", "seed")
+    p.name for p in inspect.signature(attach).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("host", "seed")
 )
 _RELABELER_KEYS = tuple(dict.fromkeys(key for cls in RELABELERS.values() for key in relabeler_options(cls)))
 _TOP_KEYS = ("env_name", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "relabeler")
@@ -33,7 +33,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
-_FIXED = {"recurrent": False, "update_post_train": 1, "use_learned_reward": False, "path_to_weights": None, "randomize_tasks": True,
+_FIXED = {"recurrent": False, "update_post_train": 1, "path_to_weights": None, "randomize_tasks": True,
           "sparse": True}  # fmt: skip
 _WITHOUT_EFFECT = ("util_params", "dump_eval_paths", "log_success_rate", "render_eval_paths", "save_replay_buffer", "save_algorithm")
 _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "random": "random"}
@@ -89,7 +89,7 @@ def apply_config(variant: Variant, content: Mapping[str, Any], source: str = "th
     algo = content.get("algo_params")
     mini = algo.get("embedding_mini_batch_size") if isinstance(algo, Mapping) else None
     for key, value in content.items():
-        if key in ("preset", "seed", "versions") or key in _WITHOUT_EFFECT:
+        if key in ("preset", "seed", "versions", "snapshots", "host") or key in _WITHOUT_EFFECT:
             continue
         if isinstance(value, Mapping):
             if key not in SECTIONS:
@@ -115,6 +115,8 @@ def _apply_entry(variant: Variant, section: str, name: str, value: Any, source: 
         variant["relabeler"] = _HFR_METHODS[value]
     elif name == "utility_batch_size":
         variant["relabel_params"]["num_initial_states"] = value
+    elif name == "use_learned_reward":
+        variant["relabel_params"]["rewards"] = "learned" if value else None
     elif name == "use_softmax":
         variant["relabel_params"]["temperature"] = 1.0 if value else 0.0
     else:

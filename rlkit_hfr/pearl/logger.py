@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import dateutil.tz
 import numpy as np
 import torch
 
+_APPENDED = ("progress.csv", "debug.log")
 SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
@@ -89,6 +91,25 @@ class Logger:
         assert self._dir is not None and self._columns is not None
         with open(self._dir / "progress.csv", "a", newline="") as file:
             csv.DictWriter(file, self._columns).writerow(row)
+            file.flush()
+            os.fsync(file.fileno())  # a checkpoint that counts this row may be on the disk before it otherwise
+
+    def state_dict(self) -> dict[str, Any]:
+        """The columns and how long the files are, between two rows."""
+        assert self._dir is not None
+        return dict(columns=self._columns, sizes={name: _size(self._dir / name) for name in _APPENDED})
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after a `state_dict`: what the files got since is cut off. ValueError, before any is touched, if one lacks rows."""
+        assert self._dir is not None
+        for name, size in state["sizes"].items():
+            if _size(self._dir / name) < size:
+                found = f"{self._dir / name} has {_size(self._dir / name)} bytes"
+                raise ValueError(f"{found}, fewer than the {size} that the checkpoint was written with; put the whole file back, or start anew")
+        for name, size in state["sizes"].items():
+            if (self._dir / name).exists():
+                os.truncate(self._dir / name, size)
+        self._columns = state["columns"]
 
     def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
         """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads with ``torch.load(weights_only=True)``."""
@@ -96,15 +117,28 @@ class Logger:
         if self._dir is None or mode == "none":
             return
         if mode == "all" or (mode.startswith("gap") and itr >= 0 and itr % self._snapshot_gap == 0):
-            _save_atomically(self._dir / f"itr_{itr}.pkl", params)
+            save_atomically(self._dir / f"itr_{itr}.pkl", params)
         if mode in ("last", "gap_and_last"):
-            _save_atomically(self._dir / "params.pkl", params)
+            save_atomically(self._dir / "params.pkl", params)
 
 
-def _save_atomically(path: Path, content: Mapping[str, Any]) -> None:
+def save_atomically(path: Path, content: Mapping[str, Any]) -> None:
+    """``torch.save`` to `path`, which at any moment is the old file or the new one, whole. OSError if it can't be written."""
     partial = path.with_suffix(".tmp")
-    torch.save(dict(content), partial)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            torch.save(dict(content), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except RuntimeError as error:  # torch's word for a write that failed
+        raise OSError(errno.EIO, f"{error}", str(path)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _plain(value: Any) -> Any:
@@ -134,6 +168,11 @@ def setup_logger(log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str =
     """Point the process's logger at an existing, empty run folder and write variant.json into it."""
     logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
     (log_dir / "variant.json").write_text(json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def reopen_logger(log_dir: Path, snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:
+    """Point the process's logger at the folder of a run that goes on; `logger.load_state_dict` says where."""
+    logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
 
 
 def stats_ordered_dict(name: str, values: Any) -> dict[str, float]:

@@ -17,8 +17,13 @@ from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.evaluation import adapt, path_return
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
+from rlkit_hfr.state import State, rng_state, set_rng_state
 
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+class DivergedError(ArithmeticError):
+    """A loss was NaN or infinite."""
 
 
 def _silent(items: Sequence[Any], phase: str) -> Iterable[Any]:
@@ -68,14 +73,21 @@ class MetaRLAlgorithm(abc.ABC):
         self._n_train_steps_total = 0
         self._n_rollouts_total = 0
         self._old_table_keys: set[str] | None = None
+        self._previous_eval_time = self._seconds_before = 0.0
+        self.iterations_done = 0
+        self.stop_requested = False
 
     def train(self) -> None:
-        """Meta-train for `num_iterations`; one row of progress.csv each."""
+        """Meta-train for `num_iterations`, from where a restored state left off; one row of progress.csv each.
+
+        Setting `stop_requested` ends it after the current iteration. Raises DivergedError at a loss that is not finite, before its row.
+        """
         config = self.config
-        logger.save_itr_params(-1, self.get_epoch_snapshot(-1))
+        if self.iterations_done == 0:
+            logger.save_itr_params(-1, self.get_epoch_snapshot(-1))
         gt.reset_root()  # unlike gt.reset, also after a run that an exception ended in mid-loop
         gt.set_def_unique(False)
-        for iteration in gt.timed_for(range(config.num_iterations), save_itrs=True):
+        for iteration in gt.timed_for(range(self.iterations_done, config.num_iterations), save_itrs=True):
             started = time.time()
             logger.push_prefix(f"Iteration #{iteration} | ")
             self.training_mode(True)
@@ -90,12 +102,18 @@ class MetaRLAlgorithm(abc.ABC):
             for _ in self.progress(range(config.num_train_steps_per_itr), "update"):
                 self._do_training(self.rng.choice(self.train_tasks, config.meta_batch).tolist())
                 self._n_train_steps_total += 1
+            self.check_losses(iteration)
             gt.stamp("train")
             self.training_mode(False)
-            self._try_to_eval(iteration)
+            row = self._try_to_eval(iteration)
             gt.stamp("eval")
+            self._previous_eval_time = gt.get_times().stamps.itrs["eval"][-1]
             logger.log(f"Epoch Duration: {time.time() - started}")
             logger.pop_prefix()
+            self.iterations_done = iteration + 1
+            self.on_epoch_end(row)
+            if self.stop_requested:
+                break
 
     def _visit(self, tasks: Sequence[int]) -> None:
         """Collect fresh data for distinct tasks: z ~ prior, z ~ posterior, and extra data for the RL buffer alone."""
@@ -135,7 +153,7 @@ class MetaRLAlgorithm(abc.ABC):
                         self.enc_replay_buffer.add_paths(tasks[i], waiting[i])
                     waiting[i] = []
 
-    def _try_to_eval(self, epoch: int) -> None:
+    def _try_to_eval(self, epoch: int) -> dict[str, Any]:
         self.evaluate(epoch)
         logger.save_itr_params(epoch, self.get_epoch_snapshot(epoch))
         table_keys = logger.get_table_key_set()
@@ -146,14 +164,14 @@ class MetaRLAlgorithm(abc.ABC):
         logger.record_tabular("Number of rollouts total", self._n_rollouts_total)
         stamps = gt.get_times().stamps.itrs
         train_time, sample_time = stamps["train"][-1], stamps["sample"][-1]
-        eval_time = stamps["eval"][-1] if epoch > 0 else 0.0
+        eval_time = self._previous_eval_time
         logger.record_tabular("Train Time (s)", train_time)
         logger.record_tabular("(Previous) Eval Time (s)", eval_time)
         logger.record_tabular("Sample Time (s)", sample_time)
         logger.record_tabular("Epoch Time (s)", train_time + sample_time + eval_time)
-        logger.record_tabular("Total Train Time (s)", gt.get_times().total)
+        logger.record_tabular("Total Train Time (s)", self._seconds_before + gt.get_times().total)
         logger.record_tabular("Epoch", epoch)
-        self.on_epoch_end(logger.dump_tabular())
+        return logger.dump_tabular()
 
     def evaluate(self, epoch: int) -> None:
         """Returns and success rates on training and test tasks, into the row of the epoch.
@@ -193,10 +211,35 @@ class MetaRLAlgorithm(abc.ABC):
         """One gradient update on a meta-batch of tasks."""
 
     @abc.abstractmethod
+    def check_losses(self, iteration: int) -> None:
+        """Raise DivergedError if a loss of the iteration's updates was not finite."""
+
+    @abc.abstractmethod
     def training_mode(self, mode: bool) -> None: ...
 
     @abc.abstractmethod
     def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]: ...
+
+    def state_dict(self) -> State:
+        """Everything but the networks that the next iteration depends on, between two iterations."""
+        keys = self._old_table_keys
+        return dict(
+            iterations_done=self.iterations_done, env_steps=self._n_env_steps_total, train_steps=self._n_train_steps_total,
+            rollouts=self._n_rollouts_total, table_keys=None if keys is None else sorted(keys),
+            previous_eval_time=self._previous_eval_time, seconds=self._seconds_before + float(gt.get_times().total),
+            rng=rng_state(self.rng), sampler=self.sampler.state_dict(), replay_buffer=self.replay_buffer.state_dict(),
+            enc_replay_buffer=self.enc_replay_buffer.state_dict(),
+        )  # fmt: skip
+
+    def load_state_dict(self, state: State) -> None:
+        self.iterations_done, self._n_env_steps_total = state["iterations_done"], state["env_steps"]
+        self._n_train_steps_total, self._n_rollouts_total = state["train_steps"], state["rollouts"]
+        self._old_table_keys = None if state["table_keys"] is None else set(state["table_keys"])
+        self._previous_eval_time, self._seconds_before = state["previous_eval_time"], state["seconds"]
+        set_rng_state(self.rng, state["rng"])
+        self.sampler.load_state_dict(state["sampler"])
+        self.replay_buffer.load_state_dict(state["replay_buffer"])
+        self.enc_replay_buffer.load_state_dict(state["enc_replay_buffer"])
 
 
 def rounds_of_distinct(tasks: Sequence[Hashable]) -> list[list[Any]]:

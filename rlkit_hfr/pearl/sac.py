@@ -1,7 +1,8 @@
 """PEARL's updates: soft actor-critic conditioned on z, and the encoder trained by the critic (Rakelly et al. 2019, section 5)."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +14,9 @@ from torch.nn import functional as F
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import stats_ordered_dict
-from rlkit_hfr.pearl.meta_algorithm import MetaRLAlgorithm
+from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
 from rlkit_hfr.pearl.networks import FlattenMlp, MlpEncoder, TanhGaussianPolicy
+from rlkit_hfr.state import State
 
 Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
@@ -53,6 +55,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         self.qf_optimizer = adam([*self.qf1.parameters(), *self.qf2.parameters()], lr=config.qf_lr, fused=True)
         self.vf_optimizer = adam(self.vf.parameters(), lr=config.vf_lr, fused=True)
         self.context_optimizer = adam(agent.context_encoder.parameters(), lr=config.context_lr, fused=True)
+        self._losses: list[Tensor] = []
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -70,10 +73,39 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         for net in self.networks:
             net.to(device)
 
-    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
+    def _named_networks(self) -> dict[str, nn.Module]:
         nets: dict[str, nn.Module] = dict(qf1=self.qf1, qf2=self.qf2, vf=self.vf, target_vf=self.target_vf)
-        nets |= dict(policy=self.agent.policy, context_encoder=self.agent.context_encoder)
-        return dict(epoch=epoch, **{name: net.state_dict() for name, net in nets.items()})
+        return nets | dict(policy=self.agent.policy, context_encoder=self.agent.context_encoder)
+
+    def _named_optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return dict(policy=self.policy_optimizer, qf=self.qf_optimizer, vf=self.vf_optimizer, context=self.context_optimizer)
+
+    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
+        return dict(epoch=epoch, **{name: net.state_dict() for name, net in self._named_networks().items()})
+
+    def load_snapshot(self, snapshot: Mapping[str, Any]) -> None:
+        """Take over the networks of a `get_epoch_snapshot`."""
+        for name, net in self._named_networks().items():
+            net.load_state_dict(snapshot[name])
+
+    def state_dict(self) -> State:
+        nets = {name: net.state_dict() for name, net in self._named_networks().items()}
+        optimizers = {name: optimizer.state_dict() for name, optimizer in self._named_optimizers().items()}
+        return dict(**super().state_dict(), networks=nets, optimizers=optimizers)
+
+    def load_state_dict(self, state: State) -> None:
+        self.load_snapshot(state["networks"])
+        for name, optimizer in self._named_optimizers().items():
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))  # which would share its tensors
+        super().load_state_dict(state)
+
+    def check_losses(self, iteration: int) -> None:
+        losses, self._losses = self._losses, []
+        wrong = torch.nonzero(~torch.isfinite(torch.stack(losses))) if losses else torch.empty(0)
+        if len(wrong):
+            update, which = wrong[0].tolist()
+            names, value = ("QF Loss", "VF Loss", "Policy Loss"), float(losses[update][which])
+            raise DivergedError(f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}")
 
     def _tensors(self, batches: list[dict[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
         """Stack each key of several tasks' batches into (tasks, B, dim) float32 on the networks' device."""
@@ -134,6 +166,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         policy_loss = policy_loss + config.policy_mean_reg_weight * policy_out.mean.square().mean()
         policy_loss = policy_loss + config.policy_std_reg_weight * policy_out.log_std.square().mean()
         _step(policy_loss, self.policy_optimizer)
+        self._losses.append(torch.stack([qf_loss, vf_loss, policy_loss]).detach())  # looked at once an iteration, to wait for no device
 
         if self.eval_statistics is None:  # the figures of an epoch are those of its first update
             self.eval_statistics = stats = {}

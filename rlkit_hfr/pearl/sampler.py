@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.pearl.agent import PEARLAgent
+from rlkit_hfr.state import State
 
 
 @contextmanager
@@ -52,6 +53,18 @@ class SideBySideSampler:
             env.seed(int(self._seeds.spawn(1)[0].generate_state(1)[0]))
             self._envs.append(env)
         return self._envs[:number]
+
+    def state_dict(self) -> State:
+        """Where the environments' generators are, between two episodes. TypeError for an environment that can't say."""
+        missing = [env for env in self._envs if not hasattr(env, "random_state")]
+        if missing:
+            raise TypeError(f"{type(missing[0]).__name__} has no random_state() and set_random_state(state), which a checkpoint needs")
+        return dict(environments=[env.random_state() for env in self._envs])
+
+    def load_state_dict(self, state: State) -> None:
+        saved = state["environments"]
+        for env, random_state in zip(self._environments(len(saved)), saved, strict=True):
+            env.set_random_state(random_state)
 
     def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool) -> list[dict[str, Any]]:
         envs = self._environments(len(tasks))

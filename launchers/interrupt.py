@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM: the first lets the iteration end, the second stops at once."""
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # SIGTERM is what a cluster sends before it takes a machine away
+
+
+@contextmanager
+def graceful_stop(request_stop: Callable[[], None], announcement: str) -> Iterator[None]:
+    """Within the block the first signal prints `announcement` and calls `request_stop`; another one raises KeyboardInterrupt."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> Any:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        print(f"\n{announcement}", file=sys.stderr, flush=True)
+        request_stop()
+
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
