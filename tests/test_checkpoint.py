@@ -86,19 +86,26 @@ def whole(tmp_path_factory):
 
 def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path, whole):
     expected = whole()
+    assert main(_start(tmp_path / "warm")) == 0  # what torch loads on first use, children then have
+    started = time.monotonic()
+    assert _in_a_child(_start(tmp_path / "timed")) == 0
+    seconds = time.monotonic() - started
     rng = np.random.default_rng(0)
-    folder, kills = tmp_path / "run", 0
+    folder, kills, resumed_after = tmp_path / "run", 0, []
     while kills < 20:
         if is_finished(folder):  # begin another
             assert _rows(folder) == expected
             shutil.rmtree(folder)
         start = _start(folder)
         arguments = ["--resume", str(folder)] if (folder / "variant.json").exists() else start
-        code = _in_a_child(arguments, kill_after=float(rng.uniform(0.02, 0.5)))
+        code = _in_a_child(arguments, kill_after=float(rng.uniform(0.02, seconds)))
         assert code in (0, -signal.SIGKILL)
         kills += code != 0
+        if code != 0 and (folder / NAME).exists():
+            resumed_after.append(torch.load(folder / NAME, weights_only=True)["algorithm"]["iterations_done"])
     _go_on_until_done(folder, _start(folder))
     assert _rows(folder) == expected
+    assert len(set(resumed_after) & {1, 2, 3, 4}) >= 3, (seconds, resumed_after)
 
 
 @pytest.mark.parametrize(("env", "relabeler", "settings"), [
