@@ -42,10 +42,10 @@ class Console:
             figures.append(f"relabeled {offered:.0f} of {seen:.0f} paths, {changed:.0%} to another task, {effective:.1f} effective tasks")
         left = (time.monotonic() - self._started) / (self.finished - self._before) * (self.num_iterations - self.finished)
         steps = f"{row['Number of env steps total']:,} steps"
-        print(" | ".join([f"iteration {self.finished}/{self.num_iterations}", steps, *figures, f"{_duration(left)} left"]), flush=True)
+        print(" | ".join([f"iteration {self.finished}/{self.num_iterations}", steps, *figures, f"{duration(left)} left"]), flush=True)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
