@@ -23,6 +23,12 @@ ENVIRONMENTS: dict[str, str] = {
     "ant-goal": "ant:AntGoal",
     "ant-vel": "ant:AntVel",
     "ant-dir": "ant:AntDir",
+    "humanoid-dir": "humanoid:HumanoidDir",
+    "visual-reacher": "reacher:VisualReacher",
+    "ant-goal-rand-params": "dynamics:AntGoalRandParams",
+    "cheetah-vel-sparse-rand-params": "dynamics:CheetahVelSparseRandParams",
+    "hopper-rand-params": "dynamics:HopperRandParams",
+    "walker-rand-params": "dynamics:WalkerRandParams",
 }
 
 

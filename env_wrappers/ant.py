@@ -6,8 +6,8 @@ from functools import cache
 import mujoco
 import numpy as np
 
-from env_wrappers.base import HindsightRewards, distance, rewards_like
-from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
+from env_wrappers.base import HindsightRewards, distance
+from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path, with_shared_reward
 
 _ASSET = "envs/mujoco/assets/ant.xml"
 
@@ -64,11 +64,6 @@ class AntEnv(MujocoHindsightEnv):
         """The features of a family, from the torso's x and y (metres) before and after the step."""
         raise NotImplementedError
 
-    @staticmethod
-    def _with_shared(reward: np.ndarray, achieved: np.ndarray) -> HindsightRewards:
-        total = reward + achieved[..., -2].astype(np.float64)
-        return rewards_like(total, np.broadcast_to(achieved[..., -1] > 0.5, total.shape))
-
 
 class AntGoal(AntEnv):
     """HFR's ant-goal: 4 minus the L1 distance within 0.8 m of a goal at 2 m on a half circle, else 4 minus the L1 norm of the goal."""
@@ -87,7 +82,7 @@ class AntGoal(AntEnv):
         off = np.abs(position.astype(np.float64) - task)
         near = distance(position, task) <= self.tolerance
         missed = np.where(near, off[..., 0] + off[..., 1], np.abs(task[..., 0]) + np.abs(task[..., 1]))
-        return self._with_shared(4.0 - missed, achieved)
+        return with_shared_reward(4.0 - missed, achieved)
 
     def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
         return distance(achieved[..., :2], task)
@@ -103,7 +98,7 @@ class AntVel(AntEnv):
         return (after[:1] - before[:1]) / self.dt
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        return self._with_shared(1.0 - np.abs(achieved[..., 0].astype(np.float64) - task[..., 0]), achieved)
+        return with_shared_reward(1.0 - np.abs(achieved[..., 0].astype(np.float64) - task[..., 0]), achieved)
 
 
 class AntDir(AntEnv):
@@ -128,4 +123,4 @@ class AntDir(AntEnv):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         velocity = achieved.astype(np.float64)
-        return self._with_shared(velocity[..., 0] * np.cos(task[..., 0]) + velocity[..., 1] * np.sin(task[..., 0]), achieved)
+        return with_shared_reward(velocity[..., 0] * np.cos(task[..., 0]) + velocity[..., 1] * np.sin(task[..., 0]), achieved)

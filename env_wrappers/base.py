@@ -100,7 +100,11 @@ class HindsightEnv(gym.Env, abc.ABC):
         if not 0 <= idx < len(self.tasks):
             raise ValueError(f"task index must be in [0, {len(self.tasks)}), got {idx}")
         self._task_idx = int(idx)
+        self._task_changed()
         return self.reset()
+
+    def _task_changed(self) -> None:
+        """Set up what else differs between tasks than the reward."""
 
     @property
     def _goal(self) -> np.ndarray:

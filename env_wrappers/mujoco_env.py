@@ -9,7 +9,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from env_wrappers.base import HindsightEnv
+from env_wrappers.base import HindsightEnv, HindsightRewards, rewards_like
 
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
@@ -36,6 +36,7 @@ class MujocoHindsightEnv(HindsightEnv):
     package: str
     asset: str
     frame_skip: int = 5
+    unpickled: tuple[str, ...] = ("model", "data")  # what `_build` makes anew
 
     def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:
         super().__init__(tasks, obs_dim, action_dim, seed=seed)
@@ -61,6 +62,13 @@ class MujocoHindsightEnv(HindsightEnv):
         self.data.qvel[:] += 0.1 * self._rng.standard_normal(self.model.nv)
         mujoco.mj_forward(self.model, self.data)
 
+    def reset_with_uniform_noise(self, scale: float) -> None:
+        """Start with positions and velocities uniform within `scale` of the model's."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.data.qpos[:] += self._rng.uniform(-scale, scale, size=self.model.nq)
+        self.data.qvel[:] += self._rng.uniform(-scale, scale, size=self.model.nv)
+        mujoco.mj_forward(self.model, self.data)
+
     def get_physics(self) -> np.ndarray:
         """The complete state of the simulation, (n,) float64."""
         state = np.empty(mujoco.mj_stateSize(self.model, _INTEGRATION))
@@ -73,7 +81,7 @@ class MujocoHindsightEnv(HindsightEnv):
         mujoco.mj_setState(self.model, self.data, state, _INTEGRATION)  # mj_forward moved the solver's warm start
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {key: value for key, value in self.__dict__.items() if key not in ("model", "data")}
+        state = {key: value for key, value in self.__dict__.items() if key not in self.unpickled}
         return {**state, "_physics": self.get_physics()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -81,3 +89,9 @@ class MujocoHindsightEnv(HindsightEnv):
         self.__dict__.update(state)
         self._build()
         self.set_physics(physics)
+
+
+def with_shared_reward(reward: np.ndarray, achieved: np.ndarray) -> HindsightRewards:
+    """A task's part of the reward plus the part that all tasks share, of features that end with (shared reward, done)."""
+    total = reward + achieved[..., -2].astype(np.float64)
+    return rewards_like(total, np.broadcast_to(achieved[..., -1] > 0.5, total.shape))

@@ -30,21 +30,30 @@ def _sawyer_model(asset: str) -> mujoco.MjModel:
 class SawyerEnv(MujocoHindsightEnv):
     """Shared control of the arm. Action (4): hand displacement in centimetres a step (3), gripper effort (1).
 
-    Observation (6): hand position, object position (metres). Success terminates the episode; the reward is 0 then and -1 before.
+    Observation (6): hand position, object position (metres). With obs_dim=39 it is Meta-World's: hand, gripper opening, object position and
+    orientation, padded to 18, of this step and of the one before, and three zeros for the hidden goal. Success terminates the episode; the
+    reward is 0 then and -1 before.
     """
+
+    obs_dims = (6, 39)
 
     package = "metaworld"
     goal_low: tuple[float, ...]
     goal_high: tuple[float, ...]
     tolerance: float
 
-    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None) -> None:
+    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, obs_dim: int = 6) -> None:
+        if obs_dim not in self.obs_dims:
+            raise ValueError(f"obs_dim must be one of {', '.join(map(str, self.obs_dims))}, got {obs_dim!r}")
         low, high = np.array(self.goal_low), np.array(self.goal_high)
-        super().__init__(np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))), 6, 4, seed=seed)
+        self._before: np.ndarray | None = None
+        super().__init__(np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))), obs_dim, 4, seed=seed)
 
     def _build(self) -> None:
         super()._build()
         self._hand, self._object = self.model.body("hand").id, self.model.body("obj").id
+        self._claws = [self.model.body(name).id for name in ("rightclaw", "leftclaw")]
+        self._object_geom = self.model.geom("objGeom").id
         self._fingers = [self.model.site(name).id for name in ("rightEndEffector", "leftEndEffector")]
         self._initial_physics = self._settle()
 
@@ -72,13 +81,23 @@ class SawyerEnv(MujocoHindsightEnv):
         mujoco.mj_forward(self.model, self.data)
 
     def _observe(self) -> np.ndarray:
-        return np.concatenate([self.data.xpos[self._hand], self.data.xpos[self._object]])
+        hand, puck = self.data.xpos[self._hand], self.data.xpos[self._object]
+        if self.observation_space.shape == (6,):
+            return np.concatenate([hand, puck])
+        right, left = self.data.xpos[self._claws]
+        opening = np.clip(np.linalg.norm(right - left) / 0.1, 0.0, 1.0)
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, self.data.geom_xmat[self._object_geom])
+        now = np.concatenate([hand, [opening], puck, np.roll(quaternion, -1), np.zeros(7)])  # Meta-World's quaternions end with the real part
+        before, self._before = now if self._before is None else self._before, now
+        return np.concatenate([now, before, np.zeros(3)])
 
     def _features(self) -> np.ndarray:
         raise NotImplementedError
 
     def _reset(self) -> np.ndarray:
         self.set_physics(self._initial_physics)
+        self._before = None
         return self._observe()
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,11 +138,13 @@ class SawyerPush(SawyerEnv):
     tolerance = 0.07
     starts = ("reference", "caged")
 
-    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference") -> None:
+    def __init__(
+        self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference", obs_dim: int = 6
+    ) -> None:
         if start not in self.starts:
             raise ValueError(f"start must be one of {', '.join(self.starts)}, got {start!r}")
         self.start = start
-        super().__init__(n_tasks, task_seed, seed)
+        super().__init__(n_tasks, task_seed, seed, obs_dim)
 
     def _settle(self) -> np.ndarray:
         mujoco.mj_resetData(self.model, self.data)

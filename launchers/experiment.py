@@ -43,7 +43,10 @@ def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> P
     if config.sparse_rewards and not records_sparse_rewards(env):
         raise ValueError(f"sparse_rewards is on, but {variant['env_name']} has none; turn it off or choose sparse-point-robot")
     obs_dim, action_dim = (int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space))
-    nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config)
+    image_shape = getattr(env, "image_shape", None)
+    if image_shape is None and variant["pixel_encoder"] != "flat":
+        raise ValueError(f"pixel_encoder {variant['pixel_encoder']!r} is for images, and {variant['env_name']} has none; leave it at 'flat'")
+    nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config, image_shape, variant["pixel_encoder"])
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"]:]
     algorithm = PEARLSoftActorCritic(env, train, test, nets, config, seed=variant["seed"], **options)
     algorithm.to(device)

@@ -17,7 +17,8 @@ _NUMBERS = (
     "embedding_batch_size", "meta_batch", "num_initial_states",
 )  # fmt: skip
 
-# HFR's configurations; of the point robots, cheetah-dir and ant-dir, oyster's.
+# HFR's configurations; oyster's of the point robots, cheetah-dir, ant-dir, humanoid-dir, hopper and walker; those of visual-reacher are ours,
+# because the paper names none.
 _PAPER: dict[str, tuple[float, ...]] = {
     #                      train eval  iter tasks init  prior post extra updates evals steps expl  H  gamma scale  KL  context meta N_U
     "point-robot":        (80,   20,   500,  5,   200,  200,   0,  200,  1000,   2,    60,   1,   20, .99, 100.,  .1,    64,  16,   64),
@@ -32,9 +33,18 @@ _PAPER: dict[str, tuple[float, ...]] = {
     "ant-goal":           (100,  30,   180, 10,  2000,  400, 600,    0,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  16,   64),
     "ant-vel":            (150,  30,   160, 10,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  10,  256),
     "ant-dir":            (2,     2,   500,  5,  2000,  400,   0,  600,  4000,   4,   600,   2,  200, .99,   5.,  .1,   256,   4,   64),
+    "humanoid-dir":       (100,  30,   500,  5,  2000,  400,   0,  600,  4000,   1,   600,   2,  200, .99,   5.,  .1,   256,  16,   64),
+    "visual-reacher":     (50,   10,    60, 10,  1000,  200, 300,    0,  1000,   2,   200,   2,   50, .95,  10.,  .1,   100,  16,  128),
+    "hopper-rand-params": (40,   10,   500,  5,  2000,  400,   0,  600,  4000,   2,   600,   2,  200, .99,   5.,  .1,   100,  10,   64),
+    "walker-rand-params": (40,   10,   500,  5,  2000,  400,   0,  600,  4000,   2,   600,   2,  200, .99,   5.,  .1,   100,  10,   64),
 }  # fmt: skip
+for _name in ("ant-goal", "cheetah-vel-sparse"):  # randomised dynamics change nothing else
+    _PAPER[f"{_name}-rand-params"] = _PAPER[_name]
 
-_PAPER_EXTRA: dict[str, Settings] = {"sparse-point-robot": {"sparse_rewards": True}}
+_NEXT_OBS: Settings = {"use_next_obs_in_context": True}  # dynamics show in next states
+_PAPER_EXTRA: dict[str, Settings] = {
+    "sparse-point-robot": {"sparse_rewards": True}, "hopper-rand-params": _NEXT_OBS, "walker-rand-params": _NEXT_OBS,
+}  # fmt: skip
 
 _QUICK_SHARED: Settings = {"net_size": 128, "meta_batch": 10, "batch_size": 64, "num_initial_states": 64}
 
@@ -69,6 +79,12 @@ _QUICK: dict[str, Settings] = {
     "ant-goal": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
     "ant-vel": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
     "ant-dir": {**_TWO_TASKS_QUICK, "num_extra_rl_steps_posterior": 200},
+    "humanoid-dir": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
+    "visual-reacher": {**_LOCOMOTION_QUICK, "num_initial_steps": 200, "num_steps_posterior": 200},
+    "ant-goal-rand-params": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
+    "cheetah-vel-sparse-rand-params": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
+    "hopper-rand-params": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
+    "walker-rand-params": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
 }  # fmt: skip
 
 

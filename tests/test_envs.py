@@ -25,7 +25,7 @@ def _record(env, task, rng, length=40, policy=None):
 def test_round_trip_is_exact(name):
     env, rng = make_env(name, seed=0), np.random.default_rng(0)
     tasks = list(env.get_all_task_idx())
-    for episode in range(10):
+    for episode in range(20):
         own = tasks[episode * 7 % len(tasks)]
         path = _record(env, own, rng)
         result = env.compute_rewards(path, tasks)
@@ -40,14 +40,16 @@ def test_round_trip_is_exact(name):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_relabeling_equals_stepping_the_other_task(name):
-    """The physics does not depend on the task: the same actions under another task give what relabeling says."""
+    """The same actions under another task give what relabeling says, where the physics does not depend on the task."""
+    if name.endswith("rand-params"):
+        pytest.skip("its tasks differ in their dynamics")
     first, second = make_env(name, seed=5), make_env(name, seed=5)
     path = _record(first, 0, np.random.default_rng(1))
     replay = iter(path["actions"])
     task = min(3, len(first.tasks) - 1)
     other = _record(second, task, None, policy=lambda obs: next(replay))
     np.testing.assert_array_equal(first.compute_rewards(path, [task]).rewards[0], other["rewards"].astype(np.float32))
-    if not name.startswith(("sawyer", "four")) and "sparse" not in name:  # random actions find no sparse reward in so few steps
+    if not name.startswith(("sawyer", "four", "visual")) and "sparse" not in name:  # random actions find no sparse reward in so few steps
         assert not np.array_equal(path["rewards"], other["rewards"])
 
 
@@ -89,7 +91,8 @@ def test_copies_and_pickles_go_on_alike(name):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_observation_and_action_sizes(name):
-    sizes = {"cheetah-highdim": (18, 6), "ant-dir": (27, 8), "sawyer": (6, 4), "cheetah": (20, 6), "ant": (113, 8)}
+    sizes = {"cheetah-highdim": (18, 6), "ant-dir": (27, 8), "sawyer": (6, 4), "cheetah": (20, 6), "ant": (113, 8),
+             "humanoid": (376, 17), "visual": (512, 2), "hopper": (11, 3), "walker": (17, 6)}  # fmt: skip
     env = make_env(name)
     expected = sizes.get(name, sizes.get(name.split("-")[0], (2, 2)))
     assert (env.observation_space.shape[0], env.action_space.shape[0]) == expected

@@ -19,10 +19,14 @@ class Mlp(nn.Module):
     Hidden weights are uniform in +-1/sqrt(fan-in), biases 0.1; the last layer is uniform in +-`init_w`, so that outputs start near 0.
     """
 
-    def __init__(self, hidden_sizes: Sequence[int], input_size: int, output_size: int, init_w: float = 3e-3) -> None:
+    def __init__(
+        self, hidden_sizes: Sequence[int], input_size: int, output_size: int, init_w: float = 3e-3, features: nn.Module | None = None
+    ) -> None:
+        """features: comes before the first layer, (..., input_size) -> (..., features.output_size); None for the input itself."""
         super().__init__()
         self.input_size, self.output_size = input_size, output_size
-        sizes = [input_size, *hidden_sizes]
+        sizes = [input_size if features is None else int(features.output_size), *hidden_sizes]  # type: ignore[arg-type]
+        self.features = features
         layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]
         self.fcs = nn.ModuleList(layers)
         self.last_fc = nn.Linear(sizes[-1], output_size)
@@ -34,6 +38,8 @@ class Mlp(nn.Module):
         nn.init.uniform_(self.last_fc.bias, -init_w, init_w)
 
     def hidden(self, x: Tensor) -> Tensor:
+        if self.features is not None:
+            x = self.features(x)
         for fc in self.fcs:
             x = F.relu(fc(x))
         return x
@@ -75,8 +81,10 @@ def tanh_log_det(pre_tanh: Tensor) -> Tensor:
 class TanhGaussianPolicy(Mlp):
     """pi(a | s, z): tanh of a diagonal Gaussian, input the concatenation of s and z (SAC, appendix C)."""
 
-    def __init__(self, hidden_sizes: Sequence[int], obs_dim: int, action_dim: int, init_w: float = 1e-3) -> None:
-        super().__init__(hidden_sizes, input_size=obs_dim, output_size=action_dim, init_w=init_w)
+    def __init__(
+        self, hidden_sizes: Sequence[int], obs_dim: int, action_dim: int, init_w: float = 1e-3, features: nn.Module | None = None
+    ) -> None:
+        super().__init__(hidden_sizes, input_size=obs_dim, output_size=action_dim, init_w=init_w, features=features)
         self.last_fc_log_std = nn.Linear(hidden_sizes[-1], action_dim)
         nn.init.uniform_(self.last_fc_log_std.weight, -init_w, init_w)
         nn.init.uniform_(self.last_fc_log_std.bias, -init_w, init_w)

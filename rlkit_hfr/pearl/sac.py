@@ -16,20 +16,33 @@ from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import stats_ordered_dict
 from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
 from rlkit_hfr.pearl.networks import FlattenMlp, MlpEncoder, TanhGaussianPolicy
+from rlkit_hfr.pearl.pixels import pixel_features
 from rlkit_hfr.state import State
 
 Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
 
-def build_nets(obs_dim: int, action_dim: int, latent_dim: int, net_size: int, config: PEARLConfig) -> Nets:
-    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of 200."""
+def build_nets(
+    obs_dim: int, action_dim: int, latent_dim: int, net_size: int, config: PEARLConfig, image_shape: tuple[int, int, int] | None = None,
+    pixel_encoder: str = "flat",
+) -> Nets:
+    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of 200.
+
+    image_shape: (channels, height, width) of observations that are images, which each network takes in by its own `pixel_encoder`.
+    """
     hidden = [net_size] * 3
     row = obs_dim + action_dim + 1 + (obs_dim if config.use_next_obs_in_context else 0)
-    encoder = MlpEncoder([200] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1))
-    policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim)
+
+    def features(width: int, *more_images: slice) -> nn.Module | None:
+        return None if image_shape is None else pixel_features(width, [slice(0, obs_dim), *more_images], pixel_encoder, image_shape)
+
+    row_features = features(row, *([slice(row - obs_dim, row)] if config.use_next_obs_in_context else []))
+    encoder = MlpEncoder([200] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
+    policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim, features=features(obs_dim + latent_dim))
     agent = PEARLAgent(latent_dim, encoder, policy, config.use_information_bottleneck)
-    qf1, qf2 = (FlattenMlp(hidden, obs_dim + action_dim + latent_dim, 1) for _ in range(2))
-    vf, target_vf = (FlattenMlp(hidden, obs_dim + latent_dim, 1) for _ in range(2))
+    width = obs_dim + action_dim + latent_dim
+    qf1, qf2 = (FlattenMlp(hidden, width, 1, features=features(width)) for _ in range(2))
+    vf, target_vf = (FlattenMlp(hidden, obs_dim + latent_dim, 1, features=features(obs_dim + latent_dim)) for _ in range(2))
     target_vf.load_state_dict(vf.state_dict())
     return agent, qf1, qf2, vf, target_vf
 
