@@ -69,6 +69,7 @@ class AntGoal(AntEnv):
     """HFR's ant-goal: 4 minus the L1 distance within 0.8 m of a goal at 2 m on a half circle, else 4 minus the L1 norm of the goal."""
 
     tolerance = 0.8
+    task_labels, paths_in_task_space = ("x (m)", "y (m)"), True
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None) -> None:
         angles = np.random.default_rng(task_seed).permutation(np.linspace(0.0, np.pi, n_tasks))
@@ -91,6 +92,8 @@ class AntGoal(AntEnv):
 class AntVel(AntEnv):
     """HFR's ant-vel: 1 - |v - goal| for the forward speed v (m/s), goals uniform in [0, 3]."""
 
+    task_labels = ("forward speed (m/s)",)
+
     def __init__(self, n_tasks: int = 180, task_seed: int = 3, seed: int | None = None) -> None:
         super().__init__(np.random.default_rng(task_seed).uniform(0.0, 3.0, size=(n_tasks, 1)), seed)
 
@@ -107,6 +110,7 @@ class AntDir(AntEnv):
     Stock gear, no contact forces in the observation (27).
     """
 
+    task_labels = ("angle",)
     gear = 150.0
     control_weight, contact_weight, survive_reward = 0.5, 5e-4, 1.0
     obs_dim = 27

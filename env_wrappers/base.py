@@ -51,6 +51,8 @@ class HindsightEnv(gym.Env, abc.ABC):
     """
 
     action_scale: float = 1.0
+    task_labels: tuple[str, ...] = ("first parameter", "second parameter")  # for pictures: what the numbers of a task vector are
+    paths_in_task_space = False  # whether the first two features are in the units of the first two of a task vector
     metadata: dict[str, Any] = {"render_modes": []}
 
     def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:

@@ -53,6 +53,7 @@ class CheetahVel(CheetahEnv):
     """PEARL's cheetah-vel. Task: the target speed, uniform in [0, 3] m/s. Reward: -|v - goal| - cost."""
 
     max_speed = 3.0
+    task_labels = ("forward speed (m/s)",)
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 3, seed: int | None = None) -> None:
         super().__init__(np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1)), seed)
@@ -79,6 +80,8 @@ class CheetahVelSparse(CheetahVel):
 
 class CheetahDir(CheetahEnv):
     """PEARL's cheetah-dir: the speed forward or backward. Task: +1 or -1, in turn."""
+
+    task_labels = ("forward speed (m/s)",)
 
     def __init__(self, n_tasks: int = 2, seed: int | None = None) -> None:
         super().__init__(np.where(np.arange(n_tasks) % 2, -1.0, 1.0)[:, None], seed)

@@ -18,6 +18,7 @@ class HumanoidDir(MujocoHindsightEnv):
 
     package, asset = "gymnasium", "envs/mujoco/assets/humanoid.xml"
     action_scale = 0.4
+    task_labels = ("angle",)
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 1337, seed: int | None = None) -> None:
         super().__init__(np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, size=(n_tasks, 1)), 376, 17, seed=seed)

@@ -36,6 +36,8 @@ class MujocoHindsightEnv(HindsightEnv):
     package: str
     asset: str
     frame_skip: int = 5
+    # Of pictures: the point looked at and the distance (metres), elevation and azimuth (degrees); None for the model's camera "track".
+    view: tuple[tuple[float, float, float], float, float, float] | None = None
     unpickled: tuple[str, ...] = ("model", "data")  # what `_build` makes anew
 
     def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:

@@ -13,6 +13,7 @@ class PointRobot(HindsightEnv):
     """
 
     action_scale = 0.1
+    task_labels, paths_in_task_space = ("x", "y"), True
 
     def __init__(self, n_tasks: int = 100, task_seed: int = 1337, seed: int | None = None) -> None:
         super().__init__(self.make_tasks(n_tasks, np.random.default_rng(task_seed)), obs_dim=2, action_dim=2, seed=seed)

@@ -10,6 +10,7 @@ from gym.spaces import Box
 
 from env_wrappers.base import HindsightRewards, distance, rewards_like
 from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
+from env_wrappers.opengl import make_renderer
 from env_wrappers.rasteriser import ArmRasteriser
 
 _ASSET = "envs/mujoco/assets/reacher.xml"
@@ -36,8 +37,10 @@ class VisualReacher(MujocoHindsightEnv):
     package, asset = "gymnasium", _ASSET
     frame_skip = 2
     tolerance = 0.03
+    task_labels, paths_in_task_space = ("x (m)", "y (m)"), True
     image_shape = (2, 16, 16)
     renderers = ("raster", "mujoco")
+    view = ((0.0, 0.0, 0.0), 0.7, -90.0, 90.0)
     unpickled = (*MujocoHindsightEnv.unpickled, "_draw")
 
     def __init__(self, n_tasks: int = 60, task_seed: int = 1, seed: int | None = None, renderer: str = "raster") -> None:
@@ -98,12 +101,9 @@ class MujocoCamera:
     def __init__(self, model: mujoco.MjModel, pixels: int) -> None:
         """Raises ValueError where no OpenGL is to be had."""
         try:
-            self._renderer = mujoco.Renderer(model, pixels, pixels)
-        except Exception as error:  # each GL library fails in its own way
-            raise ValueError(
-                f'renderer="mujoco" found no OpenGL ({str(error).splitlines()[0] if str(error) else type(error).__name__}); install libegl1 and set '
-                'MUJOCO_GL=egl before Python starts, or take renderer="raster"'
-            ) from None
+            self._renderer = make_renderer(model, pixels, pixels)
+        except ValueError as error:
+            raise ValueError(f'renderer="mujoco": {error}, or take renderer="raster"') from None
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FREE
         self._camera.lookat[:] = 0.0, 0.0, 0.0

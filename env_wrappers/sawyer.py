@@ -36,6 +36,8 @@ class SawyerEnv(MujocoHindsightEnv):
     """
 
     obs_dims = (6, 39)
+    view = ((0.0, 0.7, 0.1), 1.1, -35.0, 140.0)
+    task_labels, paths_in_task_space = ("x (m)", "y (m)"), True
 
     package = "metaworld"
     goal_low: tuple[float, ...]

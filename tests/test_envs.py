@@ -156,6 +156,49 @@ def test_ant_states_equal_gymnasium():
         np.testing.assert_array_equal(ours.step(action)[0], theirs.step(action)[0][:27])
 
 
+def test_humanoid_states_equal_gymnasium():
+    from gymnasium.envs.mujoco.humanoid_v5 import HumanoidEnv
+
+    ours, theirs = make_env("humanoid-dir", seed=0), HumanoidEnv()
+    ours.reset_task(0), theirs.reset(seed=0)
+    mujoco.mj_setState(theirs.model, theirs.data, ours.get_physics(), mujoco.mjtState.mjSTATE_INTEGRATION)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        action = rng.uniform(-1, 1, 17)
+        obs, _, _, info = ours.step(action)
+        theirs.step(0.4 * action)
+        np.testing.assert_array_equal(obs[:45], np.concatenate([theirs.data.qpos[2:], theirs.data.qvel]))
+        np.testing.assert_array_equal(obs[45:], np.concatenate([getattr(theirs.data, name).ravel() for name in
+                                                                ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")]))  # fmt: skip
+
+
+def test_direction_families_formulas():
+    humanoid, ant, cheetah = make_env("humanoid-dir", n_tasks=3), make_env("ant-dir", n_tasks=3), make_env("cheetah-dir")
+    features = {"env_infos": {"achieved": np.array([[2.0, -1.0, 4.5, 0.0], [0.0, 0.0, 4.0, 1.0]], np.float32)}}
+    for env, weight in ((humanoid, 0.25), (ant, 1.0)):
+        angle = env.tasks[2, 0]
+        result = env.compute_rewards(features, [2])
+        np.testing.assert_allclose(result.rewards[0], [weight * (2 * np.cos(angle) - np.sin(angle)) + 4.5, 4.0], rtol=1e-6)
+        assert result.terminals[0].tolist() == [False, True]
+    result = cheetah.compute_rewards({"env_infos": {"achieved": np.array([[1.5, 0.2]], np.float32)}}, [0, 1])
+    np.testing.assert_allclose(result.rewards[:, 0], [1.3, -1.7], rtol=1e-6)
+
+
+def test_humanoid_ends_where_it_falls_and_is_paid_by_its_centre_of_mass():
+    env = make_env("humanoid-dir", n_tasks=3, seed=0)
+    env.reset_task(1)
+    mass = env.model.body_mass
+    for _ in range(100):
+        before = (mass[:, None] * env.data.xipos).sum(0) / mass.sum()
+        _, _, done, info = env.step(np.zeros(17))
+        after = (mass[:, None] * env.data.xipos).sum(0) / mass.sum()
+        np.testing.assert_allclose(info["achieved"][:2], (after - before)[:2] / 0.003, rtol=1e-5, atol=1e-6)
+        if done:
+            break
+    assert done
+    assert not 1.0 <= env.data.qpos[2] <= 2.0
+
+
 def test_ant_goal_and_vel_formulas():
     goal, vel = make_env("ant-goal", n_tasks=5), make_env("ant-vel", n_tasks=5)
     np.testing.assert_allclose(np.linalg.norm(goal.tasks, axis=1), 2.0)
@@ -216,6 +259,29 @@ def test_sawyer_physics_equals_metaworld(name):
         np.testing.assert_array_equal(obs[3:], theirs.data.body("obj").xpos)
         if name == "reach":
             np.testing.assert_array_equal(ours._features(), theirs.tcp_center)
+
+
+@pytest.mark.parametrize("name", ["push", "reach"])
+def test_sawyers_long_observation_is_metaworlds(name):
+    ours = make_env(f"sawyer-{name}", n_tasks=2, obs_dim=39)
+    theirs = _metaworld(name, [0.05, 0.85, 0.2])
+    ours.reset_task(0)
+    ours.set_physics(_state_of(theirs))
+    rng = np.random.default_rng(0)
+    ours.step(action := rng.uniform(-1, 1, 4).astype(np.float32)), theirs.step(action)  # the frame before the first is another
+    for _ in range(60):
+        action = rng.uniform(-1, 1, 4).astype(np.float32)
+        obs, expected = ours.step(action)[0], theirs.step(action)[0]
+        same = np.r_[0:7, 18:25, 36:39]
+        np.testing.assert_array_equal(obs[same], expected[same])
+        for at in (7, 25):  # a rotation is one of two quaternions
+            assert abs(obs[at: at + 4] @ expected[at: at + 4]) == pytest.approx(1.0, abs=1e-9)
+        np.testing.assert_array_equal(obs[11:18], 0.0)
+    short = make_env("sawyer-push", n_tasks=2)
+    long = make_env("sawyer-push", n_tasks=2, obs_dim=39)
+    first = long.reset_task(0)
+    np.testing.assert_array_equal(first[:18], first[18:36])
+    np.testing.assert_array_equal(first[[0, 1, 2, 4, 5, 6]], short.reset_task(0))
 
 
 def _state_of(env):

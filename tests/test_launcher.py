@@ -60,6 +60,19 @@ def test_seeds_are_honoured(tmp_path):
     assert rows[0] != rows[2]
 
 
+@pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "sparse-point-robot"])
+def test_every_family_runs_two_iterations_of_the_quick_preset_with_hfr(tmp_path, name):
+    same = ["n_train_tasks=2", "n_eval_tasks=2", "num_tasks_sample=6"] if name.endswith("-dir") and name != "humanoid-dir" else []
+    same = ["n_train_tasks=4", "n_eval_tasks=4"] if name == "four-corners" else same
+    small = [part for item in (*same, "max_path_length=20", "relabel_fraction=1.0", "num_extra_rl_steps_posterior=0") for part in ("--set", item)]
+    assert _run(tmp_path, "--env", name, "--preset", "quick", "--relabeler", "hfr", *(TINY_ARGS + small)) == 0
+    (file,) = tmp_path.glob("log/*/*/progress.csv")
+    rows = list(csv.DictReader(file.open()))
+    assert len(rows) == 2
+    assert float(rows[1]["relabel/paths relabeled"]) > 0
+    assert float(rows[1]["QF Loss"]) == float(rows[1]["QF Loss"])
+
+
 def test_a_runs_own_variant_can_be_its_config(tmp_path):
     _run(tmp_path, "--env", "point-robot", "--set", "temperature=2.5")
     (file,) = tmp_path.glob("log/*/*/variant.json")
