@@ -65,7 +65,8 @@ def test_every_family_runs_two_iterations_of_the_quick_preset_with_hfr(tmp_path,
     same = ["n_train_tasks=2", "n_eval_tasks=2", "num_tasks_sample=6"] if name.endswith("-dir") and name != "humanoid-dir" else []
     same = ["n_train_tasks=4", "n_eval_tasks=4"] if name == "four-corners" else same
     small = [part for item in (*same, "max_path_length=20", "relabel_fraction=1.0", "num_extra_rl_steps_posterior=0") for part in ("--set", item)]
-    assert _run(tmp_path, "--env", name, "--preset", "quick", "--relabeler", "hfr", *(TINY_ARGS + small)) == 0
+    where = ["--log-dir", str(tmp_path / "log")]
+    assert main(["--env", name, "--preset", "quick", "--relabeler", "hfr", *where, *TINY_ARGS, *small]) == 0
     (file,) = tmp_path.glob("log/*/*/progress.csv")
     rows = list(csv.DictReader(file.open()))
     assert len(rows) == 2
