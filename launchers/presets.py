@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rlkit_hfr.relabelers import did_you_mean
+
 Settings = dict[str, Any]
 
 PRESETS = ("paper", "quick")
@@ -93,7 +95,7 @@ def preset(env_name: str, name: str) -> Settings:
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
     if env_name not in _PAPER:
-        raise ValueError(f"there is no preset for the environment {env_name!r}; known: {', '.join(sorted(_PAPER))}")
+        raise ValueError(f"there is no preset for the environment {env_name!r}{did_you_mean(env_name, _PAPER)}; known: {', '.join(sorted(_PAPER))}")
     settings: Settings = {**dict(zip(_NUMBERS, _PAPER[env_name], strict=True)), **_PAPER_EXTRA.get(env_name, {})}
     if name == "quick":
         settings |= {**_QUICK_SHARED, **_QUICK[env_name]}
