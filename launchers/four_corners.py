@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from env_wrappers import HindsightEnv, make_env
+from launchers.choices import choices, draw_choices
 from launchers.console import Console
 from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.variant import build_variant
@@ -156,13 +157,22 @@ def main(argv: list[str] | None = None) -> int:
         print("error: nothing was collected yet, so there is nothing to explain", file=sys.stderr)
         return 130
     figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
+    algorithm.agent.clear_z(num_tasks=4)
+    history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(algorithm.train_tasks)]
+    shares = choices(path, algorithm.train_tasks[0], scorer, history, args.samples, rng)
     subtitle = f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and {algorithm._n_train_steps_total:,} updates"
     draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)
-    (args.output / "four_corners.json").write_text(json.dumps({"tasks": TASK_NAMES, **figures, "variant": variant}, indent=2) + "\n")
+    caption = f"Where each method sends the hovering trajectory of the top-right task\n{subtitle}"
+    draw_choices(shares, TASK_NAMES, args.output / "choices.png", caption)
+    content = {"tasks": TASK_NAMES, **figures, "choices": shares, "variant": variant}
+    (args.output / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
     print("\n" + f"{'':32}" + "".join(f"{name:>14}" for name in TASK_NAMES))
     for name, row in figures.items():
         print(f"{name:32}" + "".join(f"{value:14.3f}" if name.startswith("q") else f"{value:14.1f}" for value in row))
-    print(f"\nPicture: {args.output / 'four_corners.png'}")
+    print("\nshare of the path that each method sends to a task")
+    for name, row in shares.items():
+        print(f"{name:32}" + "".join(f"{value:14.2f}" for value in row))
+    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
     return 0
 
 

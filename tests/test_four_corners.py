@@ -7,6 +7,7 @@ import pytest
 
 from env_wrappers import make_env
 from launchers.four_corners import hovering_path, main
+from rlkit_hfr import RELABELERS
 
 
 def test_the_hovering_trajectory_has_the_papers_returns():
@@ -24,6 +25,11 @@ def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
     for name in ("q (HFR, utilities)", "q (HIPI, returns)", "q (HIPI, returns, without Z)"):
         assert sum(figures[name]) == pytest.approx(1.0)
     assert figures["q (HIPI, returns, without Z)"][0] < 1e-6  # by return alone nobody takes it for the task that it identifies
+    assert (tmp_path / "choices.png").stat().st_size > 10_000
+    assert set(figures["choices"]) == set(RELABELERS) - {"none"}
+    assert all(sum(row) == pytest.approx(1.0) for row in figures["choices"].values())
+    assert figures["choices"]["return"][0] == 0.0  # its return is the worst there
+    assert figures["choices"]["final-state"] == [1.0, 0.0, 0.0, 0.0]  # it ends at no corner and is left alone
     assert "top right" in capsys.readouterr().out
 
 

@@ -151,6 +151,21 @@ def test_hipi_on_trajectories_averages_exponentials_over_trajectories(scorer):
     np.testing.assert_allclose(log_z, expected, rtol=1e-5)
 
 
+def test_hipi_on_trajectories_finds_the_reward_before_the_next_observation(make_path):
+    """With the next observation in the context, the reward is not the last column of a stored row."""
+    class WithNextObs(Networks):
+        use_next_obs_in_context = True
+
+    memory = TaskMemory(range(K), 5, 1, np.random.default_rng(0))
+    for task in range(K):
+        rows = np.full((3, 7), 99.0, np.float32)  # observation (2), action (2), reward, next observation (2)
+        rows[:, 4] = task
+        memory.add(task, rows, np.zeros(2, np.float32))
+    s = Scorer(WithNextObs(), memory, Hindsight(_rewards()), range(K), np.random.SeedSequence(0))
+    np.testing.assert_allclose(s.stored_returns(4), np.tile(3.0 * np.arange(K), (4, 1)))
+    np.testing.assert_allclose(make_relabeler("hipi-trajectory").log_partition(s), 2.0 * 3.0 * np.arange(K))
+
+
 def test_options_are_checked():
     for options in ({"num_recent": 0}, {"num_candidates": -1}):
         with pytest.raises(ValueError, match=next(iter(options))):

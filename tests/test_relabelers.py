@@ -175,18 +175,18 @@ class TwoTaskNetworks:
         raise AssertionError("not asked for")
 
 
-def _two_task_scorer(offset=0.0):
-    """Task 0 pays the first action, task 1 pays `offset` minus it. Both have seen trajectories with mean first action 0 and log 3."""
+def _two_task_scorer(offset=0.0, scale=-1.0):
+    """Task 0 pays the first action, task 1 pays `offset` + `scale` times it. Both have seen trajectories with mean first action 0 and log 3."""
 
     def rewards(path, tasks):
         first = path["actions"][:, 0]
-        return TaskRewards(np.stack([first, offset - first])[list(tasks)].astype(np.float32), np.zeros((len(tasks), len(first)), bool))
+        return TaskRewards(np.stack([first, offset + scale * first])[list(tasks)].astype(np.float32), np.zeros((len(tasks), len(first)), bool))
 
     memory = TaskMemory([0, 1], 2, 1, np.random.default_rng(0))
     for task in (0, 1):
         for action in (0.0, math.log(3.0)):
             context = np.zeros((3, 5), np.float32)
-            context[:, 4] = action if task == 0 else offset - action
+            context[:, 4] = action if task == 0 else offset + scale * action
             memory.add(task, context, np.zeros(2, np.float32))
     return Scorer(TwoTaskNetworks(), memory, Hindsight(rewards), [0, 1], np.random.SeedSequence(0))
 
@@ -206,6 +206,24 @@ def test_two_task_world_has_the_known_answer_whatever_a_task_pays_in_general(mak
     (ablation,) = make_relabeler("hfr", partition="off").decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
     assert ablation.probs[1] == pytest.approx(1.0 if offset else 0.2, abs=1e-4)
     assert np.isnan(ablation.log_partition).all()
+
+
+@pytest.mark.parametrize("method", ["hfr", "hipi-trajectory"])
+def test_a_task_that_pays_a_multiple_takes_everything_unless_its_partition_is_taken_off(make_path, method):
+    """HIPI figure 2, HFR figure 8b: the second task pays 200 times what the first does. Every path is worth more under it; with log Z only
+    those go there that are good by its own standards."""
+    scorer = _two_task_scorer(scale=200.0)
+    good, poor = _path(math.log(3.0), make_path, length=3), _path(math.log(1.1), make_path, length=3)
+    on, off = (make_relabeler(method, num_partition_samples=2, partition=partition) for partition in ("on", "off"))
+    rng = np.random.default_rng(0)
+    with_z, without_z = (relabeler.decide([good, poor], [0, 0], scorer, rng) for relabeler in (on, off))
+    for decision in without_z:
+        np.testing.assert_allclose(decision.probs, [0.0, 1.0], atol=1e-6)
+    # log Z is log((1 + e^u) / 2), u the score of the better trajectory stored: the path that equals it has odds (1 + e^-u) to (1 + e^-200u).
+    u = math.log(3.0) * (1 if method == "hfr" else 3 * TwoTaskNetworks.reward_scale)
+    odds = 2 / (1 + math.exp(-u))
+    np.testing.assert_allclose(with_z[0].probs, [odds / (odds + 2), 2 / (odds + 2)], rtol=1e-3)
+    np.testing.assert_allclose(with_z[1].probs, [1.0, 0.0], atol=1e-6)
 
 
 def test_hard_max_always_takes_the_best_and_soft_max_samples(make_path):
