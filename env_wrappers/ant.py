@@ -27,6 +27,7 @@ class AntEnv(MujocoHindsightEnv):
     """
 
     package, asset = "gymnasium", _ASSET
+    threads_help = True
     gear = 30.0
     control_weight, contact_weight, survive_reward = 5e-3, 5e-4, 0.05
     obs_dim = 113

@@ -51,6 +51,7 @@ class HindsightEnv(gym.Env, abc.ABC):
     """
 
     action_scale: float = 1.0
+    threads_help = False  # whether a step is mostly physics that lets other threads run, so that stepping several in threads is faster
     task_labels: tuple[str, ...] = ("first parameter", "second parameter")  # for pictures: what the numbers of a task vector are
     paths_in_task_space = False  # whether the first two features are in the units of the first two of a task vector
     metadata: dict[str, Any] = {"render_modes": []}

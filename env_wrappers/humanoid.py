@@ -17,6 +17,7 @@ class HumanoidDir(MujocoHindsightEnv):
     """
 
     package, asset = "gymnasium", "envs/mujoco/assets/humanoid.xml"
+    threads_help = True
     action_scale = 0.4
     task_labels = ("angle",)
 

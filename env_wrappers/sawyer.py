@@ -35,6 +35,7 @@ class SawyerEnv(MujocoHindsightEnv):
     reward is 0 then and -1 before.
     """
 
+    threads_help = True
     obs_dims = (6, 39)
     view = ((0.0, 0.7, 0.1), 1.1, -35.0, 140.0)
     task_labels, paths_in_task_space = ("x (m)", "y (m)"), True

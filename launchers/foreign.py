@@ -27,7 +27,7 @@ CLONE = {
 _MARKS = {"oyster": "rlkit/torch/sac/agent.py", "rlkit": "rlkit/torch/smac/agent.py"}
 _UNUSED_IMPORTS = ("mujoco_py", "torchvision", "torchvision.models", "torchvision.transforms", "cv2", "boto3", "ipdb")
 # Ours that oyster's and rlkit's algorithms do not have.
-_OURS_ALONE = {"num_envs"}
+_OURS_ALONE = {"num_envs", "precision", "step_threads"}
 
 
 def import_host(host: str, path: Path | None) -> list[str]:

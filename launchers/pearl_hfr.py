@@ -18,6 +18,7 @@ from launchers.presets import PRESETS
 from launchers.variant import Variant, build_variant
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES, create_log_dir
+from rlkit_hfr.precision import PRECISIONS
 
 
 class Run(Protocol):
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's own folder, new or empty, instead of one made in --log-dir")
     p.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run of this folder, whatever stopped it")
     p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    p.add_argument("--precision", choices=PRECISIONS, help="of the matrix products of updates and scoring (default: fp32)")
     p.add_argument("--host", choices=("carried", *CLONE), default="carried", help="whose PEARL to run (default: carried)")
     p.add_argument("--host-path", type=Path, metavar="DIR", help="checkout of the host (default: the rlkit that can be imported)")
     p.add_argument("--snapshot-mode", choices=SNAPSHOT_MODES, help="which iterations' networks are kept (default: last)")
@@ -52,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-_OF_A_NEW_RUN = ("env", "relabeler", "preset", "config", "assignments", "seed", "run_dir", "snapshot_mode", "snapshot_gap")
+_OF_A_NEW_RUN = ("env", "relabeler", "preset", "config", "assignments", "seed", "run_dir", "snapshot_mode", "snapshot_gap", "precision")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -112,7 +114,8 @@ def _variant(args: argparse.Namespace) -> Variant:
         raise ValueError(f"--seed must be zero or more, got {seed}")
     if gap < 1:
         raise ValueError(f"--snapshot-gap must be positive, got {gap}")
-    variant = build_variant(args.env, args.relabeler, args.preset, args.config, args.assignments, seed)
+    half = [] if args.precision is None else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
+    variant = build_variant(args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], seed)
     return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
 
 

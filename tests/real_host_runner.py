@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from launchers.experiment import build_algorithm
 from launchers.foreign import build_foreign, import_host, setup_foreign_logger
 from launchers.variant import build_variant
 from rlkit_hfr import RelabelDecision, Relabeler, attach
@@ -89,6 +91,41 @@ def contexts(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def update(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
+    """One update of oyster and one of ours, from the same weights and batch and without noise: both sides' losses, and how far their
+    gradients are apart, relative to the largest."""
+    import_host(host, Path(path))
+    torch.randn_like = lambda x, **kwargs: torch.zeros_like(x)
+    torch.distributions.Normal.sample = lambda self, *shape: self.mean.detach()
+    torch.distributions.Normal.rsample = lambda self, *shape: self.mean
+    variant = build_variant("cheetah-vel", "none", "quick", None, ["n_train_tasks=4", "n_eval_tasks=2", "meta_batch=4"], 0)
+    ours, theirs = build_algorithm(variant, torch.device("cpu")), build_foreign(host, variant, torch.device("cpu"))
+    parts = {"agent.policy": [], "agent.context_encoder": [], "qf1": [], "qf2": [], "vf": [], "target_vf": []}
+    generator = torch.Generator().manual_seed(1)
+    for name in parts:
+        nets = [functools.reduce(getattr, name.split("."), algorithm) for algorithm in (ours, theirs)]
+        parts[name] = list(zip(*(net.parameters() for net in nets), strict=True))
+        for a, b in parts[name]:
+            a.data.copy_(torch.randn(a.shape, generator=generator) * 0.1)
+            b.data.copy_(a.data)
+    sizes = (20, 6, 1, 20, 1)
+    batch = [torch.randn(4, 64, size, generator=generator) for size in sizes]
+    batch[4] = (batch[4] > 1.0).float()
+    context = torch.randn(4, 30, 27, generator=generator)
+    for algorithm in (ours, theirs):
+        algorithm.sample_sac = lambda indices: [x.clone() for x in batch]
+        algorithm.agent.clear_z(num_tasks=4)
+        algorithm._take_step([0, 1, 2, 3], context.clone())
+    losses = {name: [float(alg.eval_statistics[name]) for alg in (ours, theirs)] for name in ("QF Loss", "VF Loss", "Policy Loss", "KL Loss")}
+    gaps = {}
+    for name, pairs in parts.items():
+        if name in ("agent.policy", "agent.context_encoder", "vf"):  # oyster's critics get the policy's gradients as well, after their step
+            gaps[name] = max(float((a.grad - b.grad).abs().max() / b.grad.abs().max().clamp(min=1e-12)) for a, b in pairs)
+        else:
+            gaps[name] = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+    return {"losses": losses, "gaps": gaps}
+
+
 def refuse(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
     """What `attach` says to the release of HFR, which relabels by itself."""
     import_host("oyster", Path(path))
@@ -121,4 +158,5 @@ def refuse(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     experiment, host_name, checkout, given = sys.argv[1:]
-    print("\n" + json.dumps({"train": train, "contexts": contexts, "refuse": refuse}[experiment](host_name, checkout, json.loads(given))))
+    experiments = {"train": train, "contexts": contexts, "refuse": refuse, "update": update}
+    print("\n" + json.dumps(experiments[experiment](host_name, checkout, json.loads(given))))

@@ -16,7 +16,7 @@ LAYERS = [
     ("rlkit_hfr.relabelers",),
     ("rlkit_hfr.rewards", "rlkit_hfr.learned_reward", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
     ("rlkit_hfr.pearl",),
-    ("rlkit_hfr.paths", "rlkit_hfr.state", "rlkit_hfr._version"),
+    ("rlkit_hfr.paths", "rlkit_hfr.state", "rlkit_hfr.precision", "rlkit_hfr._version"),
     ("env_wrappers",),
 ]
 

@@ -90,6 +90,15 @@ def test_the_hosts_own_snapshots_still_work(host):
     assert {"oyster": "extra_data.pkl", "rlkit": "params.pkl"}[host] in outcome["files"]
 
 
+@_needs("oyster")
+def test_an_update_is_oysters_own():
+    outcome = _run("update", "oyster")
+    for name, (ours, theirs) in outcome["losses"].items():
+        assert ours == pytest.approx(theirs, rel=1e-5), name
+    for name, gap in outcome["gaps"].items():
+        assert gap < 1e-4, name
+
+
 @_needs("hfr")
 def test_the_release_of_hfr_is_refused():
     assert "relabels by itself" in _run("refuse", "hfr")["error"]

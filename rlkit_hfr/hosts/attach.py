@@ -66,6 +66,7 @@ def attach(
     relabel_fraction: float = 0.5,
     keep_original: bool = False,
     stale_context: str = "drop",
+    precision: str = "fp32",
     seed: int | None = None,
     host: str | None = None,
     **relabeler_options: Any,
@@ -77,6 +78,7 @@ def attach(
     "learned" trains a model of them on what is collected.
     relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
     stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
+    precision: of scoring's matrix products: "fp32", "bf16", or "auto" (bf16 on CPUs made for it).
     seed: of the relabeling's own random generators; None draws one from the operating system. host: name the adapter instead of finding it.
     relabeler_options: keyword options of the relabeler.
 
@@ -84,7 +86,7 @@ def attach(
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
     memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
-    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
+    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]), precision)
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
     tasks = adapter.train_tasks

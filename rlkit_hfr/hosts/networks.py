@@ -16,6 +16,7 @@ from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
 from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_calls
 from rlkit_hfr.pearl.agent import product_of_gaussians
 from rlkit_hfr.pearl.networks import tanh_log_det
+from rlkit_hfr.precision import check_precision, uses_bfloat16
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 Noise = Callable[..., Tensor]
@@ -26,8 +27,10 @@ class HostNetworks:
     """Networks are looked up on their owner at call time, because weights are loaded, swapped and moved after construction; how they
     want to be called is found out once, at attach, by calling them with dummy rows."""
 
-    def __init__(self, algorithm: Any, owner: Any, seed: int) -> None:
-        """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores."""
+    def __init__(self, algorithm: Any, owner: Any, seed: int, precision: str = "fp32") -> None:
+        """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores; precision: of
+        the matrix products of scoring."""
+        self._precision = check_precision(precision)
         self._algorithm, self._owner, self._agent = algorithm, owner, algorithm.agent
         self._seeds = np.random.default_rng(seed)
         self._found = f"got {type(algorithm).__name__}"
@@ -71,7 +74,9 @@ class HostNetworks:
     @contextmanager
     def isolated(self) -> Iterator[None]:
         """Everything that this object runs belongs inside: it leaves the host's random streams, modules and agent as they were."""
-        with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))):
+        half = uses_bfloat16(self._precision, self.device)
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+        with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))), autocast:
             yield
 
     def _modules(self) -> list[nn.Module]:
@@ -216,7 +221,8 @@ class HostNetworks:
             )
 
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self._posterior(context, mask)
+        mean, variance = self._posterior(context, mask)
+        return mean.float(), variance.float()
 
     def _fast_posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         params = self._agent.context_encoder(context.flatten(0, 1)).view(*context.shape[:2], -1)
@@ -262,14 +268,14 @@ class HostNetworks:
             assert action is not None
             return action
         mean, std = parameters
-        return torch.tanh(mean + std * noise(*mean.shape))
+        return torch.tanh(mean.float() + std.float() * noise(*mean.shape))
 
     def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        return self._qf1(obs, action, z), self._qf2(obs, action, z)
+        return self._qf1(obs, action, z).float(), self._qf2(obs, action, z).float()
 
     def value(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
         assert self._value is not None
-        return self._value(obs, z, noise)
+        return self._value(obs, z, noise).float()
 
     def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         buffer = self._algorithm.replay_buffer

@@ -4,6 +4,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from rlkit_hfr.precision import check_precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class PEARLConfig:
@@ -39,12 +41,17 @@ class PEARLConfig:
     use_next_obs_in_context: bool = False  # context rows end with the next observation
     replay_buffer_size: int = 1_000_000  # transitions per task and buffer; memory is taken as it fills
     num_envs: int = 10  # environments stepped side by side
+    step_threads: int = 0  # threads that step them; 0: as many as torch has, at most 4, where an environment says that it helps
+    precision: str = "fp32"  # of the updates' matrix products: fp32, bf16, or auto (bf16 on CPUs made for it, else fp32)
 
     def __post_init__(self) -> None:
         positive = {"num_iterations", "meta_batch", "num_evals", "num_exp_traj_eval", "batch_size", "embedding_batch_size"}
         positive |= {"max_path_length", "replay_buffer_size", "num_envs", "num_tasks_sample", "num_initial_steps", "num_steps_per_eval"}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name == "precision":
+                check_precision(value)
+                continue
             if field.type == "bool":
                 if not isinstance(value, (bool, int)) or value not in (0, 1):
                     raise ValueError(f"{field.name} must be true or false, got {value!r}")

@@ -167,7 +167,9 @@ def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
 def setup_logger(log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:
     """Point the process's logger at an existing, empty run folder and write variant.json into it."""
     logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
-    (log_dir / "variant.json").write_text(json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    partial = log_dir / "variant.tmp"  # half a variant.json would make the run one that can neither go on nor begin
+    partial.write_text(json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    os.replace(partial, log_dir / "variant.json")
 
 
 def reopen_logger(log_dir: Path, snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:

@@ -64,7 +64,7 @@ class MetaRLAlgorithm(abc.ABC):
         self.use_information_bottleneck = config.use_information_bottleneck
         tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
         self.rng = np.random.default_rng(tasks_seed)
-        self.sampler = SideBySideSampler(env, agent, config.max_path_length, config.num_envs, envs_seed)
+        self.sampler = SideBySideSampler(env, agent, config.max_path_length, config.num_envs, envs_seed, config.step_threads)
         size = config.replay_buffer_size
         self.replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(rl_seed))
         self.enc_replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(enc_seed))

@@ -45,7 +45,7 @@ class Mlp(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last_fc(self.hidden(x))
+        return self.last_fc(self.hidden(x)).float()  # which autocast may have left in half precision
 
 
 class FlattenMlp(Mlp):
@@ -93,8 +93,8 @@ class TanhGaussianPolicy(Mlp):
         self, x: Tensor, deterministic: bool = False, reparameterize: bool = True, return_log_prob: bool = False
     ) -> PolicyOutput:
         features = self.hidden(x)
-        mean = self.last_fc(features)
-        log_std = self.last_fc_log_std(features).clamp(LOG_STD_MIN, LOG_STD_MAX)
+        mean = self.last_fc(features).float()
+        log_std = self.last_fc_log_std(features).float().clamp(LOG_STD_MIN, LOG_STD_MAX)
         std = log_std.exp()
         pre_tanh = mean if deterministic else mean + std * torch.randn_like(mean)
         if not reparameterize:

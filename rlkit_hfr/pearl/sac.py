@@ -17,6 +17,7 @@ from rlkit_hfr.pearl.logger import stats_ordered_dict
 from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
 from rlkit_hfr.pearl.networks import FlattenMlp, MlpEncoder, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
+from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.state import State
 
 Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
@@ -148,15 +149,24 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V, target V and policy (HFR eq. 2)."""
         config = self.config
         batch = self.sample_sac(indices)
-        policy_out, task_z = self.agent(batch[0], context)
+        half = uses_bfloat16(config.precision, self.device)
+
+        def networks() -> torch.autocast:
+            """Matrix products within may be in half precision; weights, outputs, targets and losses stay in single."""
+            return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+        with networks():
+            policy_out, task_z = self.agent(batch[0], context)
         obs, actions, rewards, next_obs, terminals = (x.flatten(0, 1) for x in batch)
         fixed_z = task_z.detach()
 
         # Critics and encoder: the encoder learns from the critics alone.
-        with torch.no_grad():
+        with torch.no_grad(), networks():
             target_v = self.target_vf(next_obs, fixed_z)
+        with torch.no_grad():
             q_target = rewards * self.reward_scale + (1.0 - terminals) * self.discount * target_v
-        q1_pred, q2_pred = self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z)
+        with networks():
+            q1_pred, q2_pred = self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z)
         qf_loss = F.mse_loss(q1_pred, q_target) + F.mse_loss(q2_pred, q_target)
         loss = qf_loss
         if self.use_information_bottleneck:
@@ -165,9 +175,10 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         _step(loss, self.qf_optimizer, self.context_optimizer)
 
         # V regresses on the soft value of the current policy.
-        with _frozen(self.qf1, self.qf2):
+        with _frozen(self.qf1, self.qf2), networks():
             min_q = self._min_q(obs, policy_out.action, fixed_z)
-        v_pred = self.vf(obs, fixed_z)
+        with networks():
+            v_pred = self.vf(obs, fixed_z)
         log_pi = policy_out.log_pi
         vf_loss = F.mse_loss(v_pred, (min_q - log_pi).detach())
         _step(vf_loss, self.vf_optimizer)

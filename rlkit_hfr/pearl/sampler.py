@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,8 +31,13 @@ class SideBySideSampler:
     Environments are deep copies of `env`, made as they are needed, at most `max_envs`; more tasks are done in several turns.
     """
 
-    def __init__(self, env: Any, agent: PEARLAgent, max_path_length: int, max_envs: int, seeds: np.random.SeedSequence) -> None:
+    def __init__(
+        self, env: Any, agent: PEARLAgent, max_path_length: int, max_envs: int, seeds: np.random.SeedSequence, threads: int = 1
+    ) -> None:
+        """threads: that step the environments; 0 for as many as torch has, at most 4, if the environment's `threads_help`. Paths do not depend
+        on it."""
         self.env, self.agent = env, agent
+        self._threads = threads or (min(4, torch.get_num_threads()) if getattr(env, "threads_help", False) else 1)
         self.max_path_length, self.max_envs = max_path_length, max_envs
         self._seeds = seeds
         self._envs: list[Any] = []
@@ -40,10 +46,10 @@ class SideBySideSampler:
         """One path per task, in order; path i acts on row i of the agent's z."""
         z = self.agent.z
         paths: list[dict[str, Any]] = []
-        with single_torch_thread():
+        with single_torch_thread(), ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(tasks), self.max_envs):
                 part = slice(start, start + self.max_envs)
-                paths += self._rollout(tasks[part], z[part], deterministic)
+                paths += self._rollout(tasks[part], z[part], deterministic, pool)
         self.agent.z = z
         return paths
 
@@ -66,7 +72,19 @@ class SideBySideSampler:
         for env, random_state in zip(self._environments(len(saved)), saved, strict=True):
             env.set_random_state(random_state)
 
-    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool) -> list[dict[str, Any]]:
+    def _step(self, envs: list[Any], actions: np.ndarray, pool: ThreadPoolExecutor) -> list[Any]:
+        """One step of each environment, in order; the physics of each share runs in a thread of its own."""
+
+        def share(first: int) -> list[Any]:
+            return [envs[i].step(actions[i]) for i in range(first, len(envs), self._threads)]
+
+        if self._threads == 1 or len(envs) == 1:
+            return [env.step(action) for env, action in zip(envs, actions, strict=True)]
+        others = [pool.submit(share, first) for first in range(1, min(self._threads, len(envs)))]
+        shares = [share(0), *(other.result() for other in others)]
+        return [shares[i % self._threads][i // self._threads] for i in range(len(envs))]
+
+    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
         envs = self._environments(len(tasks))
         episodes = [_Episode(self.max_path_length) for _ in tasks]
         obs = []
@@ -78,8 +96,8 @@ class SideBySideSampler:
             self.agent.z = z[active] if len(active) < len(tasks) else z
             actions = self.agent.get_actions(np.stack([obs[i] for i in active]), deterministic)
             still = []
-            for i, action in zip(active, actions, strict=True):
-                next_obs, reward, terminal, info = envs[i].step(action)
+            results = self._step([envs[i] for i in active], actions, pool)
+            for i, action, (next_obs, reward, terminal, info) in zip(active, actions, results, strict=True):
                 episodes[i].append(obs[i], action, reward, next_obs, terminal, info)
                 obs[i] = next_obs
                 if not terminal:

@@ -1,0 +1,106 @@
+"""Half precision is where it is asked for and nowhere else, and threads change no path."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from env_wrappers import make_env
+from launchers.experiment import build_algorithm
+from launchers.pearl_hfr import main
+from launchers.variant import build_variant
+from rlkit_hfr import attach
+from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.precision import uses_bfloat16
+
+CPU = torch.device("cpu")
+
+
+def _updated(make_algorithm, precision):
+    """An algorithm after one update from given weights and data, and the losses of that update."""
+    torch.manual_seed(0)
+    algorithm = make_algorithm("point-robot", net_size=64, precision=precision, num_initial_steps=100)
+    algorithm.collect_data(algorithm.train_tasks, 100)
+    torch.manual_seed(1)
+    algorithm._do_training(algorithm.train_tasks[:3])
+    return algorithm, algorithm._losses[0]
+
+
+def test_bfloat16_gives_nearly_the_losses_and_single_precision_weights(make_algorithm):
+    (full, losses), (half, rough) = (_updated(make_algorithm, name) for name in ("fp32", "bf16"))
+    torch.testing.assert_close(rough, losses, rtol=0.03, atol=0.03)
+    assert not torch.equal(rough, losses)  # the option is heeded
+    for algorithm in (full, half):
+        for net in algorithm.networks:
+            assert all(weights.dtype == torch.float32 for weights in net.parameters())
+        assert all(state["exp_avg"].dtype == torch.float32 for state in algorithm.qf_optimizer.state.values())
+    moved = [torch.cat([w.flatten() for w in algorithm.qf1.parameters()]) for algorithm in (full, half)]
+    assert (moved[0] - moved[1]).abs().max() < 2e-3  # both by at most a learning rate of Adam
+
+
+def test_scoring_in_bfloat16_orders_tasks_alike_and_leaves_no_trace(make_algorithm):
+    utilities = {}
+    for precision in ("fp32", "bf16"):
+        torch.manual_seed(0)
+        algorithm = make_algorithm("point-robot", net_size=64)
+        relabeling = attach(algorithm, "hfr", relabel_fraction=0.0, seed=0, precision=precision, num_initial_states=16)
+        for net in (algorithm.qf1, algorithm.qf2, algorithm.agent.context_encoder):
+            for weights in net.parameters():
+                weights.data = torch.randn(weights.shape, generator=torch.Generator().manual_seed(weights.numel())) * 0.3
+        algorithm.collect_data(algorithm.train_tasks, 60)
+        algorithm.agent.clear_z(num_tasks=3)
+        paths = algorithm.sampler.obtain_paths([0, 1, 2])
+        with relabeling.scorer.networks.isolated():
+            utilities[precision] = relabeling.relabeler.utilities(paths, relabeling.scorer)
+        assert not torch.is_autocast_enabled("cpu")
+        assert utilities[precision].dtype == torch.float32
+    assert not torch.equal(utilities["fp32"], utilities["bf16"])
+    spread = utilities["fp32"].std()
+    assert (utilities["fp32"] - utilities["bf16"]).abs().max() < 0.2 * spread
+
+
+def test_auto_follows_the_processor(monkeypatch):
+    for amx, avx in ((False, False), (True, False), (False, True)):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx=avx: avx)
+        assert uses_bfloat16("auto", CPU) == (amx or avx)
+        assert uses_bfloat16("bf16", CPU)
+        assert not uses_bfloat16("fp32", CPU)
+    assert not uses_bfloat16("auto", torch.device("cuda"))
+
+
+def test_unknown_precisions_are_refused(make_algorithm):
+    with pytest.raises(ValueError, match="precision must be one of fp32, bf16, auto, got 'fp16'"):
+        PEARLConfig(precision="fp16")
+    with pytest.raises(ValueError, match="precision must be one of"):
+        attach(make_algorithm(), "hfr", precision="half")
+
+
+def test_the_option_sets_updates_and_scoring(capsys):
+    assert main(["--env", "point-robot", "--preset", "quick", "--precision", "bf16", "--dry-run"]) == 0
+    assert capsys.readouterr().out.count('"precision": "bf16"') == 2
+
+
+@pytest.mark.parametrize("name", ["sawyer-push", "ant-goal", "sparse-point-robot"])
+def test_threads_that_step_environments_change_no_path(name):
+    logs = []
+    for threads in (1, 3):
+        settings = ["n_train_tasks=7", "n_eval_tasks=1", "max_path_length=30", "num_envs=5", f"step_threads={threads}"]
+        algorithm = build_algorithm(build_variant(name, "none", "quick", None, settings, 0), CPU)
+        assert algorithm.sampler._threads == threads
+        algorithm.agent.clear_z(num_tasks=7)
+        logs.append(algorithm.sampler.obtain_paths(range(7)))
+    for first, second in zip(*logs, strict=True):
+        np.testing.assert_array_equal(first["observations"], second["observations"])
+        np.testing.assert_array_equal(first["rewards"], second["rewards"])
+
+
+def test_threads_are_taken_where_they_help_alone():
+    torch.set_num_threads(2)
+    try:
+        for name, expected in (("sawyer-push", 2), ("cheetah-vel", 1)):
+            algorithm = build_algorithm(build_variant(name, "none", "quick", None, [], 0), CPU)
+            assert algorithm.sampler._threads == expected
+    finally:
+        torch.set_num_threads(1)
+    assert make_env("humanoid-dir").threads_help
