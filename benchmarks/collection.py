@@ -17,10 +17,10 @@ from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 
 
-def _algorithm(env_name: str, num_envs: int, horizon: int) -> PEARLSoftActorCritic:
+def _algorithm(env_name: str, num_envs: int, horizon: int, threads: int) -> PEARLSoftActorCritic:
     torch.manual_seed(0)
     env = make_env(env_name, n_tasks=4 if env_name == "four-corners" else 20, seed=0)
-    config = PEARLConfig(num_envs=num_envs, max_path_length=horizon)
+    config = PEARLConfig(num_envs=num_envs, max_path_length=horizon, step_threads=threads)
     nets = build_nets(env.observation_space.shape[0], env.action_space.shape[0], 5, 300, config)
     tasks = list(env.get_all_task_idx())
     return PEARLSoftActorCritic(env, tasks, tasks, nets, config)
@@ -42,14 +42,16 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=150)
     args = parser.parse_args()
 
-    one, many = (_algorithm(args.env, number, args.horizon) for number in (1, args.side_by_side))
-    for algorithm in (one, many):
+    one, many = (_algorithm(args.env, number, args.horizon, threads=1) for number in (1, args.side_by_side))
+    threaded = _algorithm(args.env, args.side_by_side, args.horizon, threads=torch.get_num_threads())
+    sides = {"one": one, "many": many, "threads": threaded}
+    for algorithm in sides.values():
         _steps_per_second(algorithm, args.side_by_side)  # builds the environments
-    rates: dict[str, list[float]] = {"one": [], "many": []}
+    rates: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(args.repeats):
-        rates["one"].append(_steps_per_second(one, args.side_by_side))
-        rates["many"].append(_steps_per_second(many, args.side_by_side))
-    alone, together = (statistics.median(rates[key]) for key in ("one", "many"))
+        for name, algorithm in sides.items():
+            rates[name].append(_steps_per_second(algorithm, args.side_by_side))
+    alone, together, in_threads = (statistics.median(rates[name]) for name in sides)
 
     for task in many.train_tasks:
         many.collect_data([task], 300)
@@ -59,7 +61,8 @@ def main() -> None:
 
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads for updates, 1 for sampling")
     print(f"collection on {args.env}, networks 3x300, {args.side_by_side} tasks: one path at a time {alone:,.0f} steps/s, "
-          f"side by side {together:,.0f} steps/s, ratio {together / alone:.2f}")  # fmt: skip
+          f"side by side {together:,.0f} steps/s, ratio {together / alone:.2f}; "
+          f"in {torch.get_num_threads()} threads {in_threads:,.0f} steps/s, ratio {in_threads / alone:.2f}")  # fmt: skip
     print(f"update, meta-batch 16 x 256, context 64: {update:.3f} s; one update costs as much as {update * together:,.0f} steps side by side")
 
 

@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,40 +93,46 @@ def main() -> int:
     algorithm = _release_algorithm(env, args.tasks, args.horizon, args.num_initial_states)
     memory = TaskMemory(range(args.tasks), 20, args.num_initial_states, rng)
     rewards = resolve_rewards(env)
-    scorer = Scorer(HostNetworks(algorithm, algorithm, 0), memory, Hindsight(rewards), range(args.tasks), np.random.SeedSequence(0))
+    networks = {precision: HostNetworks(algorithm, algorithm, 0, precision) for precision in ("fp32", "bf16")}
+    tasks, hindsight = range(args.tasks), Hindsight(rewards)
+    scorers = {precision: Scorer(nets, memory, hindsight, tasks, np.random.SeedSequence(0)) for precision, nets in networks.items()}
     for task in range(args.tasks):
         for _ in range(2):
             path = _path(env, task, args.horizon, rng)
-            memory.add(task, scorer.context_of(path), path["observations"][0].astype(np.float32))
+            memory.add(task, scorers["fp32"].context_of(path), path["observations"][0].astype(np.float32))
             for buffer in (algorithm.replay_buffer, algorithm.enc_replay_buffer, algorithm.sampler_enc_replay_buffer):
                 buffer.add_paths(task, [path])
     relabeler = make_relabeler("hfr", num_initial_states=args.num_initial_states)
     paths = [_path(env, 0, args.horizon, rng) for _ in range(4)]
     generator = np.random.default_rng(0)
 
-    def ours() -> None:
+    def decide(scorer: Scorer) -> None:
         with scorer.networks.isolated():
             relabeler.decide(paths, [0] * len(paths), scorer, generator)
 
-    def our_log_z() -> None:
+    def log_z(scorer: Scorer) -> None:
         scorer.refresh()
         with scorer.networks.isolated():
             relabeler.log_partition(scorer)
 
-    times: dict[str, list[float]] = {"theirs": [], "ours": [], "their log Z": [], "our log Z": []}
-    our_log_z()
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for scorer in scorers.values():
+        log_z(scorer)
     for _ in range(args.repeats):
-        times["theirs"].append(_seconds(lambda: algorithm.relabel_hfr_q(copy.deepcopy(paths[:1]), add_original=False)))
-        times["ours"].append(_seconds(ours) / len(paths))
-        times["their log Z"].append(_seconds(algorithm.compute_log_Z))
-        times["our log Z"].append(_seconds(our_log_z))
+        times["release", "path"].append(_seconds(lambda: algorithm.relabel_hfr_q(copy.deepcopy(paths[:1]), add_original=False)))
+        times["release", "log Z"].append(_seconds(algorithm.compute_log_Z))
+        for precision, scorer in scorers.items():
+            times[precision, "path"].append(_seconds(lambda s=scorer: decide(s)) / len(paths))
+            times[precision, "log Z"].append(_seconds(lambda s=scorer: log_z(s)))
     median = {key: statistics.median(values) for key, values in times.items()}
     threads = torch.get_num_threads()
     print(f"K = {args.tasks}, T = {args.horizon}, N_U = {args.num_initial_states}, networks 3x300, torch {torch.__version__}, {threads} threads")
-    print(f"a path: release {median['theirs']:.3f} s, here {median['ours']:.3f} s, ratio {median['theirs'] / median['ours']:.2f}")
-    print(f"log Z:  release {median['their log Z']:.3f} s, here {median['our log Z']:.3f} s, ratio {median['their log Z'] / median['our log Z']:.2f}")
-    iteration = (20 * median["theirs"] + median["their log Z"]) / (20 * median["ours"] + median["our log Z"])
-    print(f"an iteration with 20 relabeled paths and one log Z: ratio {iteration:.2f}")
+    for what in ("path", "log Z"):
+        ours = ", ".join(f"{p} {median[p, what]:.3f} s, ratio {median['release', what] / median[p, what]:.2f}" for p in scorers)
+        print(f"{what}: release {median['release', what]:.3f} s; here {ours}")
+    seconds = {side: 20 * median[side, "path"] + median[side, "log Z"] for side in ("release", *scorers)}
+    ratios = ", ".join(f"{precision} {seconds['release'] / seconds[precision]:.2f}" for precision in scorers)
+    print(f"an iteration with 20 relabeled paths and one log Z: ratio {ratios}")
     return 0
 
 

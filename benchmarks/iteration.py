@@ -1,0 +1,47 @@
+"""A whole iteration of the paper's presets: ``python benchmarks/iteration.py --env ant-goal sawyer-push``.
+
+Collection, evaluation and relabeling are those of a whole iteration; of the updates a part is run and scaled to their number. The share of
+relabeling is what `attach` costs.
+"""
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import torch
+
+from launchers.experiment import attach_relabeler, build_algorithm
+from launchers.presets import preset
+from launchers.variant import build_variant
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--env", nargs="+", default=["ant-goal", "sawyer-push"])
+    parser.add_argument("--relabeler", default="hfr")
+    parser.add_argument("--updates", type=int, default=20, help="updates that are run and scaled")
+    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+    args = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, relabeler {args.relabeler}\n")
+    print("| preset | precision | updates | collection | evaluation | relabeling | its share |\n|---|---|---|---|---|---|---|")
+    for env in args.env:
+        for precision in args.precision:
+            settings = [f"num_train_steps_per_itr={args.updates}", "num_iterations=2", "num_initial_steps=200", f"algo_params.precision={precision}",
+                        f"relabel_params.precision={precision}"]  # fmt: skip
+            rows: list[dict[str, Any]] = []
+            variant = build_variant(env, args.relabeler, "paper", None, settings, 0)
+            algorithm = build_algorithm(variant, torch.device("cpu"), on_epoch_end=rows.append)
+            attach_relabeler(algorithm, variant)
+            algorithm.train()
+            row = rows[1]  # the first has the initial data
+            number = preset(env, "paper")["num_train_steps_per_itr"]
+            updates = row["Train Time (s)"] * number / args.updates
+            relabeling = row["relabel/time (s)"]
+            collection, evaluation = row["Sample Time (s)"] - relabeling, algorithm._previous_eval_time
+            share = relabeling / (updates + collection + evaluation + relabeling)
+            cells = " | ".join(f"{seconds:.1f} s" for seconds in (updates, collection, evaluation, relabeling))
+            print(f"| `{env}` | {precision} | {cells} | {share:.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
