@@ -37,8 +37,9 @@ def main() -> None:
     before = _peak()
     achieved = len(algorithm.env.step(np.zeros(action_dim))[3]["achieved"]) if algorithm.env.reset_task(0) is not None else 0
     obs = rng.normal(size=(length, obs_dim)).astype(space.dtype)
-    path = dict(observations=obs, next_observations=obs, actions=np.zeros((length, action_dim), np.float32), rewards=np.zeros((length, 1), np.float32),
-                terminals=np.zeros((length, 1), bool), env_infos={"achieved": np.zeros((length, achieved), np.float32)})  # fmt: skip
+    path = dict(observations=obs, next_observations=obs, actions=np.zeros((length, action_dim), np.float32),
+                rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool),
+                env_infos={"achieved": np.zeros((length, achieved), np.float32)})  # fmt: skip
 
     def store(task: int, steps: int, encoder: bool) -> int:
         paths = [dict(path) for _ in range(-(-steps // length))]
