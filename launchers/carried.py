@@ -11,7 +11,7 @@ from launchers.checkpoint import NAME, load_checkpoint, restore, save_checkpoint
 from launchers.console import Console
 from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.interrupt import graceful_stop
-from launchers.tensorboard import TensorBoardMirror
+from launchers.mirror import TensorBoardMirror
 from launchers.variant import Variant
 from rlkit_hfr.pearl.logger import reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError

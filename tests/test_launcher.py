@@ -224,3 +224,33 @@ def test_interrupt_keeps_what_was_logged(tmp_path):
     (file,) = tmp_path.glob("*/*/progress.csv")
     rows = list(csv.DictReader(file.open()))
     assert [int(row["Epoch"]) for row in rows] == list(range(len(rows)))
+
+
+def test_no_launcher_hides_a_package():
+    """Run as a script, the folder of the launchers comes first on the path: their files must not be named like what others import."""
+    import importlib.util
+
+    names = [file.stem for file in (ROOT / "launchers").glob("*.py") if file.stem != "__init__"]
+    assert [name for name in names if importlib.util.find_spec(name) is not None] == []
+    assert not {"tensorboard", "ray", "submitit", "rliable", "markdown", "pandas"} & set(names)
+
+
+def test_tensorboard_mirrors_every_row(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'rlkit-hfr[tensorboard]'")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    command = [sys.executable, "launchers/pearl_hfr.py", "--env", "point-robot", "--tensorboard", "--run-dir", str(tmp_path / "run"), *TINY_ARGS]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    rows = list(csv.DictReader((tmp_path / "run" / "progress.csv").open()))
+    scalars = events.Scalars("AverageReturn_all_test_tasks")
+    assert [event.step for event in scalars] == [int(row["Number of env steps total"]) for row in rows]
+    assert [event.value for event in scalars] == pytest.approx([float(row["AverageReturn_all_test_tasks"]) for row in rows])
+
+
+def test_without_tensorboard_its_package_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert _run(tmp_path, "--env", "point-robot", "--tensorboard") == 2
+    assert "pip install tensorboard" in capsys.readouterr().err
