@@ -140,6 +140,10 @@ class Comparison:
             if self._state[job] == "waiting" and not self._stopping and (slots is None or len(self._handles) < slots):
                 self._started[job] = time.monotonic(), progress_of(job).rows
                 self._handles[job] = self._executor.submit(job)
+                self._change(job, "running" if slots is not None else "queued")
+        for job in self._handles:
+            if self._state[job] == "queued" and progress_of(job).rows > self._started[job][1]:
+                self._started[job] = time.monotonic(), progress_of(job).rows  # what it waited in the queue says nothing of its speed
                 self._change(job, "running")
         return bool(self._handles)
 
