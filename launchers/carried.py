@@ -1,13 +1,14 @@
 """A run of the carried PEARL: console, checkpoints, and how it ends."""
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from launchers.checkpoint import NAME, load_checkpoint, restore, save_checkpoint
+from launchers.checkpoint import NAME, alone_in, restore, save_checkpoint
 from launchers.console import Console
 from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.interrupt import graceful_stop
@@ -15,6 +16,7 @@ from launchers.mirror import TensorBoardMirror
 from launchers.variant import Variant
 from rlkit_hfr.pearl.logger import reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
+from rlkit_hfr.state import State
 
 
 class CarriedRun:
@@ -27,22 +29,24 @@ class CarriedRun:
         self._console = Console(variant["algo_params"]["num_iterations"])
         self._algorithm = build_algorithm(variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done)
         self._relabeling = attach_relabeler(self._algorithm, variant)
-        self._folder = Path()
+        self._folder, self._lock = Path(), contextlib.ExitStack()
 
     def start(self, folder: Path) -> None:
-        """Begin in a new, empty folder."""
+        """Begin in a new, empty folder. ValueError if another process is writing to it."""
         self._folder = folder
+        self._lock.enter_context(alone_in(folder))
         setup_logger(folder, self.variant, **self.variant["snapshots"])
         self._save()
 
-    def resume(self, folder: Path) -> None:
-        """Go on from the folder's checkpoint, or begin there if the run was stopped before it had one. ValueError if neither is possible."""
-        self._folder = folder
-        content = load_checkpoint(folder, self.variant)
+    def resume(self, folder: Path, content: State | None) -> None:
+        """Go on in the folder from a `load_checkpoint` of it, or begin there if that is None: the run was stopped before it had one. ValueError if
+        another process is writing to it."""
         if content is None:
             (folder / "progress.csv").unlink(missing_ok=True)  # a header at most
             self.start(folder)
             return
+        self._folder = folder
+        self._lock.enter_context(alone_in(folder))
         reopen_logger(folder, **self.variant["snapshots"])
         restore(content, self._algorithm, self._relabeling)
         self._console.resumed(self._algorithm.iterations_done)
@@ -61,6 +65,10 @@ class CarriedRun:
 
     def train(self) -> int:
         """Run to the end; the exit code of the process: 0, 1 if it diverged or could not write, 130 if it was interrupted."""
+        with self._lock:
+            return self._train()
+
+    def _train(self) -> int:
         told = "Finishing this iteration, then writing its row and the checkpoint; once more stops at once."
         try:
             with graceful_stop(self._request_stop, told):
@@ -69,6 +77,8 @@ class CarriedRun:
             return self._stopped("interrupted", 130)
         except DivergedError as error:
             return self._stopped(f"{error}; training stopped before that iteration's row, lower the learning rates or look at the rewards", 1)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            return self._stopped(f"out of memory ({str(error).splitlines()[0] if str(error) else 'no more'}); make room or use smaller networks", 1)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             return self._stopped(f"can't write: {error.strerror or error}{where}; make room or allow writing", 1)

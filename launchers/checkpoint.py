@@ -1,14 +1,20 @@
 """checkpoint.pt: all that a run of the carried PEARL goes on from, so that one that was killed ends like one that was not."""
 from __future__ import annotations
 
-import csv
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where folders go without a lock
+    fcntl = None  # type: ignore[assignment]
 
 from launchers.variant import Variant
 from rlkit_hfr import Relabeling
@@ -18,6 +24,25 @@ from rlkit_hfr.state import State
 
 NAME = "checkpoint.pt"
 _FORMAT = 1
+_NEEDED = {"algo_params", "relabel_params", "env_params", "env_name", "relabeler", "seed", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size"}
+_SINCE = {"pixel_encoder": "flat", "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}  # settings that older runs do not record
+
+
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Within the block no other process may train in this folder. ValueError if one does."""
+    if fcntl is None:
+        yield
+        return
+    with open(run / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(f"another process is training in {run}; wait for it, or stop it") from None
+        try:
+            yield  # the system lets go of the lock when the process ends, however it ends
+        finally:
+            (run / "lock").unlink(missing_ok=True)
 
 
 def save_checkpoint(run: Path, variant: Variant, algorithm: PEARLSoftActorCritic, relabeling: Relabeling) -> None:
@@ -35,17 +60,21 @@ def read_variant(run: Path) -> Variant:
         raise ValueError(f"{run} holds no run ({error.strerror}: variant.json); give the folder that a run printed as its log") from None
     except ValueError as error:
         raise ValueError(f"{run / 'variant.json'} is not valid JSON ({error}); without its settings the run can't go on") from None
-    if not isinstance(variant, dict) or "algo_params" not in variant:
-        raise ValueError(f"{run / 'variant.json'} is not one of this launcher; only its runs can go on")
+    missing = sorted(_NEEDED - set(variant)) if isinstance(variant, dict) else sorted(_NEEDED)
+    if missing:
+        raise ValueError(f"{run / 'variant.json'} is not one of this launcher: it has no {', '.join(missing)}; only its own runs can go on")
     if variant.get("host", "carried") != "carried":
         raise ValueError(f"{run} is a run of {variant['host']}, which can't be resumed; start it anew")
-    return variant
+    return {**_SINCE, **variant}
 
 
 def rows_written(run: Path) -> int:
-    """The complete rows of a run's progress.csv."""
-    file = run / "progress.csv"
-    return max(0, sum(1 for _ in csv.reader(file.open(newline=""))) - 1) if file.exists() else 0
+    """The complete rows of a run's progress.csv: a last one that does not end is none."""
+    try:
+        lines = (run / "progress.csv").read_text().split("\n")[:-1]
+    except OSError:
+        return 0
+    return max(0, len(lines) - 1)
 
 
 def is_finished(run: Path) -> bool:

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         for job in jobs:
             job.check()
         log_dir.mkdir(parents=True, exist_ok=True)
-        (log_dir / "compare.json").write_text(json.dumps({"command": shlex.join(["python", "launchers/compare.py", *(argv or sys.argv[1:])])}) + "\n")
+        _note_command(log_dir, shlex.join(["python", "launchers/compare.py", *(sys.argv[1:] if argv is None else argv)]))
         executor = _executor(args, log_dir)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,6 +73,13 @@ def main(argv: list[str] | None = None) -> int:
         executor.close()
     print(f"Figures and a report: python launchers/plot.py {args.log_dir}")
     return code
+
+
+def _note_command(log_dir: Path, command: str) -> None:
+    """Add the command to those by which the folder's runs were made."""
+    file = log_dir / "compare.json"
+    known = json.loads(file.read_text())["commands"] if file.exists() else []
+    file.write_text(json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n")
 
 
 def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
@@ -113,6 +120,9 @@ class Comparison:
             for handle in self._handles.values():
                 self._executor.stop(handle, at_once=True)
             self._stopping = True
+        except BaseException:
+            self._stop()  # nobody would know of the runs
+            raise
         if not self._console.is_terminal:
             self._console.print(self.table())
         failed = [job for job in self._jobs if self._state[job] == "failed"]

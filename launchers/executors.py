@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from launchers.sweep import CONSOLE, Job
+from launchers.sweep import ATTEMPT, CONSOLE, Job
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -36,6 +37,8 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
     """A run in a session of its own, on one thread, its output in its folder: Ctrl-C in the terminal is for the comparison."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / CONSOLE, "ab") as console:
+        console.write(f"{ATTEMPT}{shlex.join(command)}\n".encode())
+        console.flush()
         return subprocess.Popen(command, stdout=console, stderr=subprocess.STDOUT, env={**os.environ, **_ONE_THREAD}, start_new_session=True)
 
 

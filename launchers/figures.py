@@ -112,7 +112,7 @@ def draw_aggregate(runs: Sequence[RunLog], folder: Path, last: int) -> Path:
 
 
 def draw_relabeling(runs: Sequence[RunLog], folder: Path, window: int) -> Path | None:
-    """What relabeling did over the run, and from which task to which; None if no run relabeled."""
+    """What relabeling did over the runs on one environment, and from which task to which; None if no run relabeled."""
     shown = [run for run in runs if any(column in run.table and run.table[column].notna().any() for column in _RELABELING)]
     if not shown:
         return None
@@ -144,8 +144,9 @@ def draw_relabeling(runs: Sequence[RunLog], folder: Path, window: int) -> Path |
         axis.set(title=method, xlabel="new task", ylabel="source task")
         fig.colorbar(image, ax=axis, label="share of its offered paths")
     _legend(fig, {method: _look(everyone.index(method)) for method in methods})
-    fig.suptitle("Relabeling, mean over seeds; below, from which task to which, over the whole run and all seeds", fontsize=9, wrap=True)
-    return _save(fig, folder, "relabeling")
+    env = runs[0].env
+    fig.suptitle(f"Relabeling on {env}, mean over seeds; below, from which task to which, over the whole run and all seeds", fontsize=9, wrap=True)
+    return _save(fig, folder, f"relabeling-{env}")
 
 
 def draw_time(runs: Sequence[RunLog], folder: Path) -> Path:

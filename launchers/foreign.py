@@ -174,6 +174,8 @@ class ForeignRun:
 
     def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
         self.variant, self.device = {**variant, "host": host}, device
+        if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
+            raise ValueError(f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL")
         self._placeholders = import_host(host, path)
         self._algorithm = build_foreign(host, variant, device)
         attach_relabeler(self._algorithm, variant)

@@ -127,7 +127,7 @@ def _told_apart(runs: list[RunLog]) -> list[RunLog]:
         flats = [_flat(run.variant) for run in group]
         keys = sorted(key for key in set().union(*flats) if len({json.dumps(flat.get(key), sort_keys=True) for flat in flats}) > 1)
         for run, flat in zip(group, flats, strict=True):
-            own = " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys[:3])
+            own = " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
             named.append(replace(run, method=f"{run.method} {own}".strip()))
     return named
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 from env_wrappers import ENVIRONMENTS
 from launchers.carried import CarriedRun
-from launchers.checkpoint import is_finished, read_variant
+from launchers.checkpoint import is_finished, load_checkpoint, read_variant
 from launchers.experiment import pick_device
 from launchers.foreign import CLONE, ForeignRun
 from launchers.presets import PRESETS
@@ -19,6 +20,8 @@ from launchers.variant import Variant, build_variant
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES, create_log_dir
 from rlkit_hfr.precision import PRECISIONS
+
+T = TypeVar("T")
 
 
 class Run(Protocol):
@@ -63,8 +66,6 @@ def main(argv: list[str] | None = None) -> int:
         return _resume(args) if args.resume is not None else _start(args)
     except (ValueError, FileNotFoundError, TypeError) as error:
         return _refuse(str(error))
-    except (RuntimeError, MemoryError) as error:  # torch's word for networks that do not fit
-        return _refuse(f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size")
     except OSError as error:
         return _refuse(f"can't write {error.filename or args.run_dir or args.log_dir}: {error.strerror}; choose another --log-dir or --run-dir")
 
@@ -72,11 +73,10 @@ def main(argv: list[str] | None = None) -> int:
 def _start(args: argparse.Namespace) -> int:
     variant = _variant(args)
     device = pick_device(args.device)
-    run: Run
-    if args.host == "carried":
-        run = CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard)
-    else:
-        run = ForeignRun(args.host, args.host_path, variant, device)
+    run: Run = _built(lambda: (
+        CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard) if args.host == "carried"
+        else ForeignRun(args.host, args.host_path, variant, device)
+    ))  # fmt: skip
     if args.dry_run:
         print(json.dumps(variant, indent=2, sort_keys=True))
         return 0
@@ -92,12 +92,23 @@ def _resume(args: argparse.Namespace) -> int:
         raise ValueError(f"--resume goes on with the settings of its folder and takes no {names}")
     folder = args.resume.absolute()
     variant = read_variant(folder)
+    if args.dry_run:
+        print(json.dumps(variant, indent=2, sort_keys=True))
+        return 0
     if is_finished(folder) and not args.keep_checkpoint:
         print(f"Finished already. Log: {folder}")
         return 0
-    run = CarriedRun(variant, pick_device(args.device), args.keep_checkpoint, args.tensorboard)
-    run.resume(folder)
+    content, device = load_checkpoint(folder, variant), pick_device(args.device)
+    run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard))
+    run.resume(folder, content)
     return _train(run, variant, folder)
+
+
+def _built(build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except (RuntimeError, MemoryError) as error:  # torch's word for networks that do not fit
+        raise ValueError(f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size") from None
 
 
 def _train(run: Run, variant: Variant, folder: Path) -> int:

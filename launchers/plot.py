@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.last < 1 or args.smooth < 1:
             raise ValueError(f"--last and --smooth must be positive, got {args.last} and {args.smooth}")
         try:
+            import markdown  # noqa: F401
+            import rliable.library  # noqa: F401
+
             from launchers import figures, logs, report
         except ImportError as error:
             raise ValueError(f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'") from None
@@ -38,9 +41,10 @@ def main(argv: list[str] | None = None) -> int:
         out = args.out or args.folders[0] / "report"
         out.mkdir(parents=True, exist_ok=True)
         last = min(args.last, max(len(run.table) for run in runs))
-        drawn = [figures.draw_curves(runs, out, args.smooth, args.statistic), figures.draw_aggregate(runs, out, last),
-                 figures.draw_relabeling(runs, out, args.smooth), figures.draw_time(runs, out)]  # fmt: skip
-        files = [figure for figure in drawn if figure is not None]
+        envs = sorted({run.env for run in runs})
+        relabeling = [figures.draw_relabeling([run for run in runs if run.env == env], out, args.smooth) for env in envs]
+        curves, aggregate = figures.draw_curves(runs, out, args.smooth, args.statistic), figures.draw_aggregate(runs, out, last)
+        files = [figure for figure in (curves, aggregate, *relabeling, figures.draw_time(runs, out)) if figure is not None]
         for file in (*files, *report.write_report(runs, files, args.folders, out, last)):
             print(file)
     except ValueError as error:

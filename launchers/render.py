@@ -86,7 +86,7 @@ def draw_tasks(axis: Any, env: HindsightEnv, tasks: Sequence[int], **look: Any) 
     if labels == ("angle",):
         for (angle,) in vectors:
             axis.plot([0.0, np.cos(angle)], [0.0, np.sin(angle)], lw=1, **look)
-        axis.set(xlabel="speed along x (m/s), tasks as rays", ylabel="speed along y (m/s)", aspect="equal")
+        axis.set(xlabel="motion along x, tasks as rays", ylabel="motion along y", aspect="equal")
     elif len(labels) == 1:
         for (value,) in vectors:
             axis.axhline(value, lw=0.7, **look)

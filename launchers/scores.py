@@ -51,7 +51,10 @@ def curve(runs: Sequence[RunLog], column: str, window: int, statistic: str = "iq
     if not usable:
         return None
     lines = [(run.table["steps"].to_numpy(), smoothed(run.table[column].to_numpy(), window)) for run in usable]
-    grid = np.linspace(max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines), GRID)
+    first, last = max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines)
+    if last < first:
+        return None  # they have no steps in common
+    grid = np.linspace(first, last, GRID)
     values = np.stack([np.interp(grid, steps[np.isfinite(line)], line[np.isfinite(line)]) for steps, line in lines])
     centre, low, high = interval(values, statistic)
     return Curve(grid, centre, low, high, len(usable))

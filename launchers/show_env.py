@@ -32,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
+        if args.paths < 1:
+            raise ValueError(f"--paths must be positive, got {args.paths}")
         args.out.mkdir(parents=True, exist_ok=True)
         for name in ENVIRONMENTS if args.env == "all" else [args.env]:
             show(name, args.out, args.paths, args.seed)

@@ -14,7 +14,7 @@ from launchers.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.relabelers import relabeler_options
 
-CONSOLE = "console.log"
+CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
 _OF_THE_MACHINE = ("versions", "snapshots")
 
 
@@ -114,8 +114,9 @@ def finished(job: Job) -> bool:
 
 
 def last_words(job: Job) -> str:
-    """The last line that a run printed."""
+    """Why the last attempt at a run ended: its error, or else the last line that it printed."""
     file = job.folder / CONSOLE
     lines = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
+    lines = lines[max((i for i, line in enumerate(lines) if line.startswith(ATTEMPT)), default=-1) + 1:]
     errors = [line for line in lines if line.startswith(("error:", "Stopped"))]
     return (errors or lines or ["it left no message"])[-1]

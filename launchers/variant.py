@@ -14,7 +14,7 @@ from env_wrappers import make_env
 from launchers.presets import SAME_TASKS, preset
 from rlkit_hfr import RELABELERS, __version__, attach
 from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.relabelers import did_you_mean, relabeler_options
+from rlkit_hfr.relabelers import did_you_mean, make_relabeler, relabeler_options
 
 Variant = dict[str, Any]
 
@@ -145,12 +145,14 @@ def build_variant(
         from_preset = set(settings)
     apply_config(variant, content, str(config))
     variant["env_name"] = name
+    of_another = relabeler is not None and relabeler != variant["relabeler"]  # then the config's options are, too
     if relabeler is not None:
         variant["relabeler"] = relabeler
     for key, value in pairs:
         set_value(variant, key, value)
-    given = {key.rpartition(".")[2] for key, _ in pairs} | set(content.get("relabel_params", {}))
-    _finish(variant, from_preset - given)
+    given = {key.rpartition(".")[2] for key, _ in pairs}
+    in_config = set(variant["relabel_params"]) - given - from_preset
+    _finish(variant, (from_preset | in_config if of_another else from_preset - set(content.get("relabel_params", {}))) - given)
     return {**variant, "seed": seed, "preset": preset_name, "versions": versions()}
 
 
@@ -175,6 +177,7 @@ def _finish(variant: Variant, from_preset: set[str]) -> None:
     for key in list(variant["relabel_params"]):
         if key not in takes and key in from_preset:
             del variant["relabel_params"][key]
+    make_relabeler(variant["relabeler"], **{key: value for key, value in variant["relabel_params"].items() if key not in _ATTACH_KEYS})
     needed = variant["n_train_tasks"] + variant["n_eval_tasks"]
     variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], needed))
     number = variant["env_params"]["n_tasks"]

@@ -43,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: can't write {error.filename or args.run}: {error.strerror}; copy the folder to where you may write", file=sys.stderr)
+        return 2
     return 0
 
 

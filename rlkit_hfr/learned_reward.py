@@ -45,7 +45,7 @@ class LearnedReward:
         self._rng = np.random.default_rng(seed)
         self._data: SimpleReplayBuffer | None = None
         self._has_sparse = False
-        self._fitted = False
+        self._fitted_rows = 0
 
     def _build(self, obs_dim: int, action_dim: int, has_sparse: bool) -> SimpleReplayBuffer:
         width, self._has_sparse = obs_dim + len(next(iter(self._vectors.values()))), has_sparse
@@ -66,7 +66,7 @@ class LearnedReward:
             sparse = info_column(path, "sparse_reward")
             if self._data is None:
                 self._data = self._build(obs.shape[1], np.shape(path["actions"])[1], sparse is not None)
-            if self._fitted:
+            if self._fitted_rows:
                 predicted = self._predict(path, [task])[0][0]
                 errors.append(np.square(predicted - np.reshape(path["rewards"], -1)))
             rows = np.concatenate([obs, np.broadcast_to(self._vectors[task], (len(obs), len(self._vectors[task])))], axis=1)
@@ -96,7 +96,7 @@ class LearnedReward:
                 self._optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 self._optimizer.step()
-        self._fitted = True
+        self._fitted_rows = self._data.num_steps_can_sample()
 
     @torch.no_grad()
     def _predict(self, path: Path, tasks: Sequence[Any]) -> np.ndarray:
@@ -112,8 +112,8 @@ class LearnedReward:
 
     def rewards(self, path: Path, tasks: Sequence[Any]) -> TaskRewards:
         """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
-        if not self._fitted:
-            self.fit()
+        if self._data is not None and self._data.num_steps_can_sample() >= 2 * self._fitted_rows:
+            self.fit()  # before the first update: the initial pool goes on growing
         predicted = self._predict(path, tasks)
         never = np.zeros(predicted.shape[1:], bool)
         terminals = never if self._terminals is None else self._terminals(path, tasks).terminals
@@ -124,7 +124,7 @@ class LearnedReward:
             return {}
         shape = (self._data.observation_dim - len(next(iter(self._vectors.values()))), self._data.action_dim, self._has_sparse)
         return dict(
-            shape=list(shape), fitted=self._fitted, data=self._data.state_dict(), rng=dict(self._rng.bit_generator.state),
+            shape=list(shape), fitted_rows=self._fitted_rows, data=self._data.state_dict(), rng=dict(self._rng.bit_generator.state),
             net=self._net.state_dict(), optimizer=self._optimizer.state_dict(), scales=[self._input_scale, self._target_scale],
         )  # fmt: skip
 
@@ -132,7 +132,7 @@ class LearnedReward:
         if not state:
             return
         self._data = self._build(*state["shape"])
-        self._fitted = state["fitted"]
+        self._fitted_rows = state["fitted_rows"]
         self._data.load_state_dict(state["data"])
         self._rng.bit_generator.state = state["rng"]
         self._net.load_state_dict(state["net"])

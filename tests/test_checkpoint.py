@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from launchers.checkpoint import NAME, is_finished
+from launchers.checkpoint import NAME, alone_in, is_finished
 from launchers.pearl_hfr import main
 from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
@@ -237,6 +237,7 @@ class _Evil:
     (lambda run: (run / "variant.json").write_text("{"), "not valid JSON"),
     (lambda run: (run / "variant.json").write_text('{"a": 1}'), "not one of this launcher"),
     (lambda run: (run / "variant.json").write_text((run / "variant.json").read_text().replace('"seed": 0', '"seed": 1')), "other settings"),
+    (lambda run: (run / "variant.json").write_text((run / "variant.json").read_text().replace('"net_size"', '"nets"')), "it has no net_size"),
     (lambda run: (run / "variant.json").unlink(), "holds no run"),
 ])  # fmt: skip
 def test_what_is_damaged_is_named_and_left_alone(stopped, capsys, damage, message):
@@ -255,6 +256,31 @@ def test_what_is_damaged_is_named_and_left_alone(stopped, capsys, damage, messag
 def test_resume_takes_no_settings(stopped, capsys, arguments):
     assert main(["--resume", str(stopped), *arguments]) == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+def test_two_processes_do_not_train_in_one_folder(stopped, capsys, whole):
+    with alone_in(stopped):
+        assert _in_a_child(["--resume", str(stopped)]) == 2
+        assert main(["--resume", str(stopped)]) == 2
+    assert "another process is training in" in capsys.readouterr().err
+    assert len(_rows(stopped)) == 3
+    _go_on_until_done(stopped, [])
+    assert _rows(stopped) == whole()
+
+
+def test_a_last_row_that_does_not_end_is_not_finished(tmp_path, whole):
+    folder = tmp_path / "run"
+    assert _in_a_child([*_start(folder), "--keep-checkpoint"]) == 0
+    assert is_finished(folder)
+    _cut(folder / "progress.csv", (folder / "progress.csv").stat().st_size - 3)
+    assert not is_finished(folder)
+
+
+def test_a_dry_run_of_a_resume_shows_the_settings_and_touches_nothing(stopped, capsys):
+    before = (stopped / "progress.csv").read_bytes()
+    assert main(["--resume", str(stopped), "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["env_name"] == "sparse-point-robot"
+    assert (stopped / "progress.csv").read_bytes() == before
 
 
 def test_a_folder_with_a_run_is_not_begun_anew(stopped, capsys):

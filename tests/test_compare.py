@@ -46,6 +46,18 @@ def test_the_grid_spans_axes_and_leaves_out_what_does_not_concern_a_relabeler(tm
     assert variant["algo_params"]["num_iterations"] == 3
 
 
+def test_a_config_of_one_relabeler_serves_the_others_without_its_options(tmp_path):
+    config = tmp_path / "hfr.json"
+    options = {"num_initial_states": 16, "relabel_fraction": 0.3}
+    config.write_text(json.dumps({"env_name": "point-robot", "relabeler": "hfr", "relabel_params": options}))
+    jobs = grid(["point-robot"], ["none", "hfr", "air"], [0], [], None, config, tmp_path)
+    kept = {job.relabeler: job.variant()["relabel_params"] for job in jobs}
+    assert kept == {"none": {"relabel_fraction": 0.3}, "hfr": options, "air": {"relabel_fraction": 0.3}}
+    wrong = grid(["point-robot"], ["hfr"], [0], ["num_initial_states=-1"], None, config, tmp_path)
+    with pytest.raises(ValueError, match="num_initial_states must be a positive"):
+        wrong[0].check()
+
+
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
     """A finished sweep of four runs on local processes, its folder and the arguments."""
@@ -61,7 +73,7 @@ def test_every_run_has_a_folder_with_all_its_rows(sweep):
     assert sorted(logs) == [f"point-robot/{r}/s-{s}/progress.csv" for r in ("hfr", "none") for s in (0, 1)]
     assert all(len(rows) == 2 for rows in logs.values())
     assert logs["point-robot/hfr/s-0/progress.csv"] != logs["point-robot/hfr/s-1/progress.csv"]
-    assert json.loads((folder / "compare.json").read_text())["command"].startswith("python launchers/compare.py --env point-robot")
+    assert json.loads((folder / "compare.json").read_text())["commands"][0].startswith("python launchers/compare.py --env point-robot")
 
 
 def test_the_same_command_keeps_what_is_finished_and_goes_on_with_the_rest(sweep, capsys):
@@ -94,7 +106,7 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, capsys):
     assert f"failed: {poison}: error:" in out.replace("\n", " ")
     assert "holds a run already" in out.replace("\n", " ")
     assert len(_rows(tmp_path / "point-robot" / "none")["s-0/progress.csv"]) == 2
-    assert (poison / "console.log").read_text().startswith("error:")
+    assert (poison / "console.log").read_text().splitlines()[1].startswith("error:")
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

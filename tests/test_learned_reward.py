@@ -115,6 +115,19 @@ def test_a_run_with_a_learned_reward_relabels_and_logs_its_error(make_algorithm,
     assert relabeling.scorer.learns_rewards
 
 
+def test_a_method_that_asks_at_the_first_path_is_answered_better_as_the_pool_grows(make_path):
+    model = LearnedReward(GOALS, None, seed=0)
+    probe = make_path(50, seed=99_999)
+    truth = np.stack([_paid(probe, goal)[:, 0] for goal in GOALS.values()])
+    errors = []
+    for task, goal in GOALS.items():  # no update yet, and so no fit but those that are asked for
+        path = make_path(40, seed=task)
+        model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}}], task)
+        errors.append(np.sqrt(np.mean((model.rewards(probe, list(GOALS)).rewards - truth) ** 2)))
+    assert errors[-1] < 0.5
+    assert errors[-1] < errors[0] / 3
+
+
 def test_without_relabeling_a_learned_reward_changes_nothing(make_algorithm):
     logs = []
     for learned in (False, True):

@@ -102,6 +102,11 @@ def test_watch_says_what_is_wrong(trained, capsys, arguments, message):
     assert err.count("\n") == 1
 
 
+def test_no_trajectories_are_refused(capsys, tmp_path):
+    assert show_env.main(["--env", "point-robot", "--paths", "0", "--out", str(tmp_path)]) == 2
+    assert "--paths must be positive" in capsys.readouterr().err
+
+
 def test_unknown_environments_are_named(capsys, tmp_path):
     assert show_env.main(["--env", "sawyer-psh", "--out", str(tmp_path)]) == 2
     assert "did you mean 'sawyer-push'" in capsys.readouterr().err

@@ -129,6 +129,24 @@ def test_final_scores_scaling_and_who_is_better(write_run, tmp_path):
     assert low <= centre <= high
 
 
+def test_runs_without_steps_in_common_have_no_curve(write_run, tmp_path):
+    write_run("s-0", variant=_ours(seed=0), rows=3)
+    write_run("s-1", {"steps": "Number of env steps total", "return": "AverageReturn_all_test_tasks"}, variant=_ours(seed=1), rows=12)
+    runs = load_runs([tmp_path])
+    late = next(run for run in runs if run.seed == 1)
+    late.table.loc[:, "steps"] += 5000
+    assert curve(runs, "test return", 1) is None
+
+
+def test_relabeling_is_drawn_for_each_environment_by_itself(write_run, tmp_path, capsys):
+    for env, tasks in (("x", 2), ("y", 3)):
+        folder = write_run(f"{env}/s-0", variant=_ours(env=env), extra={"relabel/effective tasks": 2.0})
+        (folder / "relabeling").mkdir()
+        np.savez(folder / "relabeling" / "epoch_0.npz", tasks=np.arange(tasks), source_to_new=np.eye(tasks))
+    assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert {"relabeling-x.png", "relabeling-y.png"} <= {file.name for file in (tmp_path / "out").iterdir()}
+
+
 def test_success_rates_are_taken_where_all_have_them(write_run, tmp_path):
     write_run("a", variant=_ours("none"), success=0.25)
     write_run("b", variant=_ours("hfr"), success=1.0)
@@ -146,11 +164,11 @@ def test_a_report_names_seeds_versions_commands_and_single_seeds(write_run, tmp_
     (folder / "relabeling").mkdir()
     for epoch in (0, 1):
         np.savez(folder / "relabeling" / f"epoch_{epoch}.npz", tasks=np.arange(2), source_to_new=np.array([[1.0, 3.0], [0.0, 0.0]]))
-    (tmp_path / "sweep" / "compare.json").write_text(json.dumps({"command": "python launchers/compare.py --env sawyer-push"}))
+    (tmp_path / "sweep" / "compare.json").write_text(json.dumps({"commands": ["python launchers/compare.py --env sawyer-push"]}))
     assert main([str(tmp_path / "sweep")]) == 0
     out = tmp_path / "sweep" / "report"
     names = {file.name for file in out.iterdir()}
-    figures = {f"{name}.{end}" for name in ("curves", "aggregate", "relabeling", "time") for end in ("png", "pdf")}
+    figures = {f"{name}.{end}" for name in ("curves", "aggregate", "relabeling-sawyer-push", "time") for end in ("png", "pdf")}
     assert names == figures | {"report.md", "report.html"}
     text = (out / "report.md").read_text()
     assert "| `hfr` | 0, 1 |" in text

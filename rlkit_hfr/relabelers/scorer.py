@@ -253,15 +253,16 @@ class Scorer:
     def state_dict(self) -> State:
         learner = self._hindsight.learner
         return dict(
-            rng=rng_state(self._rng), noise=None if self._generator is None else self._generator.get_state(), kept=dict(self._kept),
-            memory=self.memory.state_dict(), learner=None if learner is None else learner.state_dict(),
+            rng=rng_state(self._rng), noise=None if self._generator is None else self._generator.get_state(),
+            noise_device=self.networks.device.type, kept=dict(self._kept), memory=self.memory.state_dict(),
+            learner=None if learner is None else learner.state_dict(),
         )  # fmt: skip
 
     def load_state_dict(self, state: State) -> None:
         set_rng_state(self._rng, state["rng"])
-        if state["noise"] is not None:
-            self.noise(0)  # makes the generator
-            assert self._generator is not None
+        self.noise(0)  # makes the generator
+        assert self._generator is not None
+        if state["noise"] is not None and state["noise_device"] == self._generator.device.type:  # on another device it begins anew
             self._generator.set_state(state["noise"])
         self._kept = {key: _moved(value, self.networks.device) for key, value in state["kept"].items()}
         self.memory.load_state_dict(state["memory"])
