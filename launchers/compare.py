@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
 def _note_command(log_dir: Path, command: str) -> None:
     """Add the command to those by which the folder's runs were made."""
     file = log_dir / "compare.json"
-    known = json.loads(file.read_text())["commands"] if file.exists() else []
+    known = json.loads(file.read_text()).get("commands", []) if file.exists() else []
     file.write_text(json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n")
 
 

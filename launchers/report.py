@@ -64,7 +64,7 @@ def _commands(runs: Sequence[RunLog], folders: Sequence[Path]) -> str:
     for folder in folders:
         file = folder / "compare.json"
         if file.exists():
-            lines += json.loads(file.read_text())["commands"]
+            lines += json.loads(file.read_text()).get("commands", [])
     if not lines:
         ours = [run for run in runs if "algo_params" in run.variant and "relabeler" in run.variant]
         launch = ["python", "launchers/pearl_hfr.py", "--config"]
