@@ -118,7 +118,7 @@ class HindsightEnv(gym.Env, abc.ABC):
         return self._reset()
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, Any]]:  # type: ignore[override]
-        physical = np.clip(action, -1.0, 1.0) * self.action_scale
+        physical = np.minimum(np.maximum(action, -1.0), 1.0) * self.action_scale  # np.clip takes three times as long on so few numbers
         obs, achieved = self._advance(physical)
         achieved = np.asarray(achieved, dtype=np.float32)
         result = self.reward_of(achieved, self._goal)
@@ -165,7 +165,7 @@ def distance(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 
 def rewards_like(rewards: np.ndarray, terminals: np.ndarray | bool = False, sparse: np.ndarray | None = None) -> HindsightRewards:
-    """Cast to the dtypes of `HindsightRewards`, broadcasting a constant terminal."""
+    """Cast to the dtypes of `HindsightRewards`; terminals: of the rewards' shape, or one for all."""
     rewards = np.asarray(rewards, dtype=np.float32)
-    done = np.broadcast_to(np.asarray(terminals, dtype=bool), rewards.shape)
+    done = np.full(rewards.shape, terminals) if isinstance(terminals, bool) else np.asarray(terminals, dtype=bool)
     return HindsightRewards(rewards, done, None if sparse is None else np.asarray(sparse, dtype=np.float32))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,17 @@ class HindsightEnvError(ValueError):
     """The environment breaks the contract of docs/environments.md; the message says where and what to change."""
 
 
-def check_hindsight_env(env: Any, episodes: int = 5, max_steps: int = 50, seed: int = 0) -> None:
+def check_hindsight_env(
+    env: Any, episodes: int = 5, max_steps: int = 50, seed: int = 0, remake: Callable[[], Any] | None = None
+) -> None:
     """Roll out random actions on several tasks and check that the paths can be relabeled. Raises HindsightEnvError, or returns None.
+
+    remake: builds the environment anew, with the same seeds; its tasks must be the same.
 
     Checked: the interface; the round-trip law (the own task's rewards, terminals and sparse rewards come back bit for bit as float32);
     that K tasks at once give what each gives alone; shapes and dtypes; that neither stepping nor `compute_rewards` touches numpy's global
-    generator, and that the latter edits neither the path nor the environment.
+    generator, and that the latter edits neither the path nor the environment; that seeding repeats an episode and, with `remake`, that the
+    tasks come back.
     """
     _check_interface(env)
     rng = np.random.default_rng(seed)
@@ -27,6 +33,7 @@ def check_hindsight_env(env: Any, episodes: int = 5, max_steps: int = 50, seed: 
         _check_rewards(env, path, tasks, int(own))
         if not np.array_equal(state, _global_state()):
             raise HindsightEnvError("numpy's global generator moved; draw from a generator that the environment owns")
+    _check_reproducible(env, path, tasks, remake)
 
 
 def _global_state() -> np.ndarray:
@@ -103,6 +110,22 @@ def _check_round_trip(path: dict[str, Any], own: int, rewards: Any, terminals: A
                 f"round trip: step {t} gave the {name} {stepped[t]}, compute_rewards says {relabeled[t]} for the same task; let step compute it "
                 "with the function that relabeling uses, from the float32 features that the info records"
             )
+
+
+def _check_reproducible(env: Any, path: dict[str, Any], tasks: list[int], remake: Callable[[], Any] | None) -> None:
+    if callable(getattr(env, "seed", None)):
+        starts = []
+        for _ in range(2):
+            env.seed(3)
+            env.reset_task(tasks[-1])
+            starts.append(np.asarray(env.reset()))
+        if not np.array_equal(*starts):
+            raise HindsightEnvError("seed(3) gave two different starts; draw everything from the generator that seed sets")
+    if remake is not None:
+        other = remake()
+        alike = list(other.get_all_task_idx()) == tasks
+        if not alike or not np.array_equal(env.compute_rewards(path, tasks)[0], other.compute_rewards(path, tasks)[0]):
+            raise HindsightEnvError("built anew, the environment has other tasks; draw them from a seed of their own, and from nothing else")
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -30,15 +30,15 @@ class CheetahEnv(MujocoHindsightEnv):
         return self._observe()
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        before = self.data.qpos[0]
+        before = float(self.data.qpos[0])  # a number of its own, not a view of what is about to change
         self.data.ctrl[:] = action
         mujoco.mj_step(self.model, self.data, self.frame_skip)
         obs, cost = self._observe(), self.control_cost * np.square(action).sum()
-        return obs, np.append(self._motion(obs, (self.data.qpos[0] - before) / self.dt), cost)
+        return obs, self._features(obs, (self.data.qpos[0] - before) / self.dt, cost)
 
-    def _motion(self, obs: np.ndarray, speed: float) -> np.ndarray:
-        """The features of a family but for the control cost."""
-        return np.array([speed])
+    def _features(self, obs: np.ndarray, speed: float, cost: float) -> np.ndarray:
+        """What decides a family's rewards, the control cost last."""
+        return np.array([speed, cost])
 
     @staticmethod
     def _speed(achieved: np.ndarray) -> np.ndarray:
@@ -113,8 +113,8 @@ class CheetahHighdim(CheetahEnv):
     def _observe(self) -> np.ndarray:
         return np.concatenate([self.data.qpos, self.data.qvel])
 
-    def _motion(self, obs: np.ndarray, speed: float) -> np.ndarray:
-        return (obs - self.state_mean) / self.state_std
+    def _features(self, obs: np.ndarray, speed: float, cost: float) -> np.ndarray:
+        return np.append((obs - self.state_mean) / self.state_std, cost)
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         state = achieved.astype(np.float64)

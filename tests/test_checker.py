@@ -15,7 +15,7 @@ DOCS = (Path(__file__).parent.parent / "docs" / "environments.md").read_text()
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_our_own_families_pass(name):
-    check_hindsight_env(make_env(name, seed=0))
+    check_hindsight_env(make_env(name, seed=0), remake=lambda: make_env(name, seed=0))
     assert f"`{name}`" in DOCS
 
 
@@ -101,3 +101,29 @@ def test_each_breach_is_named(cls, message):
 def test_a_missing_method_is_named():
     with pytest.raises(HindsightEnvError, match="object has no reset"):
         check_hindsight_env(object())
+
+
+class Unseeded(PointRobot):
+    """Its starts come from a generator that seed does not set."""
+
+    stray = np.random.default_rng(0)
+
+    def _start(self):
+        return self.stray.uniform(size=2)
+
+
+class FromTheClock(PointRobot):
+    built = 0
+
+    def __init__(self):
+        FromTheClock.built += 1
+        super().__init__(n_tasks=5, task_seed=FromTheClock.built)
+
+
+def test_what_is_not_reproducible_is_named():
+    with pytest.raises(HindsightEnvError, match="two different starts"):
+        check_hindsight_env(Unseeded(n_tasks=5))
+    check_hindsight_env(FromTheClock())
+    with pytest.raises(HindsightEnvError, match="other tasks"):
+        check_hindsight_env(FromTheClock(), remake=FromTheClock)
+    check_hindsight_env(PointRobot(n_tasks=5), remake=lambda: PointRobot(n_tasks=5))
