@@ -119,7 +119,7 @@ def _check_reproducible(env: Any, path: dict[str, Any], tasks: list[int], remake
             env.seed(3)
             env.reset_task(tasks[-1])
             starts.append(np.asarray(env.reset()))
-        if not np.array_equal(*starts):
+        if not np.array_equal(starts[0], starts[1]):
             raise HindsightEnvError("seed(3) gave two different starts; draw everything from the generator that seed sets")
     if remake is not None:
         other = remake()
