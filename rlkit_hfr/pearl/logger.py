@@ -131,8 +131,9 @@ def save_atomically(path: Path, content: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-    except RuntimeError as error:  # torch's word for a write that failed
-        raise OSError(errno.EIO, f"{error}", str(path)) from error
+    except RuntimeError as error:  # torch's word for a write that failed, around the system's own
+        system = error.__context__ if isinstance(error.__context__, OSError) else OSError(errno.EIO, "the disk does not take it; is it full?")
+        raise OSError(system.errno, system.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 
