@@ -48,7 +48,11 @@ class CarriedRun:
         self._folder = folder
         self._lock.enter_context(alone_in(folder))
         reopen_logger(folder, **self.variant["snapshots"])
-        restore(content, self._algorithm, self._relabeling)
+        try:
+            restore(content, self._algorithm, self._relabeling)
+        except ValueError:
+            self._lock.close()
+            raise
         self._console.resumed(self._algorithm.iterations_done)
 
     def _save(self) -> None:
