@@ -99,7 +99,7 @@ def _picture(algorithm: PEARLSoftActorCritic, task: int, paths: list[dict[str, A
     import matplotlib.pyplot as plt
 
     shown = sorted({*range(min(3, len(paths))), len(paths) - 1})
-    fig, axes = plt.subplots(1, len(shown), figsize=(3.6 * len(shown), 3.8), constrained_layout=True, squeeze=False, sharex=True, sharey=True)
+    fig, axes = plt.subplots(1, len(shown), figsize=(3.6 * len(shown), 4.6), constrained_layout=True, squeeze=False, sharex=True, sharey=True)
     for axis, j in zip(axes[0], shown, strict=True):
         draw_tasks(axis, algorithm.env, algorithm.train_tasks, color="0.85")
         draw_tasks(axis, algorithm.env, [task], color="tab:red")
