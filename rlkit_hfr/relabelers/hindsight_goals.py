@@ -11,48 +11,44 @@ from rlkit_hfr.relabelers.scorer import Scorer
 
 
 class HindsightGoalRelabeler(Relabeler):
-    """Goals are matched to training tasks: the nearest one within its reward's tolerance, and otherwise the path is left alone."""
+    """Goals that were reached are matched to training tasks: the nearest one within its reward's tolerance, and otherwise nothing changes."""
 
     needs_goals = True
+    per_transition: bool
 
-    @staticmethod
-    def nearest(distances: np.ndarray, tasks: Sequence[int], source: int) -> np.ndarray:
-        """The task nearest to each reached goal, `source` where none is within its tolerance. distances: (K, n). Returns (n,)."""
-        best = distances.argmin(axis=0)
-        return np.where(distances.min(axis=0) <= 1.0, np.asarray(tasks)[best], source)
+    def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """The steps of a path of `length` whose states are the goals: (1,) for the whole path, or (length,), one for each transition."""
+        raise NotImplementedError
+
+    def decide(
+        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+    ) -> list[RelabelDecision]:
+        tasks, unknown = np.asarray(scorer.candidate_tasks), np.full(len(scorer.candidate_tasks), np.nan)
+        decisions = []
+        for path, source in zip(paths, source_tasks, strict=True):
+            distances = scorer.goal_distances(path)
+            distances = distances[:, self.reached(distances.shape[1], rng)]  # (K, goals)
+            new = np.where(distances.min(axis=0) <= 1.0, tasks[distances.argmin(axis=0)], source)
+            probs = np.mean(new[:, None] == tasks, axis=0)
+            decisions.append(RelabelDecision(new if self.per_transition else int(new[0]), probs, -distances.mean(axis=1), unknown))
+        return decisions
 
 
 class FinalStateRelabeler(HindsightGoalRelabeler):
     """HER's "final": the whole path goes to the task whose goal its last state reached."""
 
     name = "final-state"
+    per_transition = False
 
-    def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
-    ) -> list[RelabelDecision]:
-        tasks = scorer.candidate_tasks
-        decisions = []
-        for path, source in zip(paths, source_tasks, strict=True):
-            distances = scorer.goal_distances(path)[:, -1:]
-            new = int(self.nearest(distances, tasks, source)[0])
-            decisions.append(RelabelDecision(new, np.eye(len(tasks))[tasks.index(new)], -distances[:, 0], np.full(len(tasks), np.nan)))
-        return decisions
+    def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        return np.array([length - 1])
 
 
 class FutureStateRelabeler(HindsightGoalRelabeler):
     """HER's "future": each transition goes to the task whose goal a state reached that is drawn from those of the path from there on."""
 
     name = "future-state"
+    per_transition = True
 
-    def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
-    ) -> list[RelabelDecision]:
-        tasks = scorer.candidate_tasks
-        decisions = []
-        for path, source in zip(paths, source_tasks, strict=True):
-            distances = scorer.goal_distances(path)
-            steps = np.arange(distances.shape[1])
-            new = self.nearest(distances[:, rng.integers(steps, len(steps))], tasks, source)
-            probs = np.mean(new[:, None] == np.asarray(tasks), axis=0)
-            decisions.append(RelabelDecision(new, probs, -distances.mean(axis=1), np.full(len(tasks), np.nan)))
-        return decisions
+    def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(np.arange(length), length)
