@@ -16,6 +16,7 @@ import torch
 
 from launchers.checkpoint import NAME, alone_in, is_finished, rows_written
 from launchers.pearl_hfr import main
+from rlkit_hfr import attach
 from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
@@ -182,23 +183,49 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
     assert not (folder / "checkpoint.tmp").exists()
 
 
+def _interrupts(updates, number=signal.SIGINT):
+    """Patches a child so that it gets a signal at each of these updates; three make an iteration."""
+
+    def patch():
+        def step(self, indices):
+            if self._n_train_steps_total in updates:
+                os.kill(os.getpid(), number)
+            training(self, indices)
+
+        training, PEARLSoftActorCritic._do_training = PEARLSoftActorCritic._do_training, step
+
+    return patch
+
+
 @pytest.fixture
 def stopped(tmp_path):
     """The folder of a run that was stopped by one SIGINT in its third iteration."""
-    folder = tmp_path / "run"
+    assert _in_a_child(_start(tmp_path / "run"), before=_interrupts([6])) == 130
+    return tmp_path / "run"
 
-    def interrupt():
-        def step(self, indices):
-            if self.iterations_done == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-            training(self, indices)
 
-        # once only, or the second stops it at once
-        training = PEARLSoftActorCritic._do_training
-        PEARLSoftActorCritic._do_training = lambda self, indices: (step if self._n_train_steps_total == 6 else training)(self, indices)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_clusters_and_closed_terminals_send_stops_a_run_alike(tmp_path, number):
+    assert _in_a_child(_start(tmp_path / "run"), before=_interrupts([6], number)) == 130
+    assert len(_rows(tmp_path / "run")) == 3
 
-    assert _in_a_child(_start(folder), before=interrupt) == 130
-    return folder
+
+def test_out_of_memory_is_one_line(tmp_path, capsys, monkeypatch):
+    def step(self, indices):
+        raise MemoryError
+
+    monkeypatch.setattr(PEARLSoftActorCritic, "_do_training", step)
+    assert main(_start(tmp_path / "run")) == 1
+    assert "out of memory" in capsys.readouterr().err
+
+
+def test_noise_of_another_device_begins_anew(make_algorithm):
+    relabeling = attach(make_algorithm(), "hfr", seed=0)
+    relabeling.scorer.noise(1)
+    state = relabeling.state_dict()
+    state["router"]["scorer"] |= {"noise_device": "cuda", "noise": torch.zeros(16, dtype=torch.uint8)}
+    relabeling.load_state_dict(state)
+    assert relabeling.scorer.noise(2).shape == (2,)
 
 
 def test_ctrl_c_once_finishes_the_row_and_tells_how_to_go_on(stopped, whole, capsys):
@@ -206,6 +233,9 @@ def test_ctrl_c_once_finishes_the_row_and_tells_how_to_go_on(stopped, whole, cap
     assert torch.load(stopped / NAME, weights_only=True)["algorithm"]["iterations_done"] == 3
     assert main(["--resume", str(stopped)]) == 0
     assert _rows(stopped) == whole()
+    with open(stopped / "progress.csv", newline="") as file:
+        seconds = [float(row["Total Train Time (s)"]) for row in csv.DictReader(file)]
+    assert seconds == sorted(seconds)  # the time before counts as well
     assert "iteration 4/5" in capsys.readouterr().out
     assert main(["--resume", str(stopped)]) == 0
     assert "Finished already" in capsys.readouterr().out
@@ -213,16 +243,7 @@ def test_ctrl_c_once_finishes_the_row_and_tells_how_to_go_on(stopped, whole, cap
 
 def test_ctrl_c_twice_stops_at_once(tmp_path, whole):
     folder = tmp_path / "run"
-
-    def interrupt():
-        def step(self, indices):
-            if self.iterations_done == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-            training(self, indices)
-
-        training, PEARLSoftActorCritic._do_training = PEARLSoftActorCritic._do_training, step
-
-    assert _in_a_child(_start(folder), before=interrupt) == 130
+    assert _in_a_child(_start(folder), before=_interrupts([6, 7])) == 130
     assert len(_rows(folder)) == 2
     _go_on_until_done(folder, [])
     assert _rows(folder) == whole()
@@ -283,6 +304,7 @@ def test_a_last_row_that_does_not_end_is_not_finished(tmp_path, whole):
     folder = tmp_path / "run"
     assert _in_a_child([*_start(folder), "--keep-checkpoint"]) == 0
     assert is_finished(folder)
+    assert (folder / NAME).exists()
     _cut(folder / "progress.csv", (folder / "progress.csv").stat().st_size - 3)
     assert not is_finished(folder)
 

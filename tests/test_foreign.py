@@ -32,3 +32,7 @@ def test_the_other_family_is_recognised(tmp_path, capsys):
     folder.mkdir(parents=True)
     (folder / "agent.py").touch()
     assert "is a checkout of rlkit; use --host rlkit" in _say(tmp_path, capsys, "--host", "oyster", "--host-path", str(tmp_path))
+
+
+def test_images_are_refused_on_hosts_that_do_not_scale_them(tmp_path, capsys):
+    assert "do not take images" in _say(tmp_path, capsys, "--host", "oyster", "--env", "visual-reacher")

@@ -240,3 +240,13 @@ def test_diagnostics_tell_from_where_to_where(make_router, make_path):
     np.testing.assert_allclose(arrays["source_to_new"], [[0.25, 0.5, 0.25], [0, 0, 0], [0, 0, 0]])
     assert arrays["utility"].shape == arrays["log_partition"].shape == (3,)
     assert router.statistics.columns()["relabel/share of moved steps with another reward"] == pytest.approx(2 / 3)
+
+
+def test_rewarded_steps_are_counted_under_the_task_that_a_path_is_stored_for(make_router, make_path):
+    router = make_router(tasks=20)
+    near = {10: [0.5, 2.0, 2.0, 2.0], 20: [0.5, 0.5, 0.5, 2.0]}  # distances in tolerances
+    router.scorer._hindsight = Hindsight(_rewards, lambda path, tasks: np.array([near[task] for task in tasks]))
+    router.routes("rl", 10, [make_path(4)])
+    columns = router.statistics.columns()
+    assert columns["relabel/rewarded share as collected"] == 0.25
+    assert columns["relabel/rewarded share as stored"] == 0.75
