@@ -53,28 +53,41 @@ def fill_alike(algorithms: list[Any], tasks: int, steps: int) -> None:
                 algorithm.enc_replay_buffer.add_path(task, own)
 
 
-def _alternating(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def _alternating(sides: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
+    """Median seconds for each of the things that a side says it has done."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for work in sides.values():
         work()
     for _ in range(repeats):
         for name, work in sides.items():
             started = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - started)
+            done = work()
+            times[name].append((time.perf_counter() - started) / done)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _collected(algorithm: Any, tasks: list[int], horizon: int, side_by_side: bool) -> Callable[[], object]:
-    def ours() -> None:
-        algorithm.agent.clear_z(num_tasks=len(tasks))
-        algorithm.sampler.obtain_paths(tasks)
+def _updated(algorithm: Any, indices: list[int]) -> Callable[[], int]:
+    def work() -> int:
+        algorithm._do_training(indices)
+        return 1
 
-    def theirs() -> None:  # oyster: one path after the other, its own sampler
+    return work
+
+
+def _collected(algorithm: Any, tasks: list[int], horizon: int, side_by_side: bool) -> Callable[[], int]:
+    """A path of each task; episodes that end early make the number of steps."""
+
+    def ours() -> int:
+        algorithm.agent.clear_z(num_tasks=len(tasks))
+        return sum(len(path["rewards"]) for path in algorithm.sampler.obtain_paths(tasks))
+
+    def theirs() -> int:  # oyster: one path after the other, its own sampler
+        steps = 0
         for task in tasks:
             algorithm.env.reset_task(task)
             algorithm.agent.clear_z()
-            algorithm.sampler.obtain_samples(max_samples=horizon, max_trajs=1, accum_context=False, resample=1)
+            steps += algorithm.sampler.obtain_samples(max_samples=horizon, max_trajs=1, accum_context=False, resample=1)[1]
+        return steps
 
     return ours if side_by_side else theirs
 
@@ -103,7 +116,7 @@ def _report(env: str, with_oyster: bool, repeats: int) -> None:
         same_weights(sides["fp32"], sides[name])
     fill_alike(list(sides.values()), 16, 600)
     indices, ours = list(range(variant["algo_params"]["meta_batch"])), sides["fp32"]
-    updates = _alternating({name: lambda a=side: a._do_training(indices) for name, side in sides.items()}, repeats)
+    updates = _alternating({name: _updated(side, indices) for name, side in sides.items()}, repeats)
     context = f"{len(indices)} x 256, context {variant['algo_params']['embedding_batch_size']}"
     print(f"{env}: update ({context}): " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in updates.items()))
     gather = median_seconds(lambda: (ours.sample_sac(indices), ours.sample_context(indices)), repeats)
@@ -111,9 +124,9 @@ def _report(env: str, with_oyster: bool, repeats: int) -> None:
     if with_oyster:
         horizon, tasks = variant["algo_params"]["max_path_length"], list(range(10))
         work = {"here": _collected(ours, tasks, horizon, True), "oyster": _collected(sides["oyster"], tasks, horizon, False)}
-        rates = _alternating(work, 3)
+        seconds = _alternating(work, repeats)
         print(f"    oyster / here: update fp32 {updates['oyster'] / updates['fp32']:.2f}, bf16 {updates['oyster'] / updates['bf16']:.2f}; "
-              f"collection {rates['oyster'] / rates['here']:.2f}", flush=True)  # fmt: skip
+              f"collection {seconds['oyster'] / seconds['here']:.2f} ({1 / seconds['here']:,.0f} steps/s)", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Ant families: a goal on a half circle (sparse), a speed, a direction."""
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import mujoco
@@ -41,25 +42,26 @@ class AntEnv(MujocoHindsightEnv):
         return _ant_model(cls.gear)
 
     def _forces(self) -> np.ndarray:
-        return np.clip(self.data.cfrc_ext, -1.0, 1.0)
+        """Contact forces, clipped: (84,)."""
+        return np.minimum(np.maximum(self.data.cfrc_ext.ravel(), -1.0), 1.0)
 
-    def _observe(self) -> np.ndarray:
-        return np.concatenate([self.data.qpos, self.data.qvel, self._forces().ravel()])
+    def _observe(self, forces: np.ndarray) -> np.ndarray:
+        return np.concatenate([self.data.qpos, self.data.qvel, forces])
 
     def _reset(self) -> np.ndarray:
         self.reset_with_noise()
-        return self._observe()
+        return self._observe(self._forces())
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        before = self.data.xpos[self._torso, :2].copy()
+        position = self.data.xpos[self._torso, :2]
+        before = position.copy()
         self.data.ctrl[:] = action
         mujoco.mj_step(self.model, self.data, self.frame_skip)
         mujoco.mj_rnePostConstraint(self.model, self.data)  # fills cfrc_ext, which stays zero without it
-        after = self.data.xpos[self._torso, :2].copy()
-        costs = self.control_weight * np.square(action).sum() + self.contact_weight * np.square(self._forces()).sum()
-        healthy = bool(np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all() and 0.2 <= self.data.qpos[2] <= 1.0)
-        shared = [self.survive_reward - costs, float(not healthy)]
-        return self._observe(), np.concatenate([self._motion(before, after), shared])
+        forces, qpos = self._forces(), self.data.qpos
+        costs = self.control_weight * np.square(action).sum() + self.contact_weight * np.square(forces).sum()
+        healthy = 0.2 <= qpos[2] <= 1.0 and math.isfinite(qpos.sum() + self.data.qvel.sum())
+        return self._observe(forces), np.array([*self._motion(before, position), self.survive_reward - costs, not healthy])
 
     def _motion(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The features of a family, from the torso's x and y (metres) before and after the step."""
@@ -120,7 +122,7 @@ class AntDir(AntEnv):
         angles = np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, n_tasks) if n_tasks != 2 else np.array([0.0, np.pi])
         super().__init__(angles[:, None], seed)
 
-    def _observe(self) -> np.ndarray:
+    def _observe(self, forces: np.ndarray) -> np.ndarray:
         return np.concatenate([self.data.qpos[2:], self.data.qvel])
 
     def _motion(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from rlkit_hfr.pearl.agent import PEARLAgent
+from rlkit_hfr.pearl.episodes import Episodes
+from rlkit_hfr.pearl.stepping import Stepper
 from rlkit_hfr.state import State
 
 
@@ -49,7 +51,7 @@ class SideBySideSampler:
         with single_torch_thread(), ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(tasks), self.max_envs):
                 part = slice(start, start + self.max_envs)
-                paths += self._rollout(tasks[part], z[part], deterministic, pool)
+                paths += self._rollout(tasks[part], z[part], deterministic, Stepper(pool, self._threads))
         self.agent.z = z
         return paths
 
@@ -72,67 +74,15 @@ class SideBySideSampler:
         for env, random_state in zip(self._environments(len(saved)), saved, strict=True):
             env.set_random_state(random_state)
 
-    def _step(self, envs: list[Any], actions: np.ndarray, pool: ThreadPoolExecutor) -> list[Any]:
-        """One step of each environment, in order; the physics of each share runs in a thread of its own."""
-
-        def share(first: int) -> list[Any]:
-            return [envs[i].step(actions[i]) for i in range(first, len(envs), self._threads)]
-
-        if self._threads == 1 or len(envs) == 1:
-            return [env.step(action) for env, action in zip(envs, actions, strict=True)]
-        others = [pool.submit(share, first) for first in range(1, min(self._threads, len(envs)))]
-        shares = [share(0), *(other.result() for other in others)]
-        return [shares[i % self._threads][i // self._threads] for i in range(len(envs))]
-
-    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
+    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, stepper: Stepper) -> list[dict[str, Any]]:
         envs = self._environments(len(tasks))
-        episodes = [_Episode(self.max_path_length) for _ in tasks]
-        obs = []
+        first = []
         for env, task in zip(envs, tasks, strict=True):
             env.reset_task(task)
-            obs.append(env.reset())
-        active = list(range(len(tasks)))
-        for _ in range(self.max_path_length):
+            first.append(env.reset())
+        episodes = Episodes(np.stack(first), self.max_path_length)
+        while (active := episodes.active):
             self.agent.z = z[active] if len(active) < len(tasks) else z
-            actions = self.agent.get_actions(np.stack([obs[i] for i in active]), deterministic)
-            still = []
-            results = self._step([envs[i] for i in active], actions, pool)
-            for i, action, (next_obs, reward, terminal, info) in zip(active, actions, results, strict=True):
-                episodes[i].append(obs[i], action, reward, next_obs, terminal, info)
-                obs[i] = next_obs
-                if not terminal:
-                    still.append(i)
-            active = still
-            if not active:
-                break
-        latents = z.detach().cpu().numpy()
-        return [episode.path(latent) for episode, latent in zip(episodes, latents, strict=True)]
-
-
-class _Episode:
-    """The steps of one episode, gathered into rlkit's path."""
-
-    def __init__(self, max_path_length: int) -> None:
-        self._max_path_length = max_path_length
-        self._steps: list[tuple[Any, ...]] = []
-
-    def append(self, *step: Any) -> None:
-        self._steps.append(step)
-
-    def path(self, latent: np.ndarray) -> dict[str, Any]:
-        observations, actions, rewards, next_observations, terminals, infos = zip(*self._steps, strict=True)
-        length = len(rewards)
-        timeouts = np.zeros((length, 1), bool)
-        timeouts[-1] = length == self._max_path_length and not terminals[-1]
-        dtype = np.uint8 if observations[0].dtype == np.uint8 else np.float32
-        return dict(
-            observations=np.asarray(observations, dtype),
-            actions=np.asarray(actions, np.float32),
-            rewards=np.asarray(rewards, np.float32).reshape(-1, 1),
-            next_observations=np.asarray(next_observations, dtype),
-            terminals=np.asarray(terminals, bool).reshape(-1, 1),
-            timeouts=timeouts,
-            agent_infos={},
-            env_infos={key: np.asarray([info[key] for info in infos]) for key in infos[0]},
-            context=latent,
-        )
+            actions = self.agent.get_actions(episodes.obs[active], deterministic)
+            episodes.append(actions, stepper.step([envs[i] for i in active], [tasks[i] for i in active], actions))
+        return episodes.paths(z.detach().cpu().numpy())
