@@ -1,4 +1,4 @@
-"""A whole iteration of the paper's presets: ``python benchmarks/iteration.py --env ant-goal sawyer-push``.
+"""A whole iteration of the paper's presets: ``python benchmarks/iteration.py``, or some: ``--env ant-goal sawyer-push``.
 
 Collection, evaluation and relabeling are those of a whole iteration; of the updates a part is run and scaled to their number. The share of
 relabeling is what `attach` costs.
@@ -10,24 +10,30 @@ from typing import Any
 
 import torch
 
+from env_wrappers import ENVIRONMENTS
 from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.presets import preset
 from launchers.variant import build_variant
 
+_PRECISIONS: dict[str, list[str]] = {
+    "fp32": ["relabel_params.precision=fp32"],
+    "default": [],  # updates in single precision, scoring in what pays
+    "bf16": ["algo_params.precision=bf16", "relabel_params.precision=bf16"],
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--env", nargs="+", default=["ant-goal", "sawyer-push"])
+    parser.add_argument("--env", nargs="+", default=list(ENVIRONMENTS))
     parser.add_argument("--relabeler", default="hfr")
     parser.add_argument("--updates", type=int, default=20, help="updates that are run and scaled")
-    parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--precision", nargs="+", choices=_PRECISIONS, default=list(_PRECISIONS), help="of updates and scoring")
     args = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, relabeler {args.relabeler}\n")
     print("| preset | precision | updates | collection | evaluation | relabeling | its share |\n|---|---|---|---|---|---|---|")
     for env in args.env:
         for precision in args.precision:
-            settings = [f"num_train_steps_per_itr={args.updates}", "num_iterations=2", "num_initial_steps=200", f"algo_params.precision={precision}",
-                        f"relabel_params.precision={precision}"]  # fmt: skip
+            settings = [f"num_train_steps_per_itr={args.updates}", "num_iterations=2", "num_initial_steps=200", *_PRECISIONS[precision]]
             rows: list[dict[str, Any]] = []
             variant = build_variant(env, args.relabeler, "paper", None, settings, 0)
             algorithm = build_algorithm(variant, torch.device("cpu"), on_epoch_end=rows.append)

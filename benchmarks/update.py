@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from timing import median_seconds
+from timing import alternating_seconds, median_seconds
 
 from launchers.experiment import build_algorithm
 from launchers.foreign import build_foreign, import_host
@@ -51,27 +49,6 @@ def fill_alike(algorithms: list[Any], tasks: int, steps: int) -> None:
                 own = path if algorithm is first else {**path, "env_infos": infos, "agent_infos": [{}] * length}
                 algorithm.replay_buffer.add_path(task, own)
                 algorithm.enc_replay_buffer.add_path(task, own)
-
-
-def _alternating(sides: dict[str, Callable[[], int]], repeats: int) -> dict[str, float]:
-    """Median seconds for each of the things that a side says it has done."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for work in sides.values():
-        work()
-    for _ in range(repeats):
-        for name, work in sides.items():
-            started = time.perf_counter()
-            done = work()
-            times[name].append((time.perf_counter() - started) / done)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-def _updated(algorithm: Any, indices: list[int]) -> Callable[[], int]:
-    def work() -> int:
-        algorithm._do_training(indices)
-        return 1
-
-    return work
 
 
 def _collected(algorithm: Any, tasks: list[int], horizon: int, side_by_side: bool) -> Callable[[], int]:
@@ -116,7 +93,7 @@ def _report(env: str, with_oyster: bool, repeats: int) -> None:
         same_weights(sides["fp32"], sides[name])
     fill_alike(list(sides.values()), 16, 600)
     indices, ours = list(range(variant["algo_params"]["meta_batch"])), sides["fp32"]
-    updates = _alternating({name: _updated(side, indices) for name, side in sides.items()}, repeats)
+    updates = alternating_seconds({name: lambda a=side: a._do_training(indices) for name, side in sides.items()}, repeats)
     context = f"{len(indices)} x 256, context {variant['algo_params']['embedding_batch_size']}"
     print(f"{env}: update ({context}): " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in updates.items()))
     gather = median_seconds(lambda: (ours.sample_sac(indices), ours.sample_context(indices)), repeats)
@@ -124,7 +101,7 @@ def _report(env: str, with_oyster: bool, repeats: int) -> None:
     if with_oyster:
         horizon, tasks = variant["algo_params"]["max_path_length"], list(range(10))
         work = {"here": _collected(ours, tasks, horizon, True), "oyster": _collected(sides["oyster"], tasks, horizon, False)}
-        seconds = _alternating(work, repeats)
+        seconds = alternating_seconds(work, repeats)
         print(f"    oyster / here: update fp32 {updates['oyster'] / updates['fp32']:.2f}, bf16 {updates['oyster'] / updates['bf16']:.2f}; "
               f"collection {seconds['oyster'] / seconds['here']:.2f} ({1 / seconds['here']:,.0f} steps/s)", flush=True)  # fmt: skip
 

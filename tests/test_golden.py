@@ -16,7 +16,7 @@ def test_golden_run(make_algorithm):
     algorithm = make_algorithm("four-corners")
     rows = []
     algorithm.on_epoch_end = rows.append
-    attach(algorithm, "hfr", relabel_fraction=1.0, seed=0, num_initial_states=8, num_partition_samples=4)
+    attach(algorithm, "hfr", relabel_fraction=1.0, seed=0, num_initial_states=8, num_partition_samples=4, precision="fp32")
     algorithm.train()
     for row, expected in zip(rows, GOLDEN, strict=True):
         assert [row[column] for column in COLUMNS] == pytest.approx(expected, rel=1e-3)

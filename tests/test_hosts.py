@@ -329,7 +329,7 @@ def test_units_are_those_that_train():
 
 def test_networks_that_are_swapped_after_attach_are_the_ones_that_score():
     algorithm = standin_families.OysterLike()
-    networks = attach(algorithm, "hfr").scorer.networks
+    networks = attach(algorithm, "hfr", precision="fp32").scorer.networks
     obs, action, z = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     algorithm.qf1 = standin_families.Critic()
     torch.testing.assert_close(networks.critics(obs, action, z)[0], algorithm.qf1(obs, action, z))
@@ -338,7 +338,7 @@ def test_networks_that_are_swapped_after_attach_are_the_ones_that_score():
 @pytest.mark.parametrize("name", EVERY)
 def test_scoring_networks_compute_what_the_host_computes(name):
     algorithm = standins.EVERY[name]()
-    networks = attach(algorithm, "hfr").scorer.networks
+    networks = attach(algorithm, "hfr", precision="fp32").scorer.networks
     obs, action, z = torch.randn(4, 2), torch.rand(4, 2), torch.randn(4, 3)
     with networks.isolated():
         for i, ours in enumerate(networks.critics(obs, action, z)):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import standin_families
 import torch
 
 from env_wrappers import make_env
@@ -67,6 +68,54 @@ def test_auto_follows_the_processor(monkeypatch):
         assert uses_bfloat16("bf16", CPU)
         assert not uses_bfloat16("fp32", CPU)
     assert not uses_bfloat16("auto", torch.device("cuda"))
+
+
+class _ReadsNumbers(standin_families.Critic):
+    """Looks at its hidden layer through numpy, which knows no bfloat16."""
+
+    def forward(self, *inputs):
+        hidden = self.net[0](torch.cat(inputs, dim=-1))
+        assert np.isfinite(hidden.numpy(force=True)).all()
+        return self.net[1:](hidden)
+
+
+def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    algorithm = standin_families.OysterLike()
+    algorithm.qf1, algorithm.qf2 = _ReadsNumbers(), _ReadsNumbers()
+    with pytest.raises(ValueError, match="networks don't run in bf16: .*BFloat16; choose precision='fp32'"):
+        attach(algorithm, "hfr", precision="bf16")
+    networks = attach(algorithm, "hfr").scorer.networks
+    rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
+    torch.testing.assert_close(networks.critics(*rows)[0], algorithm.qf1(*rows))
+
+
+def test_auto_is_for_methods_that_average(monkeypatch, make_algorithm):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
+    for name, half in (("hfr", True), ("hipi", False), ("hfr-bellman", False)):
+        algorithm = make_algorithm()
+        networks = attach(algorithm, name).scorer.networks
+        assert torch.equal(networks.critics(*rows)[0], algorithm.qf1(*rows)) != half
+
+
+def test_only_calls_of_networks_are_in_half_precision():
+    """What else scoring runs, such as a reward function with matrix products of its own or the fit of a learned one, is as without it."""
+    algorithm = standin_families.OysterLike()
+    networks = attach(algorithm, "hfr", precision="bf16").scorer.networks
+    x = torch.randn(64, 64)
+    exact = x @ x
+    with networks.isolated():
+        assert torch.equal(x @ x, exact)
+        assert not torch.equal(networks.critics(*(x[:, :n] for n in (2, 2, 3)))[0], algorithm.qf1(*(x[:, :n] for n in (2, 2, 3))))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_chunk_of_scoring_suits_the_device(device, make_algorithm):
+    scorer = attach(make_algorithm(), "hfr").scorer
+    small = scorer.max_rows
+    scorer.networks._owner.qf1.to(device)
+    assert (scorer.max_rows > 10 * small) == (device != "cpu")
 
 
 def test_unknown_precisions_are_refused(make_algorithm):

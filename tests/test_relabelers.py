@@ -23,7 +23,7 @@ def world(make_algorithm, monkeypatch):
 
     def build(relabeler, env_name="four-corners", **options):
         algorithm = make_algorithm(env_name, num_train_steps_per_itr=1, sparse_rewards=env_name.startswith("sparse"), reward_scale=2.0)
-        relabeling = attach(algorithm, relabeler, seed=0, relabel_fraction=0.0, **options)
+        relabeling = attach(algorithm, relabeler, seed=0, relabel_fraction=0.0, precision="fp32", **options)
         torch.manual_seed(1)
         for net in algorithm.networks:
             for weight in net.parameters():

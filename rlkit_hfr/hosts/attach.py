@@ -14,6 +14,7 @@ from rlkit_hfr.hosts.base import Host
 from rlkit_hfr.hosts.oyster import OysterHost
 from rlkit_hfr.hosts.rewards import resolve_hindsight
 from rlkit_hfr.hosts.rlkit import RlkitHost
+from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, did_you_mean, make_relabeler
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.relabelers.scorer import NO_GOALS, Scorer
@@ -66,7 +67,7 @@ def attach(
     relabel_fraction: float = 0.5,
     keep_original: bool = False,
     stale_context: str = "drop",
-    precision: str = "fp32",
+    precision: str = "auto",
     seed: int | None = None,
     host: str | None = None,
     **relabeler_options: Any,
@@ -78,7 +79,8 @@ def attach(
     "learned" trains a model of them on what is collected.
     relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
     stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
-    precision: of scoring's matrix products: "fp32", "bf16", or "auto" (bf16 on CPUs made for it).
+    precision: of scoring's matrix products: "fp32", "bf16", or "auto": bf16 for the methods that it suffices for (hfr) on CPUs made for it, where
+    it takes half the time; choose "fp32" for runs that shall repeat on another kind of CPU.
     seed: of the relabeling's own random generators; None draws one from the operating system. host: name the adapter instead of finding it.
     relabeler_options: keyword options of the relabeler.
 
@@ -86,6 +88,8 @@ def attach(
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
     memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
+    if check_precision(precision) == "auto" and not chosen.bfloat16_suffices:
+        precision = "fp32"
     adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]), precision)
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)

@@ -1,7 +1,6 @@
 """A PEARL implementation's networks as the side-effect-free functions that scoring needs."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,12 +13,11 @@ from torch.nn import functional as F
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
 from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_calls
+from rlkit_hfr.hosts.soft_value import Noise, find_value
 from rlkit_hfr.pearl.agent import product_of_gaussians
-from rlkit_hfr.pearl.networks import tanh_log_det
-from rlkit_hfr.precision import check_precision, uses_bfloat16
+from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
-Noise = Callable[..., Tensor]
 _PROBE_ROWS = 16
 
 
@@ -30,7 +28,7 @@ class HostNetworks:
     def __init__(self, algorithm: Any, owner: Any, seed: int, precision: str = "fp32") -> None:
         """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores; precision: of
         the matrix products of scoring."""
-        self._precision = check_precision(precision)
+        self._precision = "fp32"  # of what follows
         self._algorithm, self._owner, self._agent = algorithm, owner, algorithm.agent
         self._seeds = np.random.default_rng(seed)
         self._found = f"got {type(algorithm).__name__}"
@@ -43,6 +41,7 @@ class HostNetworks:
         self.use_next_obs_in_context = self._next_obs_by_width()
         with self.isolated():
             self._probe()
+        self._precision = self._runnable(precision)
 
     # Settings, read when they are used: HOSTS of the rlkit family keep the effective ones on the trainer.
     @property
@@ -74,10 +73,13 @@ class HostNetworks:
     @contextmanager
     def isolated(self) -> Iterator[None]:
         """Everything that this object runs belongs inside: it leaves the host's random streams, modules and agent as they were."""
-        half = uses_bfloat16(self._precision, self.device)
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
-        with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))), autocast:
+        with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))), self._autocast(False):  # which keeps converted weights
             yield
+
+    def _autocast(self, half: bool | None = None) -> torch.autocast:
+        """Around calls of the host's networks, and of nothing else."""
+        half = uses_bfloat16(self._precision, self.device) if half is None else half
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def _modules(self) -> list[nn.Module]:
         names = ("qf1", "qf2", "vf", "target_vf", "target_qf1", "target_qf2")
@@ -108,11 +110,36 @@ class HostNetworks:
                 return False
         return True
 
-    def _probe(self) -> None:
-        def rows(width: int) -> Tensor:
-            return torch.randn(_PROBE_ROWS, width, device=self.device)
+    def _dummies(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows of observations, actions and latents."""
+        widths = (self._obs_dim, self._action_dim, self.latent_dim)
+        obs, action, z = (torch.randn(_PROBE_ROWS, width, device=self.device) for width in widths)
+        return obs, action.tanh(), z
 
-        obs, action, z = rows(self._obs_dim), rows(self._action_dim).tanh(), rows(self.latent_dim)
+    def _dummy_context(self) -> tuple[Tensor, Tensor]:
+        """Two contexts of five rows, and their mask."""
+        width = self._obs_dim + self._action_dim + 1 + (self._obs_dim if self.use_next_obs_in_context else 0)
+        return torch.randn(2, 5, width, device=self.device), torch.ones(2, 5, dtype=torch.bool, device=self.device)
+
+    def _runnable(self, precision: str) -> str:
+        """The precision that was asked for if everything runs in it; "auto" does without where the host's code is not made for it."""
+        self._precision = precision
+        try:
+            with self.isolated():
+                obs, action, z = self._dummies()
+                self.posterior(*self._dummy_context())
+                self.action(obs, z, torch.randn)
+                self.critics(obs, action, z)
+                if self._value is not None:
+                    self.value(obs, z, torch.randn)
+        except (RuntimeError, TypeError, ValueError) as error:
+            if precision == "auto":
+                return "fp32"
+            raise UnsupportedHost(f"{self._found} whose networks don't run in {precision}: {error}; choose precision='fp32'") from error
+        return precision
+
+    def _probe(self) -> None:
+        obs, action, z = self._dummies()
         self._probe_critics(obs, action, z)
         self._policy = policy_call(lambda: self._agent.policy, obs, z)
         if self._policy is None or (normal_parameters(self._policy(obs, z)) is None and sampled_action(self._policy(obs, z)) is None):
@@ -122,7 +149,8 @@ class HostNetworks:
             )
         self._knows_normal = normal_parameters(self._policy(obs, z)) is not None
         self._probe_posterior()
-        self._value = self._find_value(obs, action, z)
+        normal_policy = self._policy if self._knows_normal else None
+        self._value = find_value(self._owner, self._algorithm, normal_policy, (obs, action, z))
 
     def _probe_critics(self, obs: Tensor, action: Tensor, z: Tensor) -> None:
         inputs = (obs, action, z)
@@ -148,9 +176,7 @@ class HostNetworks:
 
     def _probe_posterior(self) -> None:
         """Take the fast product of Gaussians if it is what the host infers, else the host's own inference."""
-        width = self._obs_dim + self._action_dim + 1 + (self._obs_dim if self.use_next_obs_in_context else 0)
-        context = torch.randn(2, 5, width, device=self.device)
-        mask = torch.ones(2, 5, dtype=torch.bool, device=self.device)
+        context, mask = self._dummy_context()
         try:
             own = self._own_posterior(context)
         except (RuntimeError, TypeError, ValueError, AttributeError):
@@ -164,37 +190,6 @@ class HostNetworks:
             raise UnsupportedHost(f"{self._found} whose encoder gives no posterior; expected agent.infer_posterior or agent.latent_posterior")
         if own is not None and (fast is None or not _alike(own, fast)):
             self._posterior = self._grouped_posterior
-
-    def _find_value(self, obs: Tensor, action: Tensor, z: Tensor) -> Callable[[Tensor, Tensor, Noise], Tensor] | None:
-        if isinstance(getattr(self._owner, "target_vf", None), nn.Module):
-            calls = value_calls([self._get("target_vf")], ("obs", "z"), (obs, z))
-            return None if calls is None else lambda o, latent, noise: calls[0](o, latent)
-        names = ("target_qf1", "target_qf2")
-        if not all(isinstance(getattr(self._owner, name, None), nn.Module) for name in names) or not self._knows_normal:
-            return None
-        pair = value_calls([self._get(name) for name in names], ("obs", "action", "z"), (obs, action, z))
-        return None if pair is None else lambda o, latent, noise: self._soft_value(pair, o, latent, noise)
-
-    def _soft_value(self, targets: list[Any], obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
-        """V(s, z) = min target Q(s, a, z) - alpha log pi(a|s, z), a ~ pi, for hosts without a V network."""
-        assert self._policy is not None
-        parameters = normal_parameters(self._policy(obs, z))
-        assert parameters is not None
-        mean, std = parameters
-        eps = noise(*mean.shape)
-        pre_tanh = mean + std * eps
-        log_pi = (-0.5 * eps.square() - std.log() - 0.5 * math.log(2 * math.pi) - tanh_log_det(pre_tanh)).sum(dim=-1, keepdim=True)
-        action = torch.tanh(pre_tanh)
-        return torch.min(targets[0](obs, action, z), targets[1](obs, action, z)) - self._temperature() * log_pi
-
-    def _temperature(self) -> Tensor | float:
-        """The entropy weight: exp(log_alpha), alpha, or 1."""
-        for holder in (self._owner, self._algorithm):
-            if getattr(holder, "log_alpha", None) is not None:
-                return torch.as_tensor(holder.log_alpha).exp()
-            if getattr(holder, "alpha", None) is not None:
-                return holder.alpha
-        return 1.0
 
     # The functions of `rlkit_hfr.relabelers.scorer.Networks`.
     def version(self) -> tuple[Any, ...]:
@@ -221,11 +216,12 @@ class HostNetworks:
             )
 
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        mean, variance = self._posterior(context, mask)
+        with self._autocast():
+            mean, variance = self._posterior(context, mask)
         return mean.float(), variance.float()
 
     def _fast_posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        params = self._agent.context_encoder(context.flatten(0, 1)).view(*context.shape[:2], -1)
+        params = self._agent.context_encoder(context.flatten(0, 1)).float().view(*context.shape[:2], -1)
         if params.shape[-1] == self.latent_dim:  # no information bottleneck: the mean of the rows
             weight = mask.unsqueeze(-1).to(params.dtype)
             mean = (params * weight).sum(dim=1) / weight.sum(dim=1)
@@ -261,21 +257,24 @@ class HostNetworks:
 
     def action(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
         assert self._policy is not None
-        out = self._policy(obs, z)
+        with self._autocast():
+            out = self._policy(obs, z)
         parameters = normal_parameters(out) if self._knows_normal else None
         if parameters is None:
             action = sampled_action(out)
             assert action is not None
-            return action
+            return action.float()
         mean, std = parameters
         return torch.tanh(mean.float() + std.float() * noise(*mean.shape))
 
     def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        return self._qf1(obs, action, z).float(), self._qf2(obs, action, z).float()
+        with self._autocast():
+            return self._qf1(obs, action, z).float(), self._qf2(obs, action, z).float()
 
     def value(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
         assert self._value is not None
-        return self._value(obs, z, noise).float()
+        with self._autocast():
+            return self._value(obs, z, noise).float()
 
     def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         buffer = self._algorithm.replay_buffer

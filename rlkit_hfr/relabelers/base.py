@@ -43,6 +43,7 @@ class Relabeler(abc.ABC):
     name: str
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
+    bfloat16_suffices = False  # whether rounding the networks' outputs moves its choice far less than its own draws do
 
     @abc.abstractmethod
     def decide(

@@ -13,7 +13,7 @@ from rlkit_hfr.paths import Path, context_rows, info_column, pad
 from rlkit_hfr.relabelers.memory import TaskMemory
 from rlkit_hfr.rewards import Hindsight, TaskRewards
 from rlkit_hfr.state import State, rng_state, set_rng_state
-from rlkit_hfr.utility import MAX_ROWS, TransitionBatch, grid_chunks
+from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
 
 NO_GOALS = (
     "this method needs goals: the environment has no goal_distances(path, tasks) -> (K, T) distances in units of the tolerance; choose another "
@@ -78,10 +78,11 @@ class Scorer:
         hindsight: Hindsight,
         candidate_tasks: Sequence[int],
         seed: np.random.SeedSequence,
-        max_rows: int = MAX_ROWS,
+        max_rows: int | None = None,
     ) -> None:
+        """max_rows: of one forward pass; None for what suits the networks' device."""
         self.networks, self.memory, self.candidate_tasks = networks, memory, list(candidate_tasks)
-        self.max_rows = max_rows
+        self._max_rows = max_rows
         self._hindsight = hindsight
         self._rewards: dict[int, TaskRewards] = {}
         numpy_seed, torch_seed = seed.spawn(2)
@@ -89,6 +90,10 @@ class Scorer:
         self._torch_seed = int(torch_seed.generate_state(1)[0])
         self._generator: torch.Generator | None = None
         self._kept: dict[Any, Any] = {}
+
+    @property
+    def max_rows(self) -> int:
+        return self._max_rows or (MAX_ROWS if self.networks.device.type == "cpu" else MAX_ROWS_OFF_CPU)
 
     def refresh(self) -> None:
         """The networks have changed: forget what was computed with the old ones."""
