@@ -1,5 +1,5 @@
 """How relabeling grows: ``python benchmarks/growth.py``. Seconds a path for more tasks K, longer paths T, more initial states N_U, and the
-peak of memory; networks 3 x 300 on cheetah-vel.
+peak of memory; networks 3 x 300 on cheetah-vel, in single precision.
 
 Of `hfr`, of `hipi`, and of `air`, whose cost is K x T rewards for a collected path and K x N comparisons for a decision.
 """
@@ -28,7 +28,7 @@ def _seconds(method: str, sizes: dict[str, int], repeats: int) -> float:
     env = make_env("cheetah-vel", n_tasks=number, seed=0)
     algorithm = PEARLSoftActorCritic(env, range(number), range(1), build_nets(20, 6, 5, 300, PEARLConfig()), PEARLConfig(max_path_length=horizon))
     options = {"num_initial_states": sizes["N_U"], "num_partition_samples": 2} if method == "hfr" else {}
-    relabeling = attach(algorithm, method, seed=0, relabel_fraction=0.0, **options)
+    relabeling = attach(algorithm, method, seed=0, relabel_fraction=0.0, precision="fp32", **options)
     for start in range(0, number, 10):
         algorithm.collect_data(range(start, min(number, start + 10)), horizon)
     relabeler, scorer, rng = relabeling.relabeler, relabeling.scorer, np.random.default_rng(0)

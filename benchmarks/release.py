@@ -93,7 +93,9 @@ def main() -> int:
     algorithm = _release_algorithm(env, args.tasks, args.horizon, args.num_initial_states)
     memory = TaskMemory(range(args.tasks), 20, args.num_initial_states, rng)
     rewards = resolve_rewards(env)
-    networks = {precision: HostNetworks(algorithm, algorithm, 0, precision) for precision in ("fp32", "bf16")}
+    networks = {precision: HostNetworks(algorithm, algorithm, 0) for precision in ("fp32", "bf16")}
+    for precision, nets in networks.items():
+        nets.compute_in(precision, with_value=False)
     tasks, hindsight = range(args.tasks), Hindsight(rewards)
     scorers = {precision: Scorer(nets, memory, hindsight, tasks, np.random.SeedSequence(0)) for precision, nets in networks.items()}
     for task in range(args.tasks):

@@ -48,7 +48,7 @@ def main() -> None:
         config = PEARLConfig(max_path_length=args.horizon)
         nets = build_nets(20, 6, 5, 300, config)
         algorithm = PEARLSoftActorCritic(env, range(number), range(1), nets, config)
-        relabeling = attach(algorithm, "hfr", num_initial_states=args.num_initial_states, seed=0)
+        relabeling = attach(algorithm, "hfr", num_initial_states=args.num_initial_states, seed=0, precision="fp32")
         for start in range(0, number, 10):
             algorithm.collect_data(range(start, min(number, start + 10)), args.horizon)
         scorer, relabeler = relabeling.scorer, relabeling.relabeler

@@ -118,25 +118,23 @@ class HindsightEnv(gym.Env, abc.ABC):
         return self._reset()
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, Any]]:  # type: ignore[override]
-        obs, achieved = self.advance(self.physical(action))
+        obs, achieved = self.advance(action)
         result, figures = self.judge(achieved, self._goal)
         info: dict[str, Any] = {"achieved": achieved, **{key: float(value) for key, value in figures.items()}}
         return obs, float(result.rewards), bool(result.terminals), info
 
-    def physical(self, actions: np.ndarray) -> np.ndarray:
-        """Actions (..., A) as the physics sees them: clipped to [-1, 1] and scaled."""
-        return np.minimum(np.maximum(actions, -1.0), 1.0) * self.action_scale  # np.clip takes three times as long on so few numbers
-
-    def advance(self, physical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first part of a step: a physical action (A,) -> the next observation (S,) and the features (F,) float32."""
+    def advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first part of a step: an action (A,) in [-1, 1] -> the next observation (S,) and the features (F,) float32."""
+        physical = np.minimum(np.maximum(action, -1.0), 1.0) * self.action_scale  # np.clip takes three times as long on so few numbers
         obs, achieved = self._advance(physical)
         return obs, np.asarray(achieved, dtype=np.float32)
 
     def judge(self, achieved: np.ndarray, task: np.ndarray) -> tuple[HindsightRewards, dict[str, np.ndarray]]:
         """The second part: what steps with features (..., F) are worth under tasks (..., G), and their infos "sparse_reward" and "success" where
-        the family has them. Touches no state, so that the steps of many environments are judged in one call."""
+        the family has them. Like `reward_of` it reads nothing that differs between environments of the family, so that the steps of many are
+        judged in one call."""
         result = self.reward_of(achieved, task)
-        figures = {} if result.sparse_rewards is None else {"sparse_reward": result.sparse_rewards}
+        figures = {} if result.sparse_rewards is None else {"sparse_reward": np.asarray(result.sparse_rewards, dtype=np.float64)}
         success = self.success_of(achieved, task)
         if success is not None:
             figures["success"] = np.asarray(success, dtype=np.float64)

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--run-dir", type=Path, metavar="DIR", help="the run's own folder, new or empty, instead of one made in --log-dir")
     p.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run of this folder, whatever stopped it")
     p.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
-    p.add_argument("--precision", choices=PRECISIONS, help="of the matrix products of updates and scoring (default: fp32)")
+    p.add_argument("--precision", choices=PRECISIONS, help="of updates' and scoring's matrix products (default: fp32 and auto)")
     p.add_argument("--host", choices=("carried", *CLONE), default="carried", help="whose PEARL to run (default: carried)")
     p.add_argument("--host-path", type=Path, metavar="DIR", help="checkout of the host (default: the rlkit that can be imported)")
     p.add_argument("--snapshot-mode", choices=SNAPSHOT_MODES, help="which iterations' networks are kept (default: last)")

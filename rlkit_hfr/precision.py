@@ -15,5 +15,6 @@ def check_precision(name: str) -> str:
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
     """Whether to compute in bfloat16. "auto" does where it pays: on processors with instructions for it (AMX, AVX512-BF16)."""
     if precision == "auto":
-        return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+        found = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))  # not in every version
+        return device.type == "cpu" and any(has_it() for has_it in found if has_it is not None)
     return precision == "bf16"

@@ -70,24 +70,58 @@ def test_auto_follows_the_processor(monkeypatch):
     assert not uses_bfloat16("auto", torch.device("cuda"))
 
 
-class _ReadsNumbers(standin_families.Critic):
-    """Looks at its hidden layer through numpy, which knows no bfloat16."""
+class _Unmade(standin_families.Critic):
+    """Does something with its hidden layer that it can't do in bfloat16."""
+
+    def __init__(self, look):
+        super().__init__()
+        self.look = look
 
     def forward(self, *inputs):
         hidden = self.net[0](torch.cat(inputs, dim=-1))
-        assert np.isfinite(hidden.numpy(force=True)).all()
-        return self.net[1:](hidden)
+        self.look(hidden)
+        return self.net[1:](hidden) * (1.0 if hidden.dtype == torch.float32 or self.look is not _nothing else 2.0)
 
 
-def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch):
+def _nothing(hidden):
+    pass
+
+
+def _as_numbers(hidden):
+    hidden.numpy(force=True)
+
+
+def _looks_up(hidden):
+    {torch.float32: 0}[hidden.dtype]
+
+
+@pytest.mark.parametrize(("look", "trouble"), [(_as_numbers, "BFloat16"), (_looks_up, "torch.bfloat16"), (_nothing, "more than a tenth")])
+def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch, look, trouble):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     algorithm = standin_families.OysterLike()
-    algorithm.qf1, algorithm.qf2 = _ReadsNumbers(), _ReadsNumbers()
-    with pytest.raises(ValueError, match="networks don't run in bf16: .*BFloat16; choose precision='fp32'"):
+    algorithm.qf1, algorithm.qf2 = _Unmade(look), _Unmade(look)
+    with pytest.raises(ValueError, match=f"networks don't run in bf16: .*{trouble}.*; choose precision='fp32'"):
         attach(algorithm, "hfr", precision="bf16")
     networks = attach(algorithm, "hfr").scorer.networks
     rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     torch.testing.assert_close(networks.critics(*rows)[0], algorithm.qf1(*rows))
+
+
+def test_auto_on_a_plain_processor_is_fp32(monkeypatch):
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    plain, single = (attach(standin_families.OysterLike(), "hfr", seed=0, precision=precision) for precision in ("auto", "fp32"))
+    assert plain.scorer.networks.state_dict() == single.scorer.networks.state_dict()
+
+
+def test_a_restored_run_goes_on_in_its_precision():
+    """Also where "auto" would choose otherwise."""
+    half = attach(standin_families.OysterLike(), "hfr", seed=0, precision="bf16").scorer.networks
+    other = attach(standin_families.OysterLike(), "hfr", seed=0, precision="fp32").scorer.networks
+    rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
+    assert not torch.equal(half.critics(*rows)[0], other.critics(*rows)[0])
+    other.load_state_dict(half.state_dict())
+    torch.testing.assert_close(half.critics(*rows), other.critics(*rows), rtol=0.0, atol=0.0)
 
 
 def test_auto_is_for_methods_that_average(monkeypatch, make_algorithm):

@@ -88,11 +88,11 @@ def attach(
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
     memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
-    if check_precision(precision) == "auto" and not chosen.bfloat16_suffices:
-        precision = "fp32"
-    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]), precision)
+    check_precision(precision)
+    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
+    adapter.networks.compute_in("fp32" if precision == "auto" and not chosen.bfloat16_suffices else precision, chosen.needs_value)
     tasks = adapter.train_tasks
     hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
     if chosen.needs_goals and hindsight.goal_distances is None:

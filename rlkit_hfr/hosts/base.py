@@ -41,12 +41,12 @@ class Host:
         owner = cls.owner_of(algorithm)
         return lacks + [name for name in cls.owner_needs if getattr(owner, name, None) is None]
 
-    def __init__(self, algorithm: Any, seed: int, precision: str = "fp32") -> None:
+    def __init__(self, algorithm: Any, seed: int) -> None:
         found = f"got {type(algorithm).__name__}"
         self._refuse(algorithm, found)
         self.algorithm, self.env = algorithm, algorithm.env
         self.train_tasks = self._task_ids(algorithm, found)
-        self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed, precision)
+        self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
         self._wrapped: dict[str, Any] = {}
         self._buffer_classes: list[tuple[Any, type]] = []

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
-from rlkit_hfr.hosts.shapes import normal_parameters, policy_call, sampled_action, value_calls
+from rlkit_hfr.hosts.shapes import normal_parameters, own_posterior, policy_call, sampled_action, value_calls
 from rlkit_hfr.hosts.soft_value import Noise, find_value
 from rlkit_hfr.pearl.agent import product_of_gaussians
-from rlkit_hfr.precision import uses_bfloat16
+from rlkit_hfr.precision import check_precision, uses_bfloat16
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 _PROBE_ROWS = 16
@@ -25,10 +25,9 @@ class HostNetworks:
     """Networks are looked up on their owner at call time, because weights are loaded, swapped and moved after construction; how they
     want to be called is found out once, at attach, by calling them with dummy rows."""
 
-    def __init__(self, algorithm: Any, owner: Any, seed: int, precision: str = "fp32") -> None:
-        """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores; precision: of
-        the matrix products of scoring."""
-        self._precision = "fp32"  # of what follows
+    def __init__(self, algorithm: Any, owner: Any, seed: int) -> None:
+        """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores."""
+        self._half = False
         self._algorithm, self._owner, self._agent = algorithm, owner, algorithm.agent
         self._seeds = np.random.default_rng(seed)
         self._found = f"got {type(algorithm).__name__}"
@@ -41,7 +40,6 @@ class HostNetworks:
         self.use_next_obs_in_context = self._next_obs_by_width()
         with self.isolated():
             self._probe()
-        self._precision = self._runnable(precision)
 
     # Settings, read when they are used: HOSTS of the rlkit family keep the effective ones on the trainer.
     @property
@@ -76,9 +74,8 @@ class HostNetworks:
         with isolated(self._modules(), self._agent, int(self._seeds.integers(2**31))), self._autocast(False):  # which keeps converted weights
             yield
 
-    def _autocast(self, half: bool | None = None) -> torch.autocast:
+    def _autocast(self, half: bool) -> torch.autocast:
         """Around calls of the host's networks, and of nothing else."""
-        half = uses_bfloat16(self._precision, self.device) if half is None else half
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def _modules(self) -> list[nn.Module]:
@@ -121,22 +118,39 @@ class HostNetworks:
         width = self._obs_dim + self._action_dim + 1 + (self._obs_dim if self.use_next_obs_in_context else 0)
         return torch.randn(2, 5, width, device=self.device), torch.ones(2, 5, dtype=torch.bool, device=self.device)
 
-    def _runnable(self, precision: str) -> str:
-        """The precision that was asked for if everything runs in it; "auto" does without where the host's code is not made for it."""
-        self._precision = precision
+    def compute_in(self, precision: str, with_value: bool) -> None:
+        """From now on run in this precision, if everything does, which a trial tells; "auto" stays in single where the host's code is not made
+        for half. with_value: whether V will be asked for. Raises UnsupportedHost."""
+        self._half = False
+        if not uses_bfloat16(check_precision(precision), self.device):
+            return
+        single = self._trial(with_value)
+        self._half = True
         try:
-            with self.isolated():
-                obs, action, z = self._dummies()
-                self.posterior(*self._dummy_context())
-                self.action(obs, z, torch.randn)
-                self.critics(obs, action, z)
-                if self._value is not None:
-                    self.value(obs, z, torch.randn)
-        except (RuntimeError, TypeError, ValueError) as error:
-            if precision == "auto":
-                return "fp32"
-            raise UnsupportedHost(f"{self._found} whose networks don't run in {precision}: {error}; choose precision='fp32'") from error
-        return precision
+            half = self._trial(with_value)
+            alike = all((a - b).abs().max() <= 0.1 * a.abs().max() + 0.01 for a, b in zip(single, half, strict=True))
+            trouble = "" if alike else "their outputs differ by more than a tenth from those in fp32"
+        except Exception as error:  # the host's code may do anything
+            trouble = f"{type(error).__name__} {error}".splitlines()[0]
+        self._half = not trouble
+        if trouble and precision != "auto":
+            raise UnsupportedHost(f"{self._found} whose networks don't run in {precision}: {trouble}; choose precision='fp32'")
+
+    def _trial(self, with_value: bool) -> list[Tensor]:
+        """Everything that scoring computes, for dummy rows and without noise."""
+
+        def silence(*shape: int) -> Tensor:
+            return torch.zeros(*shape, device=self.device)
+
+        with isolated(self._modules(), self._agent, 0), self._autocast(False):
+            obs, action, z = self._dummies()
+            outputs = [*self.posterior(*self._dummy_context()), *self.critics(obs, action, z)]
+            if with_value:
+                outputs.append(self.value(obs, z, silence))
+            actions = self.action(obs, z, silence)
+            if self._knows_normal and normal_parameters(self._policy_output(obs, z)) is None:
+                raise ValueError("the policy's mean and deviation can't be told")
+        return [*outputs, actions] if self._knows_normal else outputs  # what a host samples by itself may differ
 
     def _probe(self) -> None:
         obs, action, z = self._dummies()
@@ -199,10 +213,11 @@ class HostNetworks:
         return tuple((id(weights), float(weights.detach().double().sum())) for weights in last)
 
     def state_dict(self) -> State:
-        return rng_state(self._seeds)
+        return dict(seeds=rng_state(self._seeds), half=self._half)
 
     def load_state_dict(self, state: State) -> None:
-        set_rng_state(self._seeds, state)
+        set_rng_state(self._seeds, state["seeds"])
+        self._half = state["half"]  # also on a processor that "auto" would not take it on
 
     def has_transitions(self, tasks: Sequence[Any]) -> bool:
         buffers = self._algorithm.replay_buffer.task_buffers
@@ -216,12 +231,13 @@ class HostNetworks:
             )
 
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        with self._autocast():
-            mean, variance = self._posterior(context, mask)
+        mean, variance = self._posterior(context, mask)
         return mean.float(), variance.float()
 
     def _fast_posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        params = self._agent.context_encoder(context.flatten(0, 1)).float().view(*context.shape[:2], -1)
+        with self._autocast(self._half):
+            rows = self._agent.context_encoder(context.flatten(0, 1))
+        params = rows.float().view(*context.shape[:2], -1)
         if params.shape[-1] == self.latent_dim:  # no information bottleneck: the mean of the rows
             weight = mask.unsqueeze(-1).to(params.dtype)
             mean = (params * weight).sum(dim=1) / weight.sum(dim=1)
@@ -229,16 +245,7 @@ class HostNetworks:
         return product_of_gaussians(params[..., : self.latent_dim], F.softplus(params[..., self.latent_dim:]), mask)
 
     def _own_posterior(self, context: Tensor) -> tuple[Tensor, Tensor] | None:
-        """The host's own inference on contexts of one length; None if it has none that we know."""
-        agent = self._agent
-        if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
-            posterior = agent.latent_posterior(context)
-            return posterior.mean, posterior.stddev.square()
-        if callable(getattr(agent, "infer_posterior", None)):  # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
-            agent.infer_posterior(context)
-            variances = agent.z_vars
-            return agent.z_means, variances if variances.shape == agent.z_means.shape and self._has_bottleneck() else torch.zeros_like(agent.z_means)
-        return None
+        return own_posterior(self._agent, context, self._has_bottleneck())
 
     def _has_bottleneck(self) -> bool:
         return bool(getattr(self._algorithm, "use_information_bottleneck", getattr(self._owner, "use_information_bottleneck", True)))
@@ -255,10 +262,13 @@ class HostNetworks:
             means[rows], variances[rows] = own
         return means, variances
 
-    def action(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
+    def _policy_output(self, obs: Tensor, z: Tensor) -> Any:
         assert self._policy is not None
-        with self._autocast():
-            out = self._policy(obs, z)
+        with self._autocast(self._half):
+            return self._policy(obs, z)
+
+    def action(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
+        out = self._policy_output(obs, z)
         parameters = normal_parameters(out) if self._knows_normal else None
         if parameters is None:
             action = sampled_action(out)
@@ -268,12 +278,12 @@ class HostNetworks:
         return torch.tanh(mean.float() + std.float() * noise(*mean.shape))
 
     def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        with self._autocast():
+        with self._autocast(self._half):
             return self._qf1(obs, action, z).float(), self._qf2(obs, action, z).float()
 
     def value(self, obs: Tensor, z: Tensor, noise: Noise) -> Tensor:
         assert self._value is not None
-        with self._autocast():
+        with self._autocast(self._half):
             return self._value(obs, z, noise).float()
 
     def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
@@ -283,4 +293,4 @@ class HostNetworks:
 
 
 def _alike(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> bool:
-    return all(a.shape == b.shape and torch.allclose(a, b, atol=1e-4) for a, b in zip(first, second, strict=True))
+    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), atol=1e-4) for a, b in zip(first, second, strict=True))

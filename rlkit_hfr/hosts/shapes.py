@@ -127,3 +127,15 @@ def sampled_action(out: Any) -> Tensor | None:
         return out.sample()
     first = out[0] if isinstance(out, tuple) and out else out
     return first if isinstance(first, Tensor) else None
+
+
+def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> tuple[Tensor, Tensor] | None:
+    """Mean and variance that a host's agent infers by itself from contexts of one length; None if it has no inference that we know."""
+    if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
+        posterior = agent.latent_posterior(context)
+        return posterior.mean, posterior.stddev.square()
+    if callable(getattr(agent, "infer_posterior", None)):  # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
+        agent.infer_posterior(context)
+        variances = agent.z_vars
+        return agent.z_means, variances if variances.shape == agent.z_means.shape and has_bottleneck else torch.zeros_like(agent.z_means)
+    return None

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,55 +16,56 @@ class Episodes:
     def __init__(self, obs: np.ndarray, max_path_length: int) -> None:
         """obs: (N, S), the first observations."""
         self._dtype = np.uint8 if obs.dtype == np.uint8 else np.float32
-        self.obs = obs.astype(self._dtype)  # the last of each episode
+        self._first = obs.astype(self._dtype, copy=False)
+        self.obs = self._first.copy()  # the last of each episode
         self.active = list(range(len(obs)))  # those that go on
         self._max_path_length = max_path_length
-        self._lengths = np.zeros(len(obs), int)
-        self._observations = [self.obs]
-        self._columns: dict[str, list[np.ndarray]] = defaultdict(list)  # name -> of each step (N, ...)
-        self._infos: dict[str, list[np.ndarray]] = {}
+        self._rows: list[int] = []  # of each step of any episode, in the order of time, whose it is
+        self._columns: dict[str, list[np.ndarray]] = defaultdict(list)  # in the same order, name -> (active, ...) a time
+        self._figures: dict[str, list[np.ndarray]] = defaultdict(list)
+        self._infos: list[list[Any]] = [[] for _ in obs]
+        self._times = 0
 
     def append(self, actions: np.ndarray, steps: Steps) -> None:
         """A step of the active episodes, in their order."""
-        self.obs = self._of_all(steps.next_obs.astype(self._dtype))
-        self._observations.append(self.obs)
-        for name, values in (("actions", actions), ("rewards", steps.rewards), ("terminals", steps.terminals)):
-            self._columns[name].append(self._of_all(values))
-        self._infos = self._infos or {name: [] for name in steps.infos}
-        for name, rows in self._infos.items():
-            rows.append(self._of_all(steps.infos[name]))
-        self._lengths[self.active] += 1
-        over = steps.terminals.tolist() if len(self._columns["actions"]) < self._max_path_length else [True] * len(self.active)
+        next_obs = steps.next_obs.astype(self._dtype, copy=False)
+        self.obs[self.active] = next_obs
+        self._rows += self.active
+        columns = {"actions": actions, "rewards": steps.rewards, "terminals": steps.terminals, "next_observations": next_obs}
+        for kept, new in ((self._columns, columns), (self._figures, steps.figures)):
+            for name, values in new.items():
+                kept[name].append(values)
+        for i, info in zip(self.active, steps.infos, strict=True):
+            self._infos[i].append(info)
+        self._times += 1
+        over = steps.terminals.tolist() if self._times < self._max_path_length else [True] * len(self.active)
         self.active = [i for i, ended in zip(self.active, over, strict=True) if not ended]
 
-    def _of_all(self, values: np.ndarray) -> np.ndarray:
-        """Rows of the active episodes among rows of all."""
-        if len(self.active) == len(self._lengths):
-            return values
-        spread = np.zeros((len(self._lengths), *values.shape[1:]), values.dtype)
-        spread[self.active] = values
-        return spread
-
     def paths(self, latents: np.ndarray) -> list[dict[str, Any]]:
-        """One path per episode; latents: (N, Z), what each acted on."""
-        obs = np.stack(self._observations)
-        columns = {name: np.stack(rows) for name, rows in self._columns.items()}
-        infos = {name: np.stack(rows) for name, rows in self._infos.items()}
-        paths = []
-        for i, (length, latent) in enumerate(zip(self._lengths, latents, strict=True)):
-            terminals = columns["terminals"][:length, i, None]
-            timeouts = np.zeros((length, 1), bool)
-            timeouts[-1] = length == self._max_path_length and not terminals[-1]
-            own = {
-                "observations": obs[:length, i],
-                "actions": columns["actions"][:length, i].astype(np.float32),
-                "rewards": columns["rewards"][:length, i, None],
-                "next_observations": obs[1 : length + 1, i],
-                "terminals": terminals,
-                "timeouts": timeouts,
-            }
-            paths.append(dict(
-                **{name: values.copy() for name, values in own.items()}, agent_infos={},
-                env_infos={name: rows[:length, i].copy() for name, rows in infos.items()}, context=latent,
-            ))  # fmt: skip
-        return paths
+        """One path per episode; latents: (N, Z), what each acted on. Empties this object, so that nothing is held twice."""
+        rows, (columns, figures) = np.array(self._rows), (_joined(kept) for kept in (self._columns, self._figures))
+        return [self._path(i, np.flatnonzero(rows == i), columns, figures, latent) for i, latent in enumerate(latents)]
+
+    def _path(
+        self, i: int, rows: np.ndarray, columns: Mapping[str, np.ndarray], figures: Mapping[str, np.ndarray], latent: np.ndarray
+    ) -> dict[str, Any]:
+        length, own = len(rows), self._infos[i]
+        next_obs, terminals = columns["next_observations"][rows], columns["terminals"][rows, None]
+        timeouts = np.zeros((length, 1), bool)
+        timeouts[-1] = length == self._max_path_length and not terminals[-1]
+        return dict(
+            observations=np.concatenate([self._first[i, None], next_obs[:-1]]),
+            actions=columns["actions"][rows].astype(np.float32, copy=False),
+            rewards=columns["rewards"][rows, None],
+            next_observations=next_obs,
+            terminals=terminals,
+            timeouts=timeouts,
+            agent_infos={},
+            env_infos={name: values[rows] for name, values in figures.items()} | {key: np.asarray([info[key] for info in own]) for key in own[0]},
+            context=latent,
+        )
+
+
+def _joined(kept: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+    """Each column in one array; what it was made of is let go."""
+    return {name: np.concatenate(kept.pop(name)) for name in list(kept)}

@@ -84,5 +84,5 @@ class SideBySideSampler:
         while (active := episodes.active):
             self.agent.z = z[active] if len(active) < len(tasks) else z
             actions = self.agent.get_actions(episodes.obs[active], deterministic)
-            episodes.append(actions, stepper.step([envs[i] for i in active], [tasks[i] for i in active], actions))
+            episodes.append(actions, stepper.step([envs[i] for i in active], actions))
         return episodes.paths(z.detach().cpu().numpy())
