@@ -105,7 +105,7 @@ class SawyerEnv(MujocoHindsightEnv):
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         data = self.data
-        data.mocap_pos[0] = np.clip(data.mocap_pos[0] + _METRES_PER_ACTION * action[:3], _HAND_LOW, _HAND_HIGH)
+        data.mocap_pos[0] = np.minimum(np.maximum(data.mocap_pos[0] + _METRES_PER_ACTION * action[:3], _HAND_LOW), _HAND_HIGH)
         data.mocap_quat[0] = _GRIP_QUAT
         data.ctrl[:] = action[3], -action[3]
         mujoco.mj_step(self.model, data, self.frame_skip)
