@@ -14,7 +14,7 @@ from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.interrupt import graceful_stop
 from launchers.mirror import TensorBoardMirror
 from launchers.variant import Variant
-from rlkit_hfr.pearl.logger import reopen_logger, setup_logger
+from rlkit_hfr.pearl.logger import logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.state import State
 
@@ -36,6 +36,7 @@ class CarriedRun:
         self._folder = folder
         self._lock.enter_context(alone_in(folder))
         setup_logger(folder, self.variant, **self.variant["snapshots"])
+        logger.log(f"Relabeling by {self._relabeling.relabeler.name}, scored in {self._relabeling.precision}")
         self._save()
 
     def resume(self, folder: Path, content: State | None) -> None:

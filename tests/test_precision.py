@@ -7,6 +7,7 @@ import standin_families
 import torch
 
 from env_wrappers import make_env
+from launchers.carried import CarriedRun
 from launchers.experiment import build_algorithm
 from launchers.pearl_hfr import main
 from launchers.variant import build_variant
@@ -129,8 +130,16 @@ def test_auto_is_for_methods_that_average(monkeypatch, make_algorithm):
     rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     for name, half in (("hfr", True), ("hipi", False), ("hfr-bellman", False)):
         algorithm = make_algorithm()
-        networks = attach(algorithm, name).scorer.networks
-        assert torch.equal(networks.critics(*rows)[0], algorithm.qf1(*rows)) != half
+        relabeling = attach(algorithm, name)
+        assert torch.equal(relabeling.scorer.networks.critics(*rows)[0], algorithm.qf1(*rows)) != half
+        assert relabeling.precision == ("bf16" if half else "fp32")
+
+
+def test_a_run_says_what_it_scores_in(tmp_path):
+    variant = build_variant("point-robot", "hfr", "quick", None, ["num_iterations=1", "relabel_params.precision=bf16"], 0)
+    run = CarriedRun({**variant, "snapshots": dict(snapshot_mode="none", snapshot_gap=1)}, CPU)
+    run.start(tmp_path)
+    assert "Relabeling by hfr, scored in bf16" in (tmp_path / "debug.log").read_text()
 
 
 def test_only_calls_of_networks_are_in_half_precision():

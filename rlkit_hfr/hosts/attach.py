@@ -40,6 +40,11 @@ class Relabeling:
         return self._router.scorer
 
     @property
+    def precision(self) -> str:
+        """Of the matrix products of scoring, "bf16" or "fp32": what "auto" came to."""
+        return self._host.networks.precision
+
+    @property
     def statistics(self) -> dict[str, float]:
         """The ``relabel/`` figures of the row of the log that is being collected, or of the last one until the next path."""
         return self._router.statistics.columns()

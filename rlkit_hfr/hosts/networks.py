@@ -118,6 +118,11 @@ class HostNetworks:
         width = self._obs_dim + self._action_dim + 1 + (self._obs_dim if self.use_next_obs_in_context else 0)
         return torch.randn(2, 5, width, device=self.device), torch.ones(2, 5, dtype=torch.bool, device=self.device)
 
+    @property
+    def precision(self) -> str:
+        """"bf16" or "fp32"."""
+        return "bf16" if self._half else "fp32"
+
     def compute_in(self, precision: str, with_value: bool) -> None:
         """From now on run in this precision, if everything does, which a trial tells; "auto" stays in single where the host's code is not made
         for half. with_value: whether V will be asked for. Raises UnsupportedHost."""
@@ -245,10 +250,8 @@ class HostNetworks:
         return product_of_gaussians(params[..., : self.latent_dim], F.softplus(params[..., self.latent_dim:]), mask)
 
     def _own_posterior(self, context: Tensor) -> tuple[Tensor, Tensor] | None:
-        return own_posterior(self._agent, context, self._has_bottleneck())
-
-    def _has_bottleneck(self) -> bool:
-        return bool(getattr(self._algorithm, "use_information_bottleneck", getattr(self._owner, "use_information_bottleneck", True)))
+        flags = [getattr(holder, "use_information_bottleneck", None) for holder in (self._algorithm, self._owner)]
+        return own_posterior(self._agent, context, bool(next((flag for flag in flags if flag is not None), True)))
 
     def _grouped_posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The host's own inference, once for each length among the contexts."""
