@@ -74,8 +74,8 @@ def test_auto_follows_the_processor(monkeypatch):
 class _Unmade(standin_families.Critic):
     """Does something with its hidden layer that it can't do in bfloat16."""
 
-    def __init__(self, look):
-        super().__init__()
+    def __init__(self, look, width=standin_families.OBS + standin_families.ACT + standin_families.Z):
+        super().__init__(width)
         self.look = look
 
     def forward(self, *inputs):
@@ -106,6 +106,14 @@ def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch, 
     networks = attach(algorithm, "hfr").scorer.networks
     rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     torch.testing.assert_close(networks.critics(*rows)[0], algorithm.qf1(*rows))
+
+
+def test_a_value_that_is_not_asked_for_is_no_hindrance():
+    algorithm = standin_families.OysterLike()
+    algorithm.target_vf = _Unmade(_looks_up, standin_families.OBS + standin_families.Z)
+    with pytest.raises(ValueError, match="networks don't run in bf16"):
+        attach(algorithm, "hfr-bellman", precision="bf16")
+    assert attach(algorithm, "hfr", precision="bf16").precision == "bf16"
 
 
 def test_auto_on_a_plain_processor_is_fp32(monkeypatch):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -69,9 +70,18 @@ class _Wrapper:
         return obs, reward + 100.0, terminal, {**info, "extra": 7}
 
 
-def _own_goal(env):
-    env.__class__ = type("OwnGoal", (SparsePointRobot,), {"_goal": property(lambda self: self.tasks[self._task_idx] + 100.0)})
-    return env
+class _OwnGoal(SparsePointRobot):
+    """Its goals are no arrays, and cannot be joined."""
+
+    @property
+    def _goal(self):
+        return {"at": self.tasks[self._task_idx] + 100.0}
+
+    def reward_of(self, achieved, task):
+        return super().reward_of(achieved, task["at"])
+
+    def goal_distance_of(self, achieved, task):
+        return super().goal_distance_of(achieved, task["at"])
 
 
 def _patched(env):
@@ -91,7 +101,7 @@ def test_a_step_of_ones_own_is_taken(make):
 
 
 def test_a_goal_of_ones_own_is_taken():
-    envs = [_own_goal(SparsePointRobot(n_tasks=4)) for _ in range(2)]
+    envs = [_OwnGoal(n_tasks=4) for _ in range(2)]
     steps = Stepper(ThreadPoolExecutor(1), 1).step(envs, np.zeros((2, 2), np.float32))
     assert (steps.rewards < -100.0).all()
 
@@ -186,6 +196,21 @@ def test_paths_own_their_memory():
     path = episodes.paths(np.zeros((5, 1)))[0]
     arrays = [path["env_infos"]["at"], *(path[key] for key in ("observations", "next_observations", "actions", "rewards", "terminals"))]
     assert all((array if array.base is None else array.base).size == array.size for array in arrays)
+
+
+def test_images_are_held_three_times_at_most():
+    """As recorded, and as a path's observations and next observations."""
+    number, times, size = 4, 50, 2_000
+    episodes = Episodes(np.zeros((number, size), np.uint8), times)
+    rows = np.zeros(number)
+    tracemalloc.start()
+    for _ in range(times):
+        images = np.ones((number, size), np.uint8)
+        episodes.append(rows[:, None], Steps(images, rows.astype(np.float32), rows.astype(bool), {}, [{}] * number))
+    episodes.paths(rows[:, None])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3.5 * number * times * size
 
 
 def test_a_terminal_at_the_limit_is_no_time_out():
