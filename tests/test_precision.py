@@ -108,6 +108,27 @@ def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch, 
     torch.testing.assert_close(networks.critics(*rows)[0], algorithm.qf1(*rows))
 
 
+class _Floats(standin_families.Policy):
+    """Gives its outputs in single precision; in half, the action is then no longer the tanh of the mean, by which the noise is known."""
+
+    def forward(self, x, deterministic=False):
+        action, mean, log_std, _ = super().forward(x, deterministic)
+        return action.to(mean.dtype).float(), mean.float(), log_std.float(), None
+
+
+def test_scoring_does_not_lose_the_noise_of_actions(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    algorithm = standin_families.OysterLike()
+    algorithm.agent.policy = _Floats()
+    networks = attach(algorithm, "hfr").scorer.networks
+    obs, z = torch.randn(4, 2), torch.randn(4, 3)
+    assert not torch.equal(networks.action(obs, z, torch.randn), networks.action(obs, z, torch.randn))
+    other = standin_families.OysterLike()
+    other.agent.policy = _Floats()
+    with pytest.raises(ValueError, match="the policy's mean and deviation can't be told"):
+        attach(other, "hfr", precision="bf16")
+
+
 def test_a_value_that_is_not_asked_for_is_no_hindrance():
     algorithm = standin_families.OysterLike()
     algorithm.target_vf = _Unmade(_looks_up, standin_families.OBS + standin_families.Z)
