@@ -5,6 +5,7 @@ The physics is that of metaworld 3.1.1 (its XML, mocap control and welds), stepp
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -18,6 +19,12 @@ _PUCK_START = np.array([0.0, 0.6, 0.02])
 _GRIP_QUAT = np.array([1.0, 0.0, 1.0, 0.0])
 _WELD = np.array([0.0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 5])
 _METRES_PER_ACTION = 0.01
+
+
+def positive(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < float("inf"):
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+    return float(value)
 
 
 @cache
@@ -45,10 +52,22 @@ class SawyerEnv(MujocoHindsightEnv):
     goal_high: tuple[float, ...]
     tolerance: float
 
-    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, obs_dim: int = 6) -> None:
+    def __init__(
+        self,
+        n_tasks: int = 60,
+        task_seed: int = 3,
+        seed: int | None = None,
+        obs_dim: int = 6,
+        goal_width: float = 1.0,
+        tolerance: float | None = None,
+    ) -> None:
+        """goal_width: factor on how far goals spread to the left and right; tolerance: metres to the goal
+        that count as success, None for the family's own."""
         if obs_dim not in self.obs_dims:
             raise ValueError(f"obs_dim must be one of {', '.join(map(str, self.obs_dims))}, got {obs_dim!r}")
-        low, high = np.array(self.goal_low), np.array(self.goal_high)
+        self.tolerance = positive("tolerance", self.tolerance if tolerance is None else tolerance)
+        spread = np.array([positive("goal_width", goal_width), *[1.0] * (len(self.goal_low) - 1)])
+        low, high = np.array(self.goal_low) * spread, np.array(self.goal_high) * spread
         self._before: np.ndarray | None = None
         super().__init__(np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))), obs_dim, 4, seed=seed)
 
@@ -141,13 +160,12 @@ class SawyerPush(SawyerEnv):
     tolerance = 0.07
     starts = ("reference", "caged")
 
-    def __init__(
-        self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference", obs_dim: int = 6
-    ) -> None:
+    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference", **options: Any) -> None:
+        """start: as above; options: as `SawyerEnv`."""
         if start not in self.starts:
             raise ValueError(f"start must be one of {', '.join(self.starts)}, got {start!r}")
         self.start = start
-        super().__init__(n_tasks, task_seed, seed, obs_dim)
+        super().__init__(n_tasks, task_seed, seed, **options)
 
     def _settle(self) -> np.ndarray:
         mujoco.mj_resetData(self.model, self.data)

@@ -25,7 +25,7 @@ from rlkit_hfr.state import State
 NAME = "checkpoint.pt"
 _FORMAT = 1
 _NEEDED = {"algo_params", "relabel_params", "env_params", "env_name", "relabeler", "seed", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size"}
-_SINCE = {"pixel_encoder": "flat", "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}  # settings that older runs do not record
+_SINCE = {"pixel_encoder": "flat", "encoder_size": 200, "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}  # settings that older runs do not record
 
 
 @contextmanager

@@ -46,7 +46,8 @@ def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> P
     image_shape = getattr(env, "image_shape", None)
     if image_shape is None and variant["pixel_encoder"] != "flat":
         raise ValueError(f"pixel_encoder {variant['pixel_encoder']!r} is for images, and {variant['env_name']} has none; leave it at 'flat'")
-    nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config, image_shape, variant["pixel_encoder"])
+    nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config, image_shape, variant["pixel_encoder"],
+                      variant["encoder_size"])
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"]:]
     algorithm = PEARLSoftActorCritic(env, train, test, nets, config, seed=variant["seed"], **options)
     algorithm.to(device)

@@ -23,13 +23,13 @@ _ATTACH_KEYS = tuple(
     p.name for p in inspect.signature(attach).parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in ("host", "seed")
 )
 _RELABELER_KEYS = tuple(dict.fromkeys(key for cls in RELABELERS.values() for key in relabeler_options(cls)))
-_TOP_KEYS = ("env_name", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "pixel_encoder", "relabeler")
+_TOP_KEYS = ("env_name", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "encoder_size", "pixel_encoder", "relabeler")
 
 # Where each flat key lives in the variant.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "algo_params": _ALGO_KEYS,
     "relabel_params": _ATTACH_KEYS + _RELABELER_KEYS,
-    "env_params": ("n_tasks", "task_seed", "start", "obs_dim", "dynamics_range", "renderer"),
+    "env_params": ("n_tasks", "task_seed", "start", "obs_dim", "dynamics_range", "renderer", "goal_width", "tolerance"),
 }
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
@@ -42,7 +42,7 @@ _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "r
 def default_variant() -> Variant:
     """PEARL's defaults and no environment."""
     algo = {field.name: field.default for field in dataclasses.fields(PEARLConfig)}
-    tops: Variant = dict(env_name=None, n_train_tasks=2, n_eval_tasks=2, latent_size=5, net_size=300, pixel_encoder="flat", relabeler="hfr")
+    tops: Variant = dict(env_name=None, n_train_tasks=2, n_eval_tasks=2, latent_size=5, net_size=300, encoder_size=200, pixel_encoder="flat", relabeler="hfr")
     return {**tops, "env_params": {}, "algo_params": algo, "relabel_params": {}}
 
 
@@ -158,7 +158,7 @@ def build_variant(
 
 def _finish(variant: Variant, from_preset: set[str]) -> None:
     """Derive what follows from the rest and check what can be checked before anything is built."""
-    for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size"):
+    for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "encoder_size"):
         value = variant[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{key} must be a positive whole number, got {value!r}")

@@ -24,6 +24,10 @@ class Route(NamedTuple):
     relabeled: tuple[tuple[int, Path], ...] = ()
 
 
+# relabel_into -> the one buffer that relabeled paths go to
+RELABEL_INTO = {"both": None, "rl": "rl", "context": "encoder"}
+
+
 class RelabelingRouter:
     """Decides where each path goes when the first buffer receives it, and tells the same to the second.
 
@@ -42,13 +46,17 @@ class RelabelingRouter:
         rng: np.random.Generator,
         relabel_fraction: float = 0.5,
         keep_original: bool = False,
+        relabel_into: str = "both",
     ) -> None:
+        if relabel_into not in RELABEL_INTO:
+            raise ValueError(f"relabel_into must be one of {', '.join(RELABEL_INTO)}, got {relabel_into!r}")
         if isinstance(relabel_fraction, bool) or not isinstance(relabel_fraction, (int, float)) or not 0.0 <= relabel_fraction <= 1.0:
             raise ValueError(f"relabel_fraction must be between 0 and 1, got {relabel_fraction!r}")
         if not isinstance(keep_original, bool):
             raise ValueError(f"keep_original must be True or False, got {keep_original!r}")
         self.relabeler, self.scorer, self.statistics = relabeler, scorer, statistics
         self.relabel_fraction, self.keep_original = float(relabel_fraction), keep_original
+        self.relabeled_roles = self.ROLES if relabel_into == "both" else frozenset({RELABEL_INTO[relabel_into]})
         self.iteration = 0
         self._rng = rng
         self._index = {task: k for k, task in enumerate(scorer.candidate_tasks)}
@@ -74,8 +82,12 @@ class RelabelingRouter:
                 for route in self._decide(task, unknown):
                     self._pending[id(route.path)] = (route, set())
         routes = {id(path): self._pending[id(path)][0] for path in paths}
-        for key in routes:
+        for key, route in routes.items():
+            if role == "encoder":
+                self.scorer.memory.visited(task, self.scorer.context_of(route.path), self.iteration)
             self._serve(role, key)
+        if role not in self.relabeled_roles:
+            return [Route(path, path) for path in paths]
         return [routes[id(path)] for path in paths]
 
     def _start_iteration(self, version: Any) -> None:
@@ -84,6 +96,7 @@ class RelabelingRouter:
         self.scorer.refresh()
         self.iteration += 1
         self._last_pool_task = None
+        self.relabeler.begin_iteration(self.iteration)
 
     def _serve(self, role: str, key: int) -> None:
         served = self._pending[key][1]
@@ -124,6 +137,7 @@ class RelabelingRouter:
             else:
                 self.statistics.decided(decision, task)
                 route = self._route(path, task, decision)
+            self.scorer.memory.collected(task, path)
             self._remember(route, task, whole=decision is None or not decision.per_transition)
             self._note_rewarded(route, task)
             routes.append(route)

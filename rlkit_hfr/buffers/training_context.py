@@ -36,7 +36,9 @@ class _View:
         return sum(part.num_steps_can_sample() for part in self._context.sources(self._task))
 
     def random_batch(self, batch_size: int, *args: Any, **options: Any) -> dict[str, Any]:
-        """A uniform batch of the union of both parts."""
+        """A uniform batch of the union of both parts; now and then one of what the host itself stored."""
+        if self._context.takes_originals() and self._host.num_steps_can_sample():
+            return self._host.random_batch(batch_size, *args, **options)
         first, *others = self._context.sources(self._task)
         if not others:
             return first.random_batch(batch_size, *args, **options)
@@ -71,16 +73,29 @@ class TrainingContext:
     """
 
     def __init__(
-        self, task_buffers: Mapping[Any, Any], rng: np.random.Generator, stale_context: str = "drop", accumulate: bool = False
+        self,
+        task_buffers: Mapping[Any, Any],
+        rng: np.random.Generator,
+        stale_context: str = "drop",
+        accumulate: bool = False,
+        original_contexts: float = 0.0,
     ) -> None:
         """task_buffers: the host's encoder buffers by task, which are read and never written; rng: of the mixture of both parts.
 
         accumulate: keep all relabeled paths and all originals, for a host whose one buffer serves the RL batches as well.
+        original_contexts: share of the batches that are drawn from the host's own buffer instead.
         """
+        if isinstance(original_contexts, bool) or not 0.0 <= original_contexts <= 1.0:
+            raise ValueError(f"original_contexts must be a number between 0 and 1, got {original_contexts!r}")
         if stale_context not in STALE_CONTEXT:
             raise ValueError(f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}")
         self.hosts, self.rng, self._stale_context, self._accumulate = task_buffers, rng, stale_context, accumulate
+        self._original_contexts = float(original_contexts)
         self._parts: dict[Any, _Parts] = {}
+
+    def takes_originals(self) -> bool:
+        """Whether the next batch comes from the host's own buffer, by a coin."""
+        return self._original_contexts > 0.0 and bool(self.rng.random() < self._original_contexts)
 
     def before_original(self, task: Any, path: Path, kept: Path | None, iteration: int) -> None:
         """The host is about to store `path`, of which training keeps `kept` (the path itself, some of its steps, or nothing)."""

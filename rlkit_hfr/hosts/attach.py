@@ -71,8 +71,10 @@ def attach(
     rewards: Callable[..., Any] | str | None = None,
     relabel_fraction: float = 0.5,
     keep_original: bool = False,
+    relabel_into: str = "both",
     stale_context: str = "drop",
-    precision: str = "auto",
+    original_contexts: float = 0.0,
+    precision: str = "fp32",
     seed: int | None = None,
     host: str | None = None,
     **relabeler_options: Any,
@@ -83,6 +85,9 @@ def attach(
     rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]), each (K, T); None takes the environment's own;
     "learned" trains a model of them on what is collected.
     relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
+    relabel_into: what trains on relabeled paths: "rl" (the critic and the policy), "context" (the
+    encoder) or "both". original_contexts: share of the training contexts that are drawn from the
+    task's originals alone.
     stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
     precision: of scoring's matrix products: "fp32", "bf16", or "auto": bf16 for the methods that it suffices for (hfr) on CPUs made for it, where
     it takes half the time; choose "fp32" for runs that shall repeat on another kind of CPU.
@@ -104,17 +109,18 @@ def attach(
         raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}")
     memory = TaskMemory(
         tasks,
-        num_trajectories=getattr(chosen, "num_partition_samples", 20),
-        num_initial_states=getattr(chosen, "num_initial_states", 1),
+        num_trajectories=chosen.stored_trajectories,
+        num_initial_states=chosen.stored_initial_states,
         rng=np.random.default_rng(memory_seed),
     )
     scorer = Scorer(adapter.networks, memory, hindsight, tasks, scorer_seed)
     statistics = RelabelStatistics(tasks)
-    router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original)
+    router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original, relabel_into)
     buffers = algorithm.enc_replay_buffer.task_buffers
     if any(buffers[task].num_steps_can_sample() for task in tasks if task in buffers):
         warnings.warn("the buffers hold data already: relabeling begins when every training task has got a new path", stacklevel=2)
-    context = TrainingContext(buffers, np.random.default_rng(context_seed), stale_context, accumulate=adapter.one_buffer)
+    context_rng = np.random.default_rng(context_seed)
+    context = TrainingContext(buffers, context_rng, stale_context, adapter.one_buffer, original_contexts)
     adapter.install(router, context, statistics)
     return Relabeling(adapter, router, context)
 

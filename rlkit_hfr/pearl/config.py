@@ -23,6 +23,8 @@ class PEARLConfig:
     num_steps_per_eval: int = 600  # steps of one adaptation
     num_exp_traj_eval: int = 1  # trajectories of an adaptation with z from the prior
     eval_deterministic: bool = True  # evaluate with the mean action
+    eval_sampled: bool = False  # evaluate test tasks with sampled actions as well, in columns of their own
+    num_train_tasks_eval: int = 0  # training tasks in an evaluation; 0: as many as there are test tasks
     batch_size: int = 256  # transitions per task in the RL batch
     embedding_batch_size: int = 64  # transitions per task in the context batch
     max_path_length: int = 200  # steps after which an episode is cut (a time-out, never a terminal)

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
@@ -14,7 +16,7 @@ from torch import Tensor
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.pearl.evaluation import adapt, path_return
+from rlkit_hfr.pearl.evaluation import Adaptation, adapt, path_return
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
 from rlkit_hfr.state import State, rng_state, set_rng_state
@@ -179,7 +181,8 @@ class MetaRLAlgorithm(abc.ABC):
         Training tasks are evaluated twice: with the posterior of their stored context, and by adapting like on a test task.
         """
         statistics = {} if self.eval_statistics is None else self.eval_statistics
-        some_train_tasks = self.rng.choice(self.train_tasks, len(self.eval_tasks)).tolist()
+        number = self.config.num_train_tasks_eval or len(self.eval_tasks)
+        some_train_tasks = self.rng.choice(self.train_tasks, number).tolist()
         statistics["AverageTrainReturn_all_train_tasks"] = self._return_from_stored_context(some_train_tasks)
         for name, tasks in (("train", some_train_tasks), ("test", self.eval_tasks)):
             result, _ = adapt(self.agent, self.sampler, tasks, self.config)
@@ -188,10 +191,29 @@ class MetaRLAlgorithm(abc.ABC):
             for j, (value, success) in enumerate(zip(result.returns.mean(axis=0), result.successes.mean(axis=0), strict=True), 1):
                 statistics[f"{name}/trajectory {j} return"] = float(value)
                 statistics[f"{name}/trajectory {j} success"] = float(success)
+        sampled = self._adaptation_by_sampled_actions()
+        for j in range(1, result.returns.shape[1] + 1):
+            success = math.nan if sampled is None else float(sampled.successes[:, j - 1].mean())
+            statistics[f"test/trajectory {j} success, sampled actions"] = success
+        statistics["Critic Convergence"] = self.critic_convergence(self._n_train_steps_total)
         statistics["Z mean eval"] = float(self.agent.z_means[0].abs().mean())
         statistics["Z variance eval"] = float(self.agent.z_vars[0].mean())
         logger.record_dict(statistics)
         self.eval_statistics = None
+
+    def _adaptation_by_sampled_actions(self) -> Adaptation | None:
+        if not self.config.eval_sampled:
+            return None
+        config = dataclasses.replace(self.config, eval_deterministic=False, num_evals=1)
+        return adapt(self.agent, self.sampler, self.eval_tasks, config)[0]
+
+    def critic_convergence(self, updates: int) -> float:
+        """How much of its way to the fixed point a critic has gone after so many updates, between 0 and 1.
+
+        A target network that moves by tau at each update closes the share tau (1 - gamma) of the
+        distance to the value that it leads to, so that 1 - (1 - tau (1 - gamma))^updates is behind it.
+        """
+        return 1.0 - (1.0 - self.config.soft_target_tau * (1.0 - self.discount)) ** updates
 
     @torch.no_grad()
     def _return_from_stored_context(self, tasks: Sequence[int]) -> float:

@@ -25,9 +25,9 @@ Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
 def build_nets(
     obs_dim: int, action_dim: int, latent_dim: int, net_size: int, config: PEARLConfig, image_shape: tuple[int, int, int] | None = None,
-    pixel_encoder: str = "flat",
+    pixel_encoder: str = "flat", encoder_size: int = 200,
 ) -> Nets:
-    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of 200.
+    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of `encoder_size`.
 
     image_shape: (channels, height, width) of observations that are images, which each network takes in by its own `pixel_encoder`.
     """
@@ -38,7 +38,7 @@ def build_nets(
         return None if image_shape is None else pixel_features(width, [slice(0, obs_dim), *more_images], pixel_encoder, image_shape)
 
     row_features = features(row, *([slice(row - obs_dim, row)] if config.use_next_obs_in_context else []))
-    encoder = MlpEncoder([200] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
+    encoder = MlpEncoder([encoder_size] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
     policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim, features=features(obs_dim + latent_dim))
     agent = PEARLAgent(latent_dim, encoder, policy, config.use_information_bottleneck)
     width = obs_dim + action_dim + latent_dim

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rlkit_hfr.distribution import relabel_probs
 from rlkit_hfr.paths import Path
+from rlkit_hfr.relabelers.estimators import NORMALISERS, estimate_log_z
 from rlkit_hfr.state import State
 
 if TYPE_CHECKING:
@@ -44,12 +45,17 @@ class Relabeler(abc.ABC):
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
     bfloat16_suffices = False  # whether rounding the networks' outputs moves its choice far less than its own draws do
+    stored_trajectories = 20  # how many trajectories of each task it wants kept
+    stored_initial_states = 1  # how many initial states of each task it wants kept
 
     @abc.abstractmethod
     def decide(
         self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         """One decision per path. source_tasks: the task each path was collected for."""
+
+    def begin_iteration(self, iteration: int) -> None:  # noqa: B027 (most methods do not change with time)
+        """Told of each iteration, 1, 2, ..., before the first path that is collected after an update."""
 
     def state_dict(self) -> State:
         """What a method remembers between iterations, for a checkpoint."""
@@ -66,28 +72,50 @@ class TrajectoryRelabeler(Relabeler):
     """Samples one task per path from q(psi|tau) (HFR eq. 8); a method is the utility that it puts into it."""
 
     def __init__(
-        self, *, num_partition_samples: int = 20, temperature: float = 1.0, partition: str = "on", tasks_per_path: int = 1
+        self,
+        *,
+        num_partition_samples: int = 20,
+        temperature: float = 1.0,
+        normaliser: str = "pooled",
+        tasks_per_path: int = 1,
     ) -> None:
-        """num_partition_samples: M of HFR algorithm 1; temperature: of the softmax, 0 for the hard-max; partition: "on", or "off"
-        for the ablation without log Z; tasks_per_path: distinct tasks that get each path, drawn one after the other without replacement."""
+        """num_partition_samples: M, the trajectories that log Z is taken over; temperature: of the
+        softmax and of log Z, 0 for the hard-max; normaliser: the estimator of log Z, one of
+        `NORMALISERS`; tasks_per_path: distinct tasks that get each path, drawn one after the other
+        without replacement."""
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
-        self.temperature, self.partition = non_negative("temperature", temperature), on_or_off("partition", partition)
+        self.temperature = non_negative("temperature", temperature)
+        self.normaliser = one_of("normaliser", normaliser, NORMALISERS)
+        self.stored_trajectories = self.num_partition_samples
 
     @abc.abstractmethod
     def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
         """U_psi(tau) of every path under every candidate task: (N, K)."""
 
     @abc.abstractmethod
-    def log_partition(self, scorer: Scorer) -> Tensor:
-        """log Z of every candidate task: (K,)."""
+    def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
+        """Utilities of `num_partition_samples` samples of each task, (M, K). samples: "pooled",
+        "contexts" or "trajectories"."""
+
+    def log_partition(self, scorer: Scorer) -> Tensor | None:
+        """log Z of every candidate task, (K,), kept while the networks do not change; None for 0."""
+
+        def utilities_of(samples: str) -> Tensor:
+            utilities: Tensor = scorer.once("sampled_utilities", lambda: self.sampled_utilities(samples, scorer))
+            return utilities
+
+        return estimate_log_z(self.normaliser, self.temperature, utilities_of)
+
+    def distribution(self, utilities: Tensor, log_z: Tensor | None) -> Tensor:
+        """q(psi|tau) from utilities (N, K) and log Z (K,) or None: (N, K)."""
+        return relabel_probs(utilities, log_z, self.temperature)
 
     def decide(
         self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
-        utilities = self.utilities(paths, scorer)
-        log_z = self.log_partition(scorer) if self.partition == "on" else None
-        probs = to_numpy(relabel_probs(utilities, log_z, self.temperature))
+        utilities, log_z = self.utilities(paths, scorer), self.log_partition(scorer)
+        probs = to_numpy(self.distribution(utilities, log_z))
         tasks = scorer.candidate_tasks
         chosen = [several(tasks, row) for row in sample_distinct(probs, self.tasks_per_path, rng)]
         values = to_numpy(utilities)
@@ -107,9 +135,9 @@ def non_negative(name: str, value: float) -> float:
     return float(value)
 
 
-def on_or_off(name: str, value: str) -> str:
-    if value not in ("on", "off"):
-        raise ValueError(f'{name} must be "on" or "off", got {value!r}')
+def one_of(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     return value
 
 

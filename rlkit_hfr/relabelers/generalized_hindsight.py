@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, positive_int, several, to_numpy
+from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, one_of, positive_int, several, to_numpy
 from rlkit_hfr.relabelers.scorer import Scorer
 from rlkit_hfr.state import State, as_tensor
 
@@ -20,11 +20,24 @@ from rlkit_hfr.state import State, as_tensor
 class BestTaskRelabeler(Relabeler):
     """The best of `num_candidates` training tasks, drawn anew for every path (Generalized Hindsight algorithms 2 and 3)."""
 
-    def __init__(self, *, num_candidates: int = 100, tasks_per_path: int = 1) -> None:
-        """num_candidates: K, the tasks that are tried; all training tasks if there are no more. tasks_per_path: m, the best of them that
-        get the path."""
+    def __init__(self, *, num_candidates: int = 100, tasks_per_path: int = 1, returns: str = "context") -> None:
+        """num_candidates: K, the tasks that are tried; all training tasks if there are no more.
+        tasks_per_path: m, the best of them that get the path. returns: of the rewards that the
+        "context" sees, as the other methods have them, or of those that the "critic" is trained on:
+        they differ where the context's are sparse and the critic's dense."""
+        self.returns = one_of("returns", returns, ("context", "critic"))
         self.num_candidates = positive_int("num_candidates", num_candidates)
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
+
+    def path_returns(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        """R(tau|v) of every path under every training task: (N, K)."""
+        totals = scorer.returns(paths, scorer.networks.discount, of_context=self.returns == "context")
+        return scorer.networks.reward_scale * totals
+
+    def advantages(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+        """R(tau|v) - V(s_0, v), (N, K)."""
+        first = np.stack([path["observations"][0] for path in paths])
+        return self.path_returns(paths, scorer) - to_numpy(scorer.task_values(first))
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
         """What is maximised, (N, K) over all training tasks."""
@@ -54,7 +67,7 @@ class ReturnRelabeler(BestTaskRelabeler):
     name = "return"
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-        return _returns(paths, scorer)
+        return self.path_returns(paths, scorer)
 
 
 class AdvantageRelabeler(BestTaskRelabeler):
@@ -63,7 +76,7 @@ class AdvantageRelabeler(BestTaskRelabeler):
     name = "advantage"
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-        return _advantages(paths, scorer)
+        return self.advantages(paths, scorer)
 
 
 class AIRRelabeler(BestTaskRelabeler):
@@ -78,7 +91,7 @@ class AIRRelabeler(BestTaskRelabeler):
 
     def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:
         # A path's returns under all tasks are worked out once, so that comparing with it later costs K and not K x T.
-        self._recent.extend(_returns(paths, scorer))
+        self._recent.extend(self.path_returns(paths, scorer))
 
     def state_dict(self) -> State:
         return dict(recent=[as_tensor(row) for row in self._recent])
@@ -88,18 +101,10 @@ class AIRRelabeler(BestTaskRelabeler):
         self._recent.extend(row.numpy() for row in state["recent"])
 
     def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-        own = _returns(paths, scorer)
+        own = self.path_returns(paths, scorer)
         if not self._recent:
             return np.zeros_like(own)
         return (own[:, None] >= np.stack(self._recent)[None]).mean(axis=1)
 
     def ties(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-        return _advantages(paths, scorer)
-
-
-def _returns(paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-    return scorer.networks.reward_scale * scorer.returns(paths, scorer.networks.discount)
-
-
-def _advantages(paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
-    return _returns(paths, scorer) - to_numpy(scorer.task_values(np.stack([path["observations"][0] for path in paths])))
+        return self.advantages(paths, scorer)

@@ -7,35 +7,45 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlkit_hfr.distribution import log_partition
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import TrajectoryRelabeler, positive_int
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.base import TrajectoryRelabeler, one_of, positive_int
+from rlkit_hfr.relabelers.scorer import LATENTS, Posterior, Scorer
 from rlkit_hfr.utility import post_adaptation_value
 
 
 class ForesightRelabeler(TrajectoryRelabeler):
     """A utility of the latent that a trajectory leads to: z ~ q(z | tau relabeled with psi).
 
-    What the utility is measured on (initial states, transitions) is drawn once while the networks do not change and shared by all paths
-    and by log Z, so that U - log Z compares latents and not draws.
+    What the utility is measured on (initial states, transitions) is drawn once while the networks
+    do not change and shared by all paths and by log Z, so that U - log Z compares latents and not
+    draws.
     """
+
+    def __init__(self, *, num_latents: int = 1, latent: str = "sample", **options: Any) -> None:
+        """num_latents: samples of z that a utility is averaged over; latent: "sample", or "mean" for
+        the posterior's mean, which needs no samples; the rest as `TrajectoryRelabeler`."""
+        super().__init__(**options)
+        self.latent = one_of("latent", latent, LATENTS)
+        self.num_latents = positive_int("num_latents", num_latents)
+        if self.latent == "mean" and self.num_latents > 1:
+            raise ValueError(f'num_latents must be 1 where latent is "mean", got {num_latents}; there is one mean')
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         """U_psi of latents z (N, K, Z): (N, K)."""
         raise NotImplementedError
 
+    def _expected_foresight(self, posterior: Posterior, scorer: Scorer) -> Tensor:
+        """U_psi, averaged over latents of posteriors of (N, K, Z): (N, K)."""
+        draws = [self.foresight(scorer.latents(posterior, self.latent), scorer) for _ in range(self.num_latents)]
+        return torch.stack(draws).mean(dim=0)
+
     @torch.no_grad()
     def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
-        return self.foresight(scorer.path_latents(paths), scorer)
-
-    def log_partition(self, scorer: Scorer) -> Tensor:
-        """log Z over `num_partition_samples` trajectories stored for each task, kept while the networks do not change."""
-        return scorer.once("log_partition", lambda: self._log_partition(scorer))
+        return self._expected_foresight(scorer.path_posteriors(paths), scorer)
 
     @torch.no_grad()
-    def _log_partition(self, scorer: Scorer) -> Tensor:
-        return log_partition(self.foresight(scorer.stored_latents(self.num_partition_samples), scorer))
+    def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
+        return self._expected_foresight(scorer.sampled_posteriors(samples, self.num_partition_samples), scorer)
 
 
 class HFRRelabeler(ForesightRelabeler):
@@ -45,9 +55,10 @@ class HFRRelabeler(ForesightRelabeler):
     bfloat16_suffices = True  # the mean over states averages it out: benchmarks/rounding.py
 
     def __init__(self, *, num_initial_states: int = 256, **options: Any) -> None:
-        """num_initial_states: N_U of eq. 9; the rest as `TrajectoryRelabeler`."""
+        """num_initial_states: N_U of eq. 9; the rest as `ForesightRelabeler`."""
         super().__init__(**options)
         self.num_initial_states = positive_int("num_initial_states", num_initial_states)
+        self.stored_initial_states = self.num_initial_states
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         initial_obs = scorer.once("initial_obs", lambda: scorer.initial_obs(self.num_initial_states))

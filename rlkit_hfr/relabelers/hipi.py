@@ -5,35 +5,90 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, non_negative, on_or_off, sample_rows, to_numpy
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.base import (
+    RelabelDecision,
+    Relabeler,
+    non_negative,
+    one_of,
+    positive_int,
+    sample_rows,
+    to_numpy,
+)
+from rlkit_hfr.relabelers.estimators import NORMALISERS, estimate_log_z
+from rlkit_hfr.relabelers.scorer import LATENTS, Scorer
 from rlkit_hfr.utility import soft_q
 
 
 class HIPIRelabeler(Relabeler):
-    """Every transition goes to its own task, psi ~ softmax(Q(s_t, a_t, z_psi) - log Z(psi)), with z_psi from the task's own context and
-    log Z(psi) = log mean_t exp Q(s_t, a_t, z_psi) over the path's transitions."""
+    """Every transition goes to its own task, psi ~ softmax(Q(s_t, a_t, z_psi) - log Z(psi)), with z_psi
+    from the task's own context."""
 
     name = "hipi"
+    normalisers = ("path", *NORMALISERS)
 
-    def __init__(self, *, temperature: float = 1.0, partition: str = "on") -> None:
-        """temperature: of the softmax, 0 for the hard-max; partition: "on", or "off" for the ablation without log Z."""
-        self.temperature, self.partition = non_negative("temperature", temperature), on_or_off("partition", partition)
+    def __init__(
+        self,
+        *,
+        temperature: float = 1.0,
+        normaliser: str = "path",
+        num_partition_samples: int = 20,
+        num_latents: int = 1,
+        latent: str = "sample",
+    ) -> None:
+        """temperature: of the softmax and of log Z, 0 for the hard-max; normaliser: "path" takes log
+        Z(psi) = log mean_t exp Q(s_t, a_t, z_psi) over the path's own transitions, as the release of
+        HFR does; the others are those of `NORMALISERS`, over the transitions of
+        `num_partition_samples` trajectories; num_latents: samples of z_psi that Q is averaged over;
+        latent: "sample", or "mean" for the posterior's mean."""
+        self.temperature = non_negative("temperature", temperature)
+        self.normaliser = one_of("normaliser", normaliser, self.normalisers)
+        self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
+        self.latent = one_of("latent", latent, LATENTS)
+        self.num_latents = positive_int("num_latents", num_latents)
+        self.stored_trajectories = self.num_partition_samples
+
+    def _scores(self, obs: Tensor, action: Tensor, scorer: Scorer) -> Tensor:
+        """Q(s, a, z_psi) of transitions (T, S), (T, A), averaged over z_psi: (T, K)."""
+        draws = scorer.once("task_latents", lambda: scorer.task_latents(self.num_latents, self.latent))
+        scores = [soft_q(obs, action, z, scorer.networks.critics, scorer.max_rows) for z in draws]
+        return torch.stack(scores).mean(dim=0)
+
+    def _sampled_scores(self, samples: str, scorer: Scorer) -> Tensor:
+        """Q of transitions of each task's samples, (M, K)."""
+        if samples == "pooled":
+            paths = scorer.memory.pooled_paths(self.num_partition_samples)
+            obs, action = (np.concatenate([path[key] for path in paths]) for key in ("observations", "actions"))
+            return self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)
+        columns = []
+        for k, (obs, action) in enumerate(scorer.sampled_transitions(samples, self.num_partition_samples)):
+            columns.append(self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)[:, k])
+        shortest = min(map(len, columns))
+        return torch.stack([column[:shortest] for column in columns], dim=1)
+
+    def _log_partition(self, scorer: Scorer) -> Tensor | None:
+        """log Z of every candidate task, (K,), kept while the networks do not change; None for 0."""
+
+        def scores_of(samples: str) -> Tensor:
+            scores: Tensor = scorer.once("sampled_utilities", lambda: self._sampled_scores(samples, scorer))
+            return scores
+
+        return estimate_log_z(self.normaliser, self.temperature, scores_of)
 
     @torch.no_grad()
     def decide(
         self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
-        z = scorer.once("task_latents", scorer.task_latents)
         tasks = np.asarray(scorer.candidate_tasks)
+        shared_log_z = None if self.normaliser == "path" else self._log_partition(scorer)
         decisions = []
         for path in paths:
-            obs, action = scorer.tensor(path["observations"]), scorer.tensor(path["actions"])
-            scores = soft_q(obs, action, z, scorer.networks.critics, scorer.max_rows)
-            log_z = log_partition(scores) if self.partition == "on" else None
+            scores = self._scores(scorer.tensor(path["observations"]), scorer.tensor(path["actions"]), scorer)
+            own = self.normaliser == "path"
+            log_z = log_partition(scores, temperature=self.temperature) if own else shared_log_z
             probs = to_numpy(relabel_probs(scores, log_z, self.temperature))
             chosen = tasks[sample_rows(probs, rng)]
             normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)

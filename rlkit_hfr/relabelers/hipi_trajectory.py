@@ -6,14 +6,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rlkit_hfr.distribution import log_partition
 from rlkit_hfr.paths import Path
 from rlkit_hfr.relabelers.base import TrajectoryRelabeler
 from rlkit_hfr.relabelers.scorer import Scorer
 
 
 class HIPITrajectoryRelabeler(TrajectoryRelabeler):
-    """q(psi|tau) = softmax(sum_t r_psi(s_t, a_t) - log Z(psi)), rewards scaled as in training; log Z over trajectories stored for psi.
+    """q(psi|tau) = softmax(sum_t r_psi(s_t, a_t) - log Z(psi)), rewards scaled as in training.
 
     The rewards are those that the context sees: the sparse ones where the host has them.
     """
@@ -23,7 +22,6 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
     def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
         return torch.as_tensor(scorer.networks.reward_scale * scorer.returns(paths, discount=1.0, of_context=True))
 
-    def log_partition(self, scorer: Scorer) -> Tensor:
-        """log Z, kept while the networks do not change, as for the other methods."""
-        stored = scorer.once("stored_returns", lambda: torch.as_tensor(scorer.stored_returns(self.num_partition_samples)))
-        return log_partition(scorer.networks.reward_scale * stored)
+    def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
+        returns = scorer.sampled_returns(samples, self.num_partition_samples)
+        return torch.as_tensor(scorer.networks.reward_scale * returns)

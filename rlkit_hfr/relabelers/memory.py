@@ -1,10 +1,13 @@
 """What scoring needs to know of each task's data: some of its trajectories and of its initial states."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from rlkit_hfr.paths import Path
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 
@@ -38,17 +41,38 @@ class Reservoir:
 
 
 class TaskMemory:
-    """Per task: a reservoir of whole trajectories stored for it, as context rows, and one of initial observations."""
+    """What is kept of each task.
 
-    def __init__(self, tasks: Sequence[int], num_trajectories: int, num_initial_states: int, rng: np.random.Generator) -> None:
+    Of what was *stored* for it (its own and relabeled): a reservoir of whole trajectories, as context
+    rows, and one of initial observations. Of what was *collected* for it: its most recent paths, and
+    the context rows of its latest visit.
+    """
+
+    def __init__(
+        self, tasks: Sequence[int], num_trajectories: int, num_initial_states: int, rng: np.random.Generator
+    ) -> None:
+        """num_trajectories: reservoir of each task, and recent paths of all tasks together."""
         self._rng = rng
         self._trajectories = {task: Reservoir(num_trajectories) for task in tasks}
         self._initial_obs = {task: Reservoir(num_initial_states) for task in tasks}
+        recent = -(-num_trajectories // len(self._trajectories))
+        self._recent: dict[int, deque[Path]] = {task: deque(maxlen=recent) for task in tasks}
+        self._visits = {task: Visit() for task in tasks}
 
     def add(self, task: int, context: np.ndarray, initial_obs: np.ndarray) -> None:
         """Note a trajectory that was stored for `task`. context: (T, D), with the rewards of that task; initial_obs: (S,)."""
         self._trajectories[task].add(context, self._rng)
         self._initial_obs[task].add(initial_obs, self._rng)
+
+    def collected(self, task: int, path: Path) -> None:
+        """Note a path that was collected for `task`."""
+        if task in self._recent:
+            self._recent[task].append(path)
+
+    def visited(self, task: int, context: np.ndarray, iteration: int) -> None:
+        """Note the context rows (T, D) of a path that the host adds to the context of `task`."""
+        if task in self._visits:
+            self._visits[task].add(context, iteration)
 
     def is_warm(self) -> bool:
         """Whether every task has a trajectory."""
@@ -62,16 +86,76 @@ class TaskMemory:
         """Every trajectory kept for `task`."""
         return self._trajectories[task].items
 
+    def contexts(self, task: int, number: int) -> list[np.ndarray]:
+        """`number` batches of rows (T, D), drawn with replacement from the latest visit of `task` (from what was
+        stored for it if it had none); T is the length of the longest trajectory among them."""
+        source = self._visits[task].rows or self.all_trajectories(task)
+        rows, length = np.concatenate(source), max(map(len, source))
+        return list(rows[self._rng.integers(len(rows), size=(number, length))])
+
+    def pooled_paths(self, number: int) -> list[Path]:
+        """At most `number` of the recent paths of all tasks, distinct. ValueError if there are none."""
+        paths = [path for recent in self._recent.values() for path in recent]
+        if not paths:
+            raise ValueError("no path has been collected yet")
+        chosen = self._rng.choice(len(paths), min(number, len(paths)), replace=False)
+        return [paths[i] for i in chosen]
+
     def initial_obs(self, task: int, number: int) -> np.ndarray:
         """`number` initial observations of `task`: (number, S)."""
         return np.stack(self._initial_obs[task].draw(number, self._rng))
 
+    def _parts(self) -> dict[str, Mapping[int, Any]]:
+        return dict(trajectories=self._trajectories, initial_obs=self._initial_obs, visits=self._visits)
+
     def state_dict(self) -> State:
-        parts = dict(trajectories=self._trajectories, initial_obs=self._initial_obs)
-        return dict(rng=rng_state(self._rng), **{name: {t: r.state_dict() for t, r in part.items()} for name, part in parts.items()})
+        saved = {name: {task: item.state_dict() for task, item in part.items()} for name, part in self._parts().items()}
+        recent = {task: [_path_state(path) for path in paths] for task, paths in self._recent.items()}
+        return dict(rng=rng_state(self._rng), recent=recent, **saved)
 
     def load_state_dict(self, state: State) -> None:
         set_rng_state(self._rng, state["rng"])
-        for name, part in (("trajectories", self._trajectories), ("initial_obs", self._initial_obs)):
-            for task, reservoir in part.items():
-                reservoir.load_state_dict(state[name][task])
+        for name, part in self._parts().items():
+            for task, item in part.items():
+                item.load_state_dict(state[name][task])
+        for task, paths in self._recent.items():
+            paths.clear()
+            paths.extend(_path_from(saved) for saved in state["recent"][task])
+
+
+class Visit:
+    """The context rows of a task's latest visit: those of the last iteration in which it had one."""
+
+    def __init__(self) -> None:
+        self.iteration = -1
+        self.rows: list[np.ndarray] = []
+
+    def add(self, context: np.ndarray, iteration: int) -> None:
+        if iteration != self.iteration:
+            self.iteration, self.rows = iteration, []
+        self.rows.append(context)
+
+    def state_dict(self) -> State:
+        return dict(iteration=self.iteration, rows=[as_tensor(rows) for rows in self.rows])
+
+    def load_state_dict(self, state: State) -> None:
+        self.iteration = state["iteration"]
+        self.rows = [rows.numpy() for rows in state["rows"]]
+
+
+def _path_state(path: Path) -> State:
+    """The arrays of a path, for a checkpoint; infos that are no arrays are left out."""
+    infos = path["env_infos"] if isinstance(path.get("env_infos"), Mapping) else {}
+    parts = {"path": path, "env_infos": infos}
+    return {
+        name: {key: as_tensor(value) for key, value in part.items() if _is_numeric(value)} for name, part in parts.items()
+    }
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+
+
+def _path_from(state: State) -> Path:
+    arrays = {name: {key: value.numpy() for key, value in part.items()} for name, part in state.items()}
+    return {**arrays["path"], "env_infos": arrays["env_infos"]}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,16 @@ NO_GOALS = (
     "this method needs goals: the environment has no goal_distances(path, tasks) -> (K, T) distances in units of the tolerance; choose another "
     "method or give the environment that function"
 )
+
+
+LATENTS = ("sample", "mean")
+
+
+class Posterior(NamedTuple):
+    """Diagonal Gaussians over z. mean, variance: (..., Z)."""
+
+    mean: Tensor
+    variance: Tensor
 
 
 class Networks(Protocol):
@@ -184,11 +194,27 @@ class Scorer:
             totals.append(rewards.astype(np.float64) @ discount ** np.arange(rewards.shape[1]))
         return np.stack(totals)
 
-    def stored_returns(self, number: int) -> np.ndarray:
-        """Undiscounted, unscaled returns of `number` trajectories stored for each candidate task, of the context's rewards: (number, K)."""
+    def sampled_returns(self, samples: str, number: int) -> np.ndarray:
+        """Undiscounted, unscaled returns of `number` samples of each candidate task (at most that many where
+        "pooled"), of the context's rewards: (number, K)."""
+        if samples == "pooled":
+            return self.returns(self.memory.pooled_paths(number), discount=1.0, of_context=True)
         last = -1 - (self._obs_width() if self.networks.use_next_obs_in_context else 0)
-        drawn = [self.memory.trajectories(task, number) for task in self.candidate_tasks]
+        drawn = self._sampled_contexts(samples, number)
         return np.array([[rows[:, last].sum(dtype=np.float64) for rows in task] for task in drawn]).T
+
+    def sampled_transitions(self, samples: str, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Observations (R, S) and actions (R, A) of `number` samples of each candidate task, not "pooled"."""
+        width = self._obs_width()
+        action_end = -1 - (width if self.networks.use_next_obs_in_context else 0)
+        rows = [np.concatenate(task) for task in self._sampled_contexts(samples, number)]
+        return [(task[:, :width], task[:, width:action_end]) for task in rows]
+
+    def _sampled_contexts(self, samples: str, number: int) -> list[list[np.ndarray]]:
+        """Context rows of `number` samples of each candidate task: whole "trajectories" stored for it, or
+        "contexts" of random rows of its latest visit."""
+        draw = {"trajectories": self.memory.trajectories, "contexts": self.memory.contexts}[samples]
+        return [draw(task, number) for task in self.candidate_tasks]
 
     def _obs_width(self) -> int:
         return self.memory.initial_obs(self.candidate_tasks[0], 1).shape[1]
@@ -196,54 +222,63 @@ class Scorer:
     @torch.no_grad()
     def task_values(self, obs: np.ndarray) -> Tensor:
         """V(s, psi) = min Q(s, a ~ pi(.|s, z_psi), z_psi) of observations (N, S) under each candidate task: (N, K)."""
-        z = self.once("task_latents", self.task_latents)
+        (z,) = self.once("task_latents", self.task_latents)
         shape = (len(obs), len(z))
         rows_obs = self.tensor(obs).unsqueeze(1).expand(*shape, -1).flatten(0, 1)
         rows_z = z.unsqueeze(0).expand(*shape, -1).flatten(0, 1)
         return torch.min(*self.networks.critics(rows_obs, self.action(rows_obs, rows_z), rows_z)).view(shape)
 
     @torch.no_grad()
-    def path_latents(self, paths: Sequence[Path]) -> Tensor:
-        """z ~ q(z | tau relabeled with psi) for every path and candidate task: (N, K, Z)."""
+    def path_posteriors(self, paths: Sequence[Path]) -> Posterior:
+        """q(z | tau relabeled with psi) of every path and candidate task: (N, K, Z)."""
         rows, steps = (torch.as_tensor(array, device=self.networks.device) for array in pad([self.context_of(path) for path in paths]))
         rewards = self.tensor(pad([self._context_rewards(path).T for path in paths])[0])  # (N, T, K)
         column = paths[0]["observations"].shape[1] + paths[0]["actions"].shape[1]
         grid = (len(paths), len(self.candidate_tasks))
-        latents: Tensor | None = None
+        posterior: Posterior | None = None
         for n, k in grid_chunks(*grid, steps.shape[1], self.max_rows):
             context = rows[n].unsqueeze(1).repeat(1, len(self.candidate_tasks[k]), 1, 1)
             context[..., column] = rewards[n, :, k].transpose(1, 2)
             mask = steps[n].unsqueeze(1).expand(context.shape[:3])
-            z = self._sample(context.flatten(0, 1), mask.flatten(0, 1)).view(*context.shape[:2], -1)
-            if latents is None:
-                latents = z.new_empty(*grid, z.shape[-1])
-            latents[n, k] = z
-        assert latents is not None
-        return latents
+            parts = self.networks.posterior(context.flatten(0, 1), mask.flatten(0, 1))
+            if posterior is None:
+                posterior = Posterior(*(part.new_empty(*grid, part.shape[-1]) for part in parts))
+            for whole, part in zip(posterior, parts, strict=True):
+                whole[n, k] = part.view(*context.shape[:2], -1)
+        assert posterior is not None
+        return posterior
 
     @torch.no_grad()
-    def stored_latents(self, number: int) -> Tensor:
-        """z ~ q(z | tau_i) of `number` trajectories stored for each candidate task: (number, K, Z)."""
-        drawn = [self.memory.trajectories(task, number) for task in self.candidate_tasks]
+    def sampled_posteriors(self, samples: str, number: int) -> Posterior:
+        """q(z|c) of `number` samples of each candidate task (at most that many where "pooled"): (number, K, Z)."""
+        if samples == "pooled":
+            return self.path_posteriors(self.memory.pooled_paths(number))
+        drawn = self._sampled_contexts(samples, number)
         flat = [rows for task in drawn for rows in task]
-        z = []
+        parts = []
         for cells, _ in grid_chunks(len(flat), 1, max(map(len, flat)), self.max_rows):
-            z.append(self._sample(*(torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells]))))
-        return torch.cat(z).view(len(drawn), number, -1).transpose(0, 1).contiguous()
+            context, mask = (torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells]))
+            parts.append(self.networks.posterior(context, mask))
+        wholes = (torch.cat(part).view(len(drawn), number, -1) for part in zip(*parts, strict=True))
+        return Posterior(*(whole.transpose(0, 1).contiguous() for whole in wholes))
 
     @torch.no_grad()
-    def task_latents(self) -> Tensor:
-        """z_psi ~ q(z|c), c a context batch from trajectories stored for each candidate task: (K, Z)."""
+    def task_latents(self, number: int = 1, latent: str = "sample") -> Tensor:
+        """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each candidate task: (number, K, Z)."""
         contexts = []
         for task in self.candidate_tasks:
             rows = np.concatenate(self.memory.all_trajectories(task))
             contexts.append(rows[self._rng.integers(len(rows), size=self.networks.context_batch_size)])
         context = self.tensor(np.stack(contexts))
-        return self._sample(context, torch.ones_like(context[..., 0], dtype=torch.bool))
+        mask = torch.ones_like(context[..., 0], dtype=torch.bool)
+        posterior = Posterior(*self.networks.posterior(context, mask))
+        return torch.stack([self.latents(posterior, latent) for _ in range(number)])
 
-    def _sample(self, context: Tensor, mask: Tensor) -> Tensor:
-        mean, variance = self.networks.posterior(context, mask)
-        return mean + variance.sqrt() * self.noise(*mean.shape)
+    def latents(self, posterior: Posterior, latent: str) -> Tensor:
+        """A "sample" of each Gaussian, or its "mean": (..., Z)."""
+        if latent == "mean":
+            return posterior.mean
+        return posterior.mean + posterior.variance.sqrt() * self.noise(*posterior.mean.shape)
 
     def initial_obs(self, number: int) -> Tensor:
         """Initial states of each candidate task: (K, number, S)."""

@@ -1,0 +1,45 @@
+"""Estimators of log Z(psi): which trajectories it is taken over, and how their utilities become one number."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from rlkit_hfr.distribution import log_partition
+
+# name -> what the M samples of a task are
+SAMPLES: Mapping[str, str] = {
+    "pooled": "recent trajectories of all tasks, each relabeled to psi",
+    "contexts": "batches of random rows of what was last collected for psi",
+    "trajectories": "trajectories stored for psi",
+    "mean": "trajectories stored for psi",
+    "off": "none: log Z = 0",
+}
+NORMALISERS = tuple(SAMPLES)
+
+
+def normaliser_samples(normaliser: str) -> str | None:
+    """Whose utilities an estimator takes: "pooled", "contexts", "trajectories", or None for "off"."""
+    return {"mean": "trajectories", "off": None}.get(normaliser, normaliser)
+
+
+def estimate_log_z(
+    normaliser: str, temperature: float, utilities_of: Callable[[str], Tensor]
+) -> Tensor | None:
+    """log Z(psi) of every task, (K,) float64; None for "off".
+
+    * "pooled": log mean exp over trajectories of all tasks, each relabeled to psi. The Z of HFR
+      eq. 8 is an integral over all trajectories; HIPI (algorithm 1) takes it over its batch.
+    * "contexts": log mean exp over batches of random rows of the latest originals of psi, as the
+      release of HFR does. Nearly the same posterior each time, so close to a mean.
+    * "trajectories": log mean exp over trajectories stored for psi (HFR algorithm 1 to the letter).
+    * "mean": the mean utility of those, the limit of a high temperature.
+
+    temperature: T log mean exp(U / T), the same T as that of the softmax.
+    utilities_of: samples ("pooled", "contexts" or "trajectories") -> their utilities (M, K).
+    """
+    samples = normaliser_samples(normaliser)
+    if samples is None:
+        return None
+    return log_partition(utilities_of(samples), temperature=math.inf if normaliser == "mean" else temperature)
