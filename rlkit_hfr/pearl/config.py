@@ -37,6 +37,7 @@ class PEARLConfig:
     policy_mean_reg_weight: float = 1e-3  # weight of the mean of squared policy means
     policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
     reward_scale: float = 5.0  # factor on rewards in the Bellman target; the inverse of SAC's entropy weight
+    entropy_weight: float = 1.0  # SAC's alpha, in units of the scaled rewards
     sparse_rewards: bool = False  # context and evaluation use info["sparse_reward"], the critic the dense reward
     kl_lambda: float = 0.1  # weight of KL(q(z|c) || N(0, I))
     use_information_bottleneck: bool = True  # False: z is the mean of the encoder's rows, deterministic

@@ -179,7 +179,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             min_q = self._min_q(obs, policy_out.action, fixed_z)
         with networks():
             v_pred = self.vf(obs, fixed_z)
-        log_pi = policy_out.log_pi
+        log_pi = config.entropy_weight * policy_out.log_pi
         vf_loss = F.mse_loss(v_pred, (min_q - log_pi).detach())
         _step(vf_loss, self.vf_optimizer)
         with torch.no_grad():
@@ -201,7 +201,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
                 stats["KL Loss"] = config.kl_lambda * float(kl_div.detach())
             losses = {"QF Loss": qf_loss, "VF Loss": vf_loss, "Policy Loss": policy_loss}
             stats.update({name: float(value.detach()) for name, value in losses.items()})
-            arrays = {"Q Predictions": q1_pred, "V Predictions": v_pred, "Log Pis": log_pi}
+            arrays = {"Q Predictions": q1_pred, "V Predictions": v_pred, "Log Pis": policy_out.log_pi}
             arrays |= {"Policy mu": policy_out.mean, "Policy log std": policy_out.log_std}
             for name, values in arrays.items():
                 stats.update(stats_ordered_dict(name, values.detach().cpu()))
