@@ -33,11 +33,33 @@ def test_temperature_divides_the_score(temperature, expected):
     assert relabel_probs(torch.tensor([2.0, 0.0]), temperature=temperature)[0].item() == pytest.approx(expected)
 
 
-def test_hard_max_shares_mass_between_equals_in_the_proportions_of_the_prior():
+def test_hard_max_takes_the_best_after_the_prior_in_equal_shares():
     scores = torch.tensor([3.0, 3.0, 2.9])
     assert relabel_probs(scores, temperature=0.0).tolist() == [0.5, 0.5, 0.0]
     prior = torch.log(torch.tensor([0.6, 0.2, 0.2]))
-    torch.testing.assert_close(relabel_probs(scores, temperature=0.0, log_prior=prior), torch.tensor([0.75, 0.25, 0.0], dtype=torch.float64))
+    assert relabel_probs(scores, temperature=0.0, log_prior=prior).tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_the_prior_is_tempered_like_the_utility(temperature):
+    # Odds (3 to 1) and prior (4 to 1), both to the power 1/T.
+    scores, prior = torch.log(torch.tensor([3.0, 1.0])), torch.log(torch.tensor([0.8, 0.2]))
+    odds = (3.0 * 4.0) ** (1.0 / temperature)
+    assert relabel_probs(scores, temperature=temperature, log_prior=prior)[0].item() == pytest.approx(odds / (1 + odds))
+
+
+def test_an_infinite_temperature_is_uniform_over_what_is_possible():
+    assert relabel_probs(torch.tensor([5.0, 1.0, -INF]), temperature=INF).tolist() == [0.5, 0.5, 0.0]
+
+
+def test_log_partition_lies_between_the_maximum_and_the_mean():
+    # T log mean exp(U / T) of 0 and T log 3 is T log 2.
+    for temperature in (0.1, 1.0, 50.0):
+        utilities = torch.tensor([[0.0], [temperature * math.log(3.0)]])
+        assert log_partition(utilities, temperature=temperature).item() == pytest.approx(temperature * math.log(2.0))
+    utilities = torch.tensor([[0.0], [4.0]])
+    assert log_partition(utilities, temperature=0.0).item() == 4.0
+    assert log_partition(utilities, temperature=INF).item() == 2.0
 
 
 def test_prior_multiplies_the_odds():

@@ -92,7 +92,8 @@ class Reference:
             if partition:
                 values = [utility(t, task) for t in self.stored(task)]
                 top = max(values)
-                log_z = top + math.log(sum(math.exp(v - top) for v in values) / len(values))
+                mean_exp = sum(math.exp((v - top) / temperature) for v in values) / len(values)
+                log_z = top + temperature * math.log(mean_exp)
             scores.append((utility(self.relabel(path, task), task) - log_z) / temperature)
         weights = [math.exp(s - max(scores)) for s in scores]
         return np.array(weights) / sum(weights)
@@ -106,7 +107,7 @@ def _everything_stored(scorer):
 @pytest.mark.parametrize("env_name", ["four-corners", "point-robot", "sparse-point-robot"])
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_hfr_equals_algorithm_1(world, env_name, temperature):
-    algorithm, relabeler, scorer, paths = world("hfr", env_name, temperature=temperature, num_initial_states=4, num_partition_samples=4)
+    algorithm, relabeler, scorer, paths = world("hfr", env_name, temperature=temperature, num_initial_states=4, num_partition_samples=4, normaliser="trajectories")
     assert _everything_stored(scorer) == (4, 4)
     reference = Reference(algorithm, scorer)
     with torch.no_grad():
@@ -122,7 +123,7 @@ def test_hfr_equals_algorithm_1(world, env_name, temperature):
 
 
 def test_hfr_bellman_equals_algorithm_2(world):
-    algorithm, relabeler, scorer, paths = world("hfr-bellman", num_transitions=6, num_partition_samples=4, temperature=20.0)
+    algorithm, relabeler, scorer, paths = world("hfr-bellman", num_transitions=6, num_partition_samples=4, temperature=20.0, normaliser="trajectories")
     reference = Reference(algorithm, scorer)
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
     batch = TransitionBatch(*scorer.once("transitions", lambda: pytest.fail("the batch must have been kept")))
@@ -134,19 +135,19 @@ def test_hfr_bellman_equals_algorithm_2(world):
     assert np.abs(actual - plain).max() > 1e-3
 
 
-@pytest.mark.parametrize("partition", ["on", "off"])
-def test_hipi_equals_equation_8(world, partition):
-    algorithm, relabeler, scorer, paths = world("hipi", temperature=2.0, partition=partition)
+@pytest.mark.parametrize("normaliser", ["path", "off"])
+def test_hipi_equals_equation_8(world, normaliser):
+    algorithm, relabeler, scorer, paths = world("hipi", temperature=2.0, normaliser=normaliser)
     reference = Reference(algorithm, scorer)
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
-    z = scorer.once("task_latents", lambda: pytest.fail("the latents must have been kept"))
+    (z,) = scorer.once("task_latents", lambda: pytest.fail("the latents must have been kept"))
     for path, decision in zip(paths, decisions, strict=True):
         scores = np.zeros((len(path["rewards"]), len(algorithm.train_tasks)))
         with torch.no_grad():
             for t in range(len(scores)):
                 for k in range(scores.shape[1]):
                     scores[t, k] = reference.q(torch.tensor(path["observations"][t]), torch.tensor(path["actions"][t]), z[k])
-        log_z = np.log(np.exp(scores).mean(axis=0)) if partition == "on" else 0.0
+        log_z = 2.0 * np.log(np.exp(scores / 2.0).mean(axis=0)) if normaliser == "path" else 0.0
         weights = np.exp((scores - log_z) / 2.0)
         np.testing.assert_allclose(decision.probs, (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), atol=1e-5)
         assert decision.tasks.shape == (len(scores),)
@@ -198,12 +199,12 @@ def _path(action, make_path, length=6):
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_two_task_world_has_the_known_answer_whatever_a_task_pays_in_general(make_path, offset):
     scorer = _two_task_scorer(offset)
-    relabeler = make_relabeler("hfr", num_partition_samples=2)
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
     (decision,) = relabeler.decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
     # U = (log 2, offset - log 2); Z = (mean(1, 3), e^offset mean(1, 1/3)) = (2, 2/3 e^offset): odds 2/2 to (1/2)/(2/3).
     np.testing.assert_allclose(decision.utilities, [math.log(2.0), offset - math.log(2.0)], atol=1e-4)
     np.testing.assert_allclose(decision.probs, [4 / 7, 3 / 7], atol=1e-4)
-    (ablation,) = make_relabeler("hfr", partition="off").decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
+    (ablation,) = make_relabeler("hfr", normaliser="off").decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
     assert ablation.probs[1] == pytest.approx(1.0 if offset else 0.2, abs=1e-4)
     assert np.isnan(ablation.log_partition).all()
 
@@ -214,7 +215,7 @@ def test_a_task_that_pays_a_multiple_takes_everything_unless_its_partition_is_ta
     those go there that are good by its own standards."""
     scorer = _two_task_scorer(scale=200.0)
     good, poor = _path(math.log(3.0), make_path, length=3), _path(math.log(1.1), make_path, length=3)
-    on, off = (make_relabeler(method, num_partition_samples=2, partition=partition) for partition in ("on", "off"))
+    on, off = (make_relabeler(method, num_partition_samples=2, normaliser=name) for name in ("trajectories", "off"))
     rng = np.random.default_rng(0)
     with_z, without_z = (relabeler.decide([good, poor], [0, 0], scorer, rng) for relabeler in (on, off))
     for decision in without_z:
@@ -229,16 +230,16 @@ def test_a_task_that_pays_a_multiple_takes_everything_unless_its_partition_is_ta
 def test_hard_max_always_takes_the_best_and_soft_max_samples(make_path):
     scorer, rng = _two_task_scorer(), np.random.default_rng(0)
     path = _path(math.log(2.0), make_path)
-    hard = make_relabeler("hfr", num_partition_samples=2, temperature=0.0)
+    hard = make_relabeler("hfr", num_partition_samples=2, temperature=0.0, normaliser="trajectories")
     assert {hard.decide([path], [1], scorer, rng)[0].tasks for _ in range(50)} == {0}
-    soft = [make_relabeler("hfr", num_partition_samples=2).decide([path], [1], scorer, rng)[0].tasks for _ in range(2000)]
+    soft = [make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories").decide([path], [1], scorer, rng)[0].tasks for _ in range(2000)]
     assert np.mean(soft) == pytest.approx(3 / 7, abs=0.04)
 
 
 def test_padding_does_not_change_a_utility(make_path):
     """Paths of different lengths scored together get what they get alone."""
     scorer = _two_task_scorer()
-    relabeler = make_relabeler("hfr", num_partition_samples=2)
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
     paths = [_path(0.3, make_path, 2), _path(-0.7, make_path, 9), _path(0.1, make_path, 5)]
     together = relabeler.utilities(paths, scorer)
     alone = torch.cat([relabeler.utilities([path], scorer) for path in paths])
@@ -248,12 +249,12 @@ def test_padding_does_not_change_a_utility(make_path):
 
 def test_log_partition_is_kept_until_the_networks_change(make_path):
     scorer = _two_task_scorer()
-    relabeler = make_relabeler("hfr", num_partition_samples=2)
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
     first = relabeler.log_partition(scorer)
     scorer.memory.add(0, np.full((3, 5), 9.0, np.float32), np.zeros(2, np.float32))
-    assert relabeler.log_partition(scorer) is first
+    torch.testing.assert_close(relabeler.log_partition(scorer), first)
     scorer.refresh()
-    assert relabeler.log_partition(scorer) is not first
+    assert relabeler.log_partition(scorer)[0] > first[0]
 
 
 def test_random_is_uniform_and_none_stays(make_path):
@@ -296,14 +297,16 @@ def test_every_entry_of_the_registry_decides(world, name):
 
 
 def test_options_are_checked_by_name_and_value():
-    assert relabeler_options(RELABELERS["hfr"]) == ["num_initial_states", "num_partition_samples", "temperature", "partition", "tasks_per_path"]
+    assert relabeler_options(RELABELERS["hfr"]) == [
+        "num_initial_states", "num_latents", "latent", "num_partition_samples", "temperature", "normaliser", "tasks_per_path",
+    ]
     with pytest.raises(ValueError, match="did you mean 'hfr'"):
         make_relabeler("hffr")
     with pytest.raises(ValueError, match="did you mean 'temperature'"):
         make_relabeler("hfr", temprature=1.0)
     with pytest.raises(ValueError, match="takes none at all"):
         make_relabeler("random", temperature=1.0)
-    for bad in ({"num_initial_states": 0}, {"num_partition_samples": 2.5}, {"temperature": -1}, {"partition": "no"}):
+    for bad in ({"num_initial_states": 0}, {"num_partition_samples": 2.5}, {"temperature": -1}, {"normaliser": "no"}, {"latent": "mode"}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             make_relabeler("hfr", **bad)
     with pytest.raises(ValueError, match="finished"):

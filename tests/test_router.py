@@ -250,3 +250,35 @@ def test_rewarded_steps_are_counted_under_the_task_that_a_path_is_stored_for(mak
     columns = router.statistics.columns()
     assert columns["relabel/rewarded share as collected"] == 0.25
     assert columns["relabel/rewarded share as stored"] == 0.75
+
+
+@pytest.mark.parametrize(("into", "moved"), [("both", {"rl", "encoder"}), ("rl", {"rl"}), ("context", {"encoder"})])
+def test_relabeled_paths_go_into_the_buffers_that_were_asked_for(make_router, make_path, into, moved):
+    router = make_router(relabel_into=into)
+    path = make_path()
+    for role in ("rl", "encoder"):
+        (route,) = router.routes(role, 10, [path])
+        assert bool(route.relabeled) == (role in moved)
+        assert (route.kept is path) == (role not in moved)
+    with pytest.raises(ValueError, match="both, rl, context"):
+        make_router(relabel_into="encoder")
+
+
+def test_a_relabeler_is_told_of_each_iteration(make_router, make_path):
+    router, told = make_router(), []
+    router.relabeler.begin_iteration = told.append
+    router.routes("rl", 10, [make_path()])
+    assert told == []
+    for _ in range(2):
+        router.scorer.networks.updates += 1
+        router.routes("rl", 10, [make_path()])
+        router.routes("rl", 20, [make_path(seed=1)])
+    assert told == [1, 2]
+
+
+def test_the_context_of_a_visit_is_what_the_host_adds_to_its_encoder_buffer(make_router, make_path):
+    router = make_router()
+    for_both, for_rl = make_path(seed=1, marker=1), make_path(seed=2, marker=2)
+    router.routes("rl", 10, [for_both, for_rl])
+    router.routes("encoder", 10, [for_both])
+    assert {float(rows[:, 0].max()) for rows in router.scorer.memory.contexts(10, 20)} == {1.0}

@@ -197,3 +197,14 @@ def test_copies_take_the_used_rows_alone():
     assert buffer._starts == [0]
     assert twin._observations[2, 0] == 7.0
     assert not empty._observations[:10].any()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_the_contexts_is_of_the_hosts_originals(hosts, make_path, share):
+    context = TrainingContext(hosts, np.random.default_rng(0), original_contexts=share)
+    _host_adds(context, hosts, 0, make_path(marker=1), kept=None)  # moved away: only the host still has it
+    context.add_relabeled(0, make_path(marker=2), iteration=0)
+    drawn = [set(context.views()[0].random_batch(5)["observations"][:, 0]) for _ in range(400)]
+    assert np.mean([batch == {1.0} for batch in drawn]) == pytest.approx(share, abs=0.06)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        TrainingContext(hosts, np.random.default_rng(0), original_contexts=1.5)
