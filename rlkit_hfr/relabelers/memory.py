@@ -59,6 +59,18 @@ class TaskMemory:
         self._recent: dict[int, deque[Path]] = {task: deque(maxlen=recent) for task in tasks}
         self._visits = {task: Visit() for task in tasks}
 
+    @property
+    def initial_states(self) -> int:
+        """How many initial observations of each task are kept."""
+        return next(iter(self._initial_obs.values())).capacity
+
+    def keep(self, trajectories: int, initial_states: int) -> None:
+        """Keep at least so many trajectories and initial observations of each task from now on."""
+        for reservoir in self._trajectories.values():
+            reservoir.capacity = max(reservoir.capacity, trajectories)
+        for reservoir in self._initial_obs.values():
+            reservoir.capacity = max(reservoir.capacity, initial_states)
+
     def add(self, task: int, context: np.ndarray, initial_obs: np.ndarray) -> None:
         """Note a trajectory that was stored for `task`. context: (T, D), with the rewards of that task; initial_obs: (S,)."""
         self._trajectories[task].add(context, self._rng)

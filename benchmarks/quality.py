@@ -1,0 +1,212 @@
+"""Where do relabelers send trajectories? Measured on agents of several stages of training, in minutes.
+
+    python benchmarks/quality.py --env sparse-point-robot sawyer-push --seeds 3
+
+One PEARL a family and seed is trained with the relabeler of ``--trained-with``. At each stage
+(share of the training) fresh trajectories are collected, half with z from the prior and half with z
+from the posterior, which no buffer sees, and every method says where it would send them. Figures,
+means over agents with a 95 % interval (Student's t):
+
+* hit: of the trajectories that earn sparse reward under some training task, the share that goes to a
+  task which rewards it;
+* kept: the same of those that solve the task they were collected for;
+* starved: share of training tasks that no trajectory goes to;
+* TV: total variation between two draws of the same decision (z, actions, initial states, log Z);
+* signal, noise: standard deviation of U between tasks and trajectories, and between draws, after the
+  mean of each task and of each trajectory is taken out;
+* seconds: of scoring all trajectories once, log Z included.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from launchers.experiment import build_algorithm
+from launchers.variant import build_variant
+from rlkit_hfr import attach
+from rlkit_hfr.relabelers import make_relabeler
+
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "random": ("random", {}),
+    "none": ("none", {}),
+    "final-state": ("final-state", {}),
+    "air": ("air", {}),
+    "air, critic's rewards": ("air", {"returns": "critic"}),
+    "hipi": ("hipi", {}),
+    "hipi-trajectory": ("hipi-trajectory", {}),
+    "hfr-bellman": ("hfr-bellman", {}),
+    "hfr pooled": ("hfr", {"normaliser": "pooled"}),
+    "hfr contexts": ("hfr", {"normaliser": "contexts"}),
+    "hfr trajectories": ("hfr", {"normaliser": "trajectories"}),
+    "hfr mean": ("hfr", {"normaliser": "mean"}),
+    "hfr off": ("hfr", {"normaliser": "off"}),
+    "hfr pooled, 6 latents": ("hfr", {"normaliser": "pooled", "num_latents": 6}),
+    "hfr pooled, mean z": ("hfr", {"normaliser": "pooled", "latent": "mean"}),
+    "hfr contexts, mean z": ("hfr", {"normaliser": "contexts", "latent": "mean"}),
+    "hfr mean, mean z": ("hfr", {"normaliser": "mean", "latent": "mean"}),
+}
+WITH_TEMPERATURE = ("hipi", "hipi-trajectory", "hfr-bellman", "hfr")
+FIGURES = ("hit", "kept", "starved", "TV", "signal", "noise", "seconds")
+
+
+def double_centred(utilities: np.ndarray) -> np.ndarray:
+    """Utilities (..., N, K) less the mean of each trajectory and of each task."""
+    rows = utilities - utilities.mean(axis=-1, keepdims=True)
+    return rows - rows.mean(axis=-2, keepdims=True)
+
+
+def figures_of(decisions: Sequence[Sequence[Any]], earned: np.ndarray, sources: np.ndarray) -> dict[str, float]:
+    """decisions: of several draws on the same N trajectories; earned: (N, K), whether a trajectory earns sparse
+    reward under each task; sources: (N,) places of the tasks they were collected for."""
+    probs = np.array([[decision.probs for decision in draw] for draw in decisions])  # (draws, N, K)
+    utilities = np.array([[decision.utilities for decision in draw] for draw in decisions])
+    mass = (probs * earned).sum(axis=-1).mean(axis=0)  # (N,) on tasks that reward the trajectory
+    useful, solved = earned.any(axis=1), earned[np.arange(len(sources)), sources]
+    centred = double_centred(utilities)
+    return {
+        "hit": float(mass[useful].mean()) if useful.any() else math.nan,
+        "kept": float(mass[solved].mean()) if solved.any() else math.nan,
+        "starved": float(np.mean(probs[0].sum(axis=0) < 0.5)),
+        "TV": float(0.5 * np.abs(probs[0] - probs[1]).sum(axis=-1).mean()),
+        "signal": float(centred.mean(axis=0).std()),
+        "noise": float(centred.std(axis=0, ddof=1).mean()),
+    }
+
+
+def fresh_paths(algorithm: Any, number: int, rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
+    """Trajectories of random training tasks, every other one with z from the posterior, and the places of their tasks."""
+    agent, tasks = algorithm.agent, algorithm.train_tasks
+    places = rng.integers(len(tasks), size=number)
+    paths: list[Any] = []
+    for start in range(0, number, 20):
+        chosen = [tasks[place] for place in places[start: start + 20]]
+        agent.clear_z(num_tasks=len(chosen))
+        if (start // 20) % 2:
+            with torch.no_grad():
+                agent.infer_posterior(torch.cat([algorithm.sample_context(task) for task in chosen]))
+        paths += algorithm.sampler.obtain_paths(chosen)
+    return paths, places
+
+
+def measure(algorithm: Any, scorer: Any, methods: dict[str, Any], number: int, draws: int, seed: int) -> list[dict[str, Any]]:
+    """A row of figures per method, on `number` fresh trajectories of the agent as it is."""
+    rng = np.random.default_rng(seed)
+    paths, places = fresh_paths(algorithm, number, rng)
+    sources = [algorithm.train_tasks[place] for place in places]
+    earned = np.stack([(scorer.goal_distances(path) <= 1.0).any(axis=1) for path in paths])
+    rows = []
+    for name, relabeler in methods.items():
+        decisions, seconds = [], []
+        for _ in range(draws):
+            scorer.refresh()  # every draw has initial states, latents and log Z of its own
+            started = time.perf_counter()
+            with scorer.networks.isolated():
+                decisions.append(relabeler.decide(paths, sources, scorer, rng))
+            seconds.append(time.perf_counter() - started)
+        figures = figures_of(decisions, earned, places)
+        rows.append({"method": name, **figures, "seconds": float(np.median(seconds)), "useful": float(earned.any(axis=1).mean())})
+    scorer.forget_rewards()
+    return rows
+
+
+def measured_run(env: str, seed: int, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train one agent and measure every method at each stage."""
+    variant = build_variant(env, args.trained_with, "quick", None, args.assignments, seed)
+    algorithm = build_algorithm(variant, torch.device("cpu"))
+    iterations = algorithm.num_iterations
+    stages = {max(1, round(share * iterations)): share for share in args.stages}
+    relabeling = attach(algorithm, variant["relabeler"], seed=seed, **variant["relabel_params"])
+    scorer, memory = relabeling.scorer, relabeling.scorer.memory
+    memory.keep(trajectories=40, initial_states=variant["relabel_params"].get("num_initial_states", 64))
+    methods = {}
+    for name, (relabeler, options) in METHODS.items():
+        temperature = {"temperature": args.temperature} if relabeler in WITH_TEMPERATURE else {}
+        own = {"num_initial_states": memory.initial_states} if relabeler == "hfr" else {}
+        methods[name] = make_relabeler(relabeler, **temperature, **own, **options)
+    rows: list[dict[str, Any]] = []
+
+    def at_epoch_end(row: dict[str, Any]) -> None:
+        iteration = row["Epoch"] + 1
+        if iteration in stages:
+            new = measure(algorithm, scorer, methods, args.paths, args.draws, seed)
+            rows.extend({"env": env, "seed": seed, "stage": stages[iteration], **figures} for figures in new)
+            print(f"{env}, seed {seed}: iteration {iteration} of {iterations}", file=sys.stderr, flush=True)
+
+    observing = _observers(methods)
+    decide = relabeling.relabeler.observe
+
+    def observe(paths: Sequence[Any], scorer: Any) -> None:
+        decide(paths, scorer)
+        for method in observing:
+            method.observe(paths, scorer)
+
+    relabeling.relabeler.observe = observe  # type: ignore[method-assign]
+    algorithm.on_epoch_end = at_epoch_end
+    algorithm.train()
+    return rows
+
+
+def _observers(methods: dict[str, Any]) -> list[Any]:
+    """The methods that remember what was collected, which they are told of as in training."""
+    return [method for method in methods.values() if method.name == "air"]
+
+
+def interval(values: np.ndarray) -> float:
+    """Half the width of the 95 % interval of a mean (Student's t)."""
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return math.nan
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def table(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], bool]) -> str:
+    """Markdown of the rows chosen by `key`: mean and interval over agents."""
+    lines = ["| method | " + " | ".join(FIGURES) + " |", "|---" * (len(FIGURES) + 1) + "|"]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        chosen = [row for row in rows if row["method"] == method and key(row)]
+        cells = []
+        for figure in FIGURES:
+            values = np.array([row[figure] for row in chosen])
+            mean, half = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan, interval(values)
+            cells.append("–" if math.isnan(mean) else f"{mean:.3g}" + ("" if math.isnan(half) else f" ± {half:.2g}"))
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    families = ["sparse-point-robot", "sawyer-push", "sawyer-reach", "cheetah-vel-sparse"]
+    parser.add_argument("--env", nargs="+", default=families, help=f"(default: {' '.join(families)})")
+    parser.add_argument("--seeds", type=int, default=2, help="agents of each family (default: 2)")
+    parser.add_argument("--stages", type=float, nargs="+", default=[0.15, 0.5, 1.0], help="shares of the training (default: .15 .5 1)")
+    parser.add_argument("--paths", type=int, default=300, help="fresh trajectories of each agent (default: 300)")
+    parser.add_argument("--draws", type=int, default=4, help="repetitions of each decision (default: 4)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of every softmax (default: 1)")
+    parser.add_argument("--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)")
+    parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="a setting of the training")
+    parser.add_argument("--out", type=Path, help="also write the rows to this JSON file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for env in args.env:
+        for seed in range(args.seeds):
+            rows += measured_run(env, seed, args)
+            if args.out is not None:
+                args.out.write_text(json.dumps(rows, indent=1))
+    for env in args.env:
+        print(f"\n{env}: {args.seeds} agents at {len(args.stages)} stages, {args.paths} trajectories each\n")
+        print(table(rows, lambda row, env=env: row["env"] == env))  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    main()
