@@ -17,7 +17,7 @@ import torch
 from timing import median_seconds
 
 from env_wrappers import ENVIRONMENTS, make_env
-from rlkit_hfr.pearl.networks import TanhGaussianPolicy
+from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy
 from rlkit_hfr.pearl.sampler import single_torch_thread
 
 

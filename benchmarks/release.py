@@ -22,12 +22,12 @@ import torch
 
 from env_wrappers import make_env
 from launchers.foreign import import_host
-from rlkit_hfr.hosts.networks import HostNetworks
-from rlkit_hfr.hosts.rewards import resolve_rewards
+from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import Hindsight
+from rlkit_hfr.rewards.resolve import resolve_rewards
+from rlkit_hfr.rewards.task_rewards import Hindsight
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
 
 LATENT, HIDDEN = 5, [300] * 3
 

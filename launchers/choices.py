@@ -9,7 +9,7 @@ import numpy as np
 
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.scoring.scorer import Scorer
 
 
 def choices(

@@ -22,7 +22,7 @@ from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.variant import build_variant
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.scoring.scorer import Scorer
 
 TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
 _COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlkit_hfr.relabelers import did_you_mean
+from rlkit_hfr.checks import did_you_mean
 
 Settings = dict[str, Any]
 

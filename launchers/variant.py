@@ -13,8 +13,9 @@ from typing import Any
 from env_wrappers import make_env
 from launchers.presets import SAME_TASKS, preset
 from rlkit_hfr import RELABELERS, __version__, attach
+from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.relabelers import did_you_mean, make_relabeler, relabeler_options
+from rlkit_hfr.relabelers import make_relabeler, relabeler_options
 
 Variant = dict[str, Any]
 

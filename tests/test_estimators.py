@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.relabelers.estimators import NORMALISERS
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.relabelers.normalisers import NORMALISERS
+from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
 
 LENGTH = 3
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
 
 K = 4
 WEIGHTS = np.random.default_rng(7).normal(size=(K, 2)).astype(np.float32)

@@ -14,7 +14,7 @@ LAYERS = [
     ("rlkit_hfr.hosts",),
     ("rlkit_hfr.buffers",),
     ("rlkit_hfr.relabelers",),
-    ("rlkit_hfr.rewards", "rlkit_hfr.learned_reward", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
+    ("rlkit_hfr.rewards.task_rewards", "rlkit_hfr.rewards.learned", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
     ("rlkit_hfr.pearl",),
     ("rlkit_hfr.paths", "rlkit_hfr.state", "rlkit_hfr.precision", "rlkit_hfr._version"),
     ("env_wrappers",),

@@ -9,9 +9,9 @@ import torch
 
 from env_wrappers import make_env
 from rlkit_hfr import attach
-from rlkit_hfr.hosts.rewards import resolve_hindsight
-from rlkit_hfr.hosts.task_vectors import task_vectors
-from rlkit_hfr.learned_reward import LearnedReward
+from rlkit_hfr.rewards.learned import LearnedReward
+from rlkit_hfr.rewards.resolve import resolve_hindsight
+from rlkit_hfr.rewards.task_vectors import task_vectors
 
 GOALS = {task: np.array([goal], np.float32) for task, goal in enumerate(np.linspace(-1, 1, 8))}
 

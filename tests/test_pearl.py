@@ -14,7 +14,7 @@ from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.meta_algorithm import rounds_of_distinct
-from rlkit_hfr.pearl.networks import TanhGaussianPolicy, tanh_log_det
+from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy, tanh_log_det
 
 
 def test_product_of_gaussians_closed_form_and_mask():

@@ -9,10 +9,10 @@ import torch
 
 from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.relabelers import make_relabeler, relabeler_options
-from rlkit_hfr.relabelers.base import sample_distinct, sample_rows
-from rlkit_hfr.relabelers.memory import Reservoir, TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.relabelers.relabeler import sample_distinct, sample_rows
+from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import Reservoir, TaskMemory
 from rlkit_hfr.utility import TransitionBatch
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
+from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
 
 # The fake rewards below are not what the random paths recorded.
 pytestmark = pytest.mark.filterwarnings("ignore:hindsight rewards do not give back")

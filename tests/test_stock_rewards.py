@@ -12,7 +12,7 @@ import pytest
 
 from env_wrappers import make_env
 from env_wrappers.recording import RecordVelocity
-from rlkit_hfr.hosts.rewards import resolve_rewards
+from rlkit_hfr.rewards.resolve import resolve_rewards
 
 
 def _record(env, task, rng, length=20, dim=2, scale=0.1):

@@ -9,9 +9,9 @@ import numpy as np
 
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.paths import Path, take_steps
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
-from rlkit_hfr.relabelers.scorer import Scorer
-from rlkit_hfr.rewards import relabel_path
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
+from rlkit_hfr.rewards.task_rewards import relabel_path
+from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 

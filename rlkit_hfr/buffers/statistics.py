@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.distribution import entropy
-from rlkit_hfr.relabelers.base import RelabelDecision
+from rlkit_hfr.relabelers.relabeler import RelabelDecision
 
 
 class _Moments:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlkit_hfr.hosts.shapes import Call, normal_parameters, value_calls
-from rlkit_hfr.pearl.networks import tanh_log_det
+from rlkit_hfr.hosts.probing import Call, normal_parameters, value_calls
+from rlkit_hfr.pearl.perceptrons import tanh_log_det
 
 Noise = Callable[..., Tensor]
 Value = Callable[[Tensor, Tensor, Noise], Tensor]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlkit_hfr.pearl.networks import MlpEncoder, PolicyOutput, TanhGaussianPolicy
+from rlkit_hfr.pearl.perceptrons import MlpEncoder, PolicyOutput, TanhGaussianPolicy
 
 
 def product_of_gaussians(mus: Tensor, variances: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import stats_ordered_dict
 from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
-from rlkit_hfr.pearl.networks import FlattenMlp, MlpEncoder, TanhGaussianPolicy
+from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
 from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.state import State

@@ -1,19 +1,18 @@
 """Relabelers by name."""
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
+from rlkit_hfr.checks import did_you_mean
+from rlkit_hfr.relabelers.baselines import NoneRelabeler, RandomRelabeler
 from rlkit_hfr.relabelers.generalized_hindsight import AdvantageRelabeler, AIRRelabeler, ReturnRelabeler
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.relabelers.hfr_bellman import HFRBellmanRelabeler
 from rlkit_hfr.relabelers.hindsight_goals import FinalStateRelabeler, FutureStateRelabeler
 from rlkit_hfr.relabelers.hipi import HIPIRelabeler
 from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
-from rlkit_hfr.relabelers.simple import NoneRelabeler, RandomRelabeler
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 
 RELABELERS: dict[str, type[Relabeler]] = {
     cls.name: cls
@@ -57,9 +56,4 @@ def relabeler_options(cls: type[Relabeler]) -> list[str]:
     return names
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-__all__ = ["RELABELERS", "RelabelDecision", "Relabeler", "did_you_mean", "make_relabeler", "relabeler_options"]
+__all__ = ["RELABELERS", "RelabelDecision", "Relabeler", "make_relabeler", "relabeler_options"]

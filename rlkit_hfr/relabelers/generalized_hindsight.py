@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlkit_hfr.checks import one_of, positive_int
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler, one_of, positive_int, several, to_numpy
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, several, to_numpy
+from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, as_tensor
 
 

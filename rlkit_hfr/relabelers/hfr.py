@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rlkit_hfr.checks import one_of, positive_int
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import TrajectoryRelabeler, one_of, positive_int
-from rlkit_hfr.relabelers.scorer import LATENTS, Posterior, Scorer
+from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler
+from rlkit_hfr.scoring.scorer import LATENTS, Posterior, Scorer
 from rlkit_hfr.utility import post_adaptation_value
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
-from rlkit_hfr.relabelers.base import positive_int
+from rlkit_hfr.checks import positive_int
 from rlkit_hfr.relabelers.hfr import ForesightRelabeler
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.utility import TransitionBatch, negative_bellman_error
 
 

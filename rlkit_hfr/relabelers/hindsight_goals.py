@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import RelabelDecision, Relabeler
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
+from rlkit_hfr.scoring.scorer import Scorer
 
 
 class HindsightGoalRelabeler(Relabeler):

@@ -7,19 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import (
-    RelabelDecision,
-    Relabeler,
-    non_negative,
-    one_of,
-    positive_int,
-    sample_rows,
-    to_numpy,
-)
-from rlkit_hfr.relabelers.estimators import NORMALISERS, estimate_log_z
-from rlkit_hfr.relabelers.scorer import LATENTS, Scorer
+from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, sample_rows, to_numpy
+from rlkit_hfr.scoring.scorer import LATENTS, Scorer
 from rlkit_hfr.utility import soft_q
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.base import TrajectoryRelabeler
-from rlkit_hfr.relabelers.scorer import Scorer
+from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler
+from rlkit_hfr.scoring.scorer import Scorer
 
 
 class HIPITrajectoryRelabeler(TrajectoryRelabeler):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
-from rlkit_hfr.hosts.shapes import normal_parameters, own_posterior, policy_call, sampled_action, value_calls
+from rlkit_hfr.hosts.probing import normal_parameters, own_posterior, policy_call, sampled_action, value_calls
 from rlkit_hfr.hosts.soft_value import Noise, find_value
 from rlkit_hfr.pearl.agent import product_of_gaussians
 from rlkit_hfr.precision import check_precision, uses_bfloat16
@@ -210,7 +210,7 @@ class HostNetworks:
         if own is not None and (fast is None or not _alike(own, fast)):
             self._posterior = self._grouped_posterior
 
-    # The functions of `rlkit_hfr.relabelers.scorer.Networks`.
+    # The functions of `rlkit_hfr.scoring.scorer.Networks`.
     def version(self) -> tuple[Any, ...]:
         """A figure of the critic's and the encoder's last weights, which every update changes: fused optimizers write them without counting in
         torch's version numbers. Networks that are swapped have another identity."""

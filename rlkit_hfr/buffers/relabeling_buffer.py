@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from rlkit_hfr.buffers.requests import asks_for_many, batch_methods
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.buffers.training_requests import asks_for_many, batch_methods
 from rlkit_hfr.paths import Path
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from rlkit_hfr.paths import Path, info_column
 from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
-from rlkit_hfr.rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
 from rlkit_hfr.state import State
 
 _MAX_ROWS = 8_192

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.buffers.relabeling import RelabelingMixin, relabeling_buffer_class
-from rlkit_hfr.buffers.requests import asks_for_many, batch_methods
+from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin, relabeling_buffer_class
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.hosts.diagnostics import save_diagnostics
+from rlkit_hfr.buffers.training_requests import asks_for_many, batch_methods
+from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.errors import UnsupportedHost
-from rlkit_hfr.hosts.networks import HostNetworks
+from rlkit_hfr.hosts.recording import save_diagnostics
 
 
 class Host:

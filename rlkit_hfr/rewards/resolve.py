@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.hosts.stock_rewards import stock_rewards
-from rlkit_hfr.hosts.task_vectors import task_vectors
-from rlkit_hfr.learned_reward import LearnedReward
 from rlkit_hfr.paths import Path, info_rows, path_length
-from rlkit_hfr.rewards import Hindsight, RewardFunction, as_task_rewards
+from rlkit_hfr.rewards.learned import LearnedReward
+from rlkit_hfr.rewards.stock import stock_rewards
+from rlkit_hfr.rewards.task_rewards import Hindsight, RewardFunction, as_task_rewards
+from rlkit_hfr.rewards.task_vectors import task_vectors
 
 LEARNED = "learned"
 

@@ -10,18 +10,14 @@ import numpy as np
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.hosts.base import Host
-from rlkit_hfr.hosts.oyster import OysterHost
-from rlkit_hfr.hosts.rewards import resolve_hindsight
-from rlkit_hfr.hosts.rlkit import RlkitHost
+from rlkit_hfr.hosts.families import find_host
+from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
-from rlkit_hfr.relabelers import Relabeler, did_you_mean, make_relabeler
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.relabelers.scorer import NO_GOALS, Scorer
+from rlkit_hfr.relabelers import Relabeler, make_relabeler
+from rlkit_hfr.rewards.resolve import resolve_hindsight
+from rlkit_hfr.scoring.scorer import NO_GOALS, Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State
-
-# name -> adapter, in the order in which they are tried
-HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)}
 
 
 class Relabeling:
@@ -99,7 +95,7 @@ def attach(
     chosen = make_relabeler(relabeler, **relabeler_options)
     memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
     check_precision(precision)
-    adapter = _find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
+    adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
     adapter.networks.compute_in("fp32" if precision == "auto" and not chosen.bfloat16_suffices else precision, chosen.needs_value)
@@ -123,12 +119,3 @@ def attach(
     context = TrainingContext(buffers, context_rng, stale_context, adapter.one_buffer, original_contexts)
     adapter.install(router, context, statistics)
     return Relabeling(adapter, router, context)
-
-
-def _find_host(algorithm: Any, host: str | None) -> type[Host]:
-    """The family of an algorithm: the named one, or the first that lacks nothing, or else the one that lacks least."""
-    if host is None:
-        return min(HOSTS.values(), key=lambda family: len(family.missing(algorithm)))
-    if host not in HOSTS:
-        raise ValueError(f"unknown host {host!r}{did_you_mean(host, HOSTS)}; known: {', '.join(HOSTS)}")
-    return HOSTS[host]

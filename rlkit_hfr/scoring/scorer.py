@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.paths import Path, context_rows, info_column, pad
-from rlkit_hfr.relabelers.memory import TaskMemory
-from rlkit_hfr.rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
 

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import relabel_probs
 from rlkit_hfr.paths import Path
-from rlkit_hfr.relabelers.estimators import NORMALISERS, estimate_log_z
+from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
 from rlkit_hfr.state import State
 
 if TYPE_CHECKING:
-    from rlkit_hfr.relabelers.scorer import Scorer
+    from rlkit_hfr.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,24 +122,6 @@ class TrajectoryRelabeler(Relabeler):
         values = to_numpy(utilities)
         normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
         return [RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)]
-
-
-def positive_int(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, got {value!r}")
-    return int(value)
-
-
-def non_negative(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0.0 <= value < float("inf"):
-        raise ValueError(f"{name} must be a number, zero or more, got {value!r}")
-    return float(value)
-
-
-def one_of(name: str, value: str, known: Sequence[str]) -> str:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-    return value
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Rewards of recorded trajectories under other tasks: where they come from and how they are checked."""

@@ -1,0 +1,1 @@
+"""What a relabeler may ask of an algorithm."""
