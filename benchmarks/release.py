@@ -23,9 +23,10 @@ import torch
 from env_wrappers import make_env
 from launchers.foreign import import_host
 from rlkit_hfr.hosts.calling import HostNetworks
+from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.relabelers import make_relabeler
+from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.resolve import resolve_rewards
-from rlkit_hfr.rewards.task_rewards import Hindsight
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
@@ -95,7 +96,7 @@ def main() -> int:
     rewards = resolve_rewards(env)
     networks = {precision: HostNetworks(algorithm, algorithm, 0) for precision in ("fp32", "bf16")}
     for precision, nets in networks.items():
-        nets.compute_in(precision, with_value=False)
+        compute_in(nets, precision, with_value=False)
     tasks, hindsight = range(args.tasks), Hindsight(rewards)
     scorers = {precision: Scorer(nets, memory, hindsight, tasks, np.random.SeedSequence(0)) for precision, nets in networks.items()}
     for task in range(args.tasks):

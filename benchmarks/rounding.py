@@ -14,10 +14,10 @@ import torch
 from launchers.experiment import attach_relabeler, build_algorithm
 from launchers.variant import build_variant
 from rlkit_hfr import Relabeling
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 
 
-def _probs(relabeling: Relabeling, paths: list[Path], tasks: list[int]) -> np.ndarray:
+def _probs(relabeling: Relabeling, paths: list[PathDict], tasks: list[int]) -> np.ndarray:
     """The distributions (paths, K), with draws of their own."""
     scorer = relabeling.scorer
     scorer.refresh()

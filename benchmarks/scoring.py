@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from env_wrappers import make_env
 from rlkit_hfr import attach
-from rlkit_hfr.pearl.agent import product_of_gaussians
+from rlkit_hfr.gaussians import product_of_gaussians
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 

@@ -18,7 +18,7 @@ sys.modules.setdefault("gym_notices.notices", _notices)
 import gym  # noqa: E402
 from gym.spaces import Box  # noqa: E402
 
-Path = Mapping[str, Any]
+PathDict = Mapping[str, Any]
 
 
 class HindsightRewards(NamedTuple):
@@ -32,7 +32,7 @@ class HindsightRewards(NamedTuple):
     sparse_rewards: np.ndarray | None = None
 
 
-def path_info(path: Path, key: str) -> np.ndarray:
+def path_info(path: PathDict, key: str) -> np.ndarray:
     """Stack one info of a path over its steps: (T, ...). Infos are rlkit's list of dicts or a dict of arrays."""
     infos = path["env_infos"]
     if isinstance(infos, Mapping):
@@ -140,13 +140,13 @@ class HindsightEnv(gym.Env, abc.ABC):
             figures["success"] = np.asarray(success, dtype=np.float64)
         return result, figures
 
-    def compute_rewards(self, path: Path, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
         """Hindsight rewards of a recorded path under `tasks` (K task indices); touches no state of the environment."""
         achieved = path_info(path, "achieved")  # (T, F)
         vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]  # (K, G)
         return self.reward_of(achieved[None], vectors[:, None])
 
-    def goal_distances(self, path: Path, tasks: Sequence[int] | np.ndarray) -> np.ndarray:
+    def goal_distances(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> np.ndarray:
         """How far each step of a recorded path is from the goals of `tasks`, in units of the tolerance: (K, T)."""
         if self.tolerance is None:
             raise ValueError(f"the tasks of {type(self).__name__} are no goals")

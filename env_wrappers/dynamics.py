@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 from env_wrappers.ant import AntGoal
-from env_wrappers.base import HindsightRewards, Path, rewards_like
+from env_wrappers.base import HindsightRewards, PathDict, rewards_like
 from env_wrappers.cheetah import CheetahVelSparse
 from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
 
@@ -116,7 +116,7 @@ class PlanarRandParams(RandomDynamics):
         shape = np.broadcast_shapes(achieved.shape[:-1], task.shape[:-1])
         return rewards_like(np.broadcast_to(achieved[..., 0], shape), np.broadcast_to(achieved[..., 1] > 0.5, shape))
 
-    def compute_rewards(self, path: Path, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
         """The recorded rewards, under every task: dynamics can't be changed in hindsight. Says so once."""
         if not self._warned:
             self._warned = True

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from env_wrappers.base import HindsightRewards, Path, path_info
+from env_wrappers.base import HindsightRewards, PathDict, path_info
 
 
 class RecordVelocity:
@@ -39,7 +39,7 @@ class RecordVelocity:
         speed = (self._position() - before) / self._wrapped_env.dt
         return obs, reward, done, {**info, "forward_vel": speed}
 
-    def compute_rewards(self, path: Path, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
         """-|v - goal| plus the control reward, for K tasks: (K, T)."""
         speed, control = (np.asarray(path_info(path, key), np.float64).reshape(-1) for key in ("forward_vel", "reward_ctrl"))
         goals = np.array([self._wrapped_env.tasks[task]["velocity"] for task in tasks], np.float64)

@@ -25,7 +25,9 @@ from rlkit_hfr.state import State
 NAME = "checkpoint.pt"
 _FORMAT = 1
 _NEEDED = {"algo_params", "relabel_params", "env_params", "env_name", "relabeler", "seed", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size"}
-_SINCE = {"pixel_encoder": "flat", "encoder_size": 200, "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}  # settings that older runs do not record
+_SINCE = {  # settings that older runs do not record
+    "pixel_encoder": "flat", "encoder_size": 200, "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10},
+}  # fmt: skip
 
 
 @contextmanager

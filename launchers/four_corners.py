@@ -75,6 +75,7 @@ def explain(path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, sampl
     ], dim=1)  # fmt: skip
     utilities = relabeler.utilities([path] * samples, scorer).double().mean(dim=0)
     log_z = relabeler.log_partition(scorer)
+    assert log_z is not None
     columns = {
         "return": returns,
         "utility": utilities,

@@ -43,7 +43,8 @@ _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "r
 def default_variant() -> Variant:
     """PEARL's defaults and no environment."""
     algo = {field.name: field.default for field in dataclasses.fields(PEARLConfig)}
-    tops: Variant = dict(env_name=None, n_train_tasks=2, n_eval_tasks=2, latent_size=5, net_size=300, encoder_size=200, pixel_encoder="flat", relabeler="hfr")
+    tops: Variant = dict(env_name=None, n_train_tasks=2, n_eval_tasks=2, latent_size=5, net_size=300, encoder_size=200, pixel_encoder="flat",
+                         relabeler="hfr")
     return {**tops, "env_params": {}, "algo_params": algo, "relabel_params": {}}
 
 

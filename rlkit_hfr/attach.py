@@ -11,6 +11,7 @@ from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.hosts.families import find_host
+from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, make_relabeler
@@ -98,7 +99,8 @@ def attach(
     adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
-    adapter.networks.compute_in("fp32" if precision == "auto" and not chosen.bfloat16_suffices else precision, chosen.needs_value)
+    in_single = precision == "auto" and not chosen.bfloat16_suffices
+    compute_in(adapter.networks, "fp32" if in_single else precision, chosen.needs_value)
     tasks = adapter.train_tasks
     hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
     if chosen.needs_goals and hindsight.goal_distances is None:

@@ -2,18 +2,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Path = Mapping[str, Any]
+PathDict = Mapping[str, Any]
 
 
-def path_length(path: Path) -> int:
+def path_length(path: PathDict) -> int:
     return len(path["rewards"])
 
 
-def info_column(path: Path, key: str) -> np.ndarray | None:
+def info_column(path: PathDict, key: str) -> np.ndarray | None:
     """One scalar info of every step as (T, 1) float32, or None if the path has none. Infos are a dict of arrays or rlkit's list of dicts."""
     infos = path.get("env_infos", {})
     if not isinstance(infos, Mapping):
@@ -21,7 +21,7 @@ def info_column(path: Path, key: str) -> np.ndarray | None:
     return np.reshape(np.asarray(infos[key], np.float32), (-1, 1)) if key in infos else None
 
 
-def info_rows(path: Path) -> list[Mapping[str, Any]]:
+def info_rows(path: PathDict) -> list[Mapping[str, Any]]:
     """The infos of a path step by step, from either format."""
     infos = path.get("env_infos", {})
     if not isinstance(infos, Mapping):
@@ -29,7 +29,7 @@ def info_rows(path: Path) -> list[Mapping[str, Any]]:
     return [{key: values[t] for key, values in infos.items()} for t in range(path_length(path))]
 
 
-def recorded_rewards(path: Path, sparse: bool) -> np.ndarray:
+def recorded_rewards(path: PathDict, sparse: bool) -> np.ndarray:
     """The rewards (T, 1) that the context sees: those of the path, or ``info["sparse_reward"]``. ValueError if that is missing."""
     rewards = info_column(path, "sparse_reward") if sparse else np.reshape(np.asarray(path["rewards"], np.float32), (-1, 1))
     if rewards is None:
@@ -37,11 +37,45 @@ def recorded_rewards(path: Path, sparse: bool) -> np.ndarray:
     return rewards
 
 
-def context_rows(path: Path, rewards: np.ndarray, use_next_obs: bool) -> np.ndarray:
-    """PEARL's context of a path: (T, S + A + 1 [+ S]) float32 rows of observation, action, reward and, if asked for, next observation."""
-    parts = [path["observations"], path["actions"], np.reshape(rewards, (-1, 1))]
-    if use_next_obs:
-        parts.append(path["next_observations"])
+class ContextLayout(NamedTuple):
+    """The columns of a context row, in this order: observation, action, reward and, where the encoder sees it, next
+    observation (PEARL section 4.1; oyster: torch/sac/sac.py, sample_context)."""
+
+    obs_dim: int
+    action_dim: int
+    with_next_obs: bool = False
+
+    @property
+    def obs(self) -> slice:
+        return slice(0, self.obs_dim)
+
+    @property
+    def action(self) -> slice:
+        return slice(self.obs_dim, self.obs_dim + self.action_dim)
+
+    @property
+    def reward(self) -> int:
+        return self.obs_dim + self.action_dim
+
+    @property
+    def next_obs(self) -> slice:
+        """Empty where rows have none."""
+        return slice(self.reward + 1, self.width)
+
+    @property
+    def width(self) -> int:
+        return self.reward + 1 + (self.obs_dim if self.with_next_obs else 0)
+
+
+def context_keys(reward_key: str, with_next_obs: bool) -> list[str]:
+    """The columns of a context row by their keys in a batch of a replay buffer."""
+    return ["observations", "actions", reward_key, *(["next_observations"] if with_next_obs else [])]
+
+
+def context_rows(path: PathDict, rewards: np.ndarray, with_next_obs: bool) -> np.ndarray:
+    """PEARL's context of a path with these rewards (T,) or (T, 1): rows (T, D) float32 laid out as `ContextLayout`."""
+    columns = {**path, "rewards": np.reshape(rewards, (-1, 1))}
+    parts = [columns[key] for key in context_keys("rewards", with_next_obs)]
     return np.concatenate([np.asarray(part, np.float32) for part in parts], axis=1)
 
 
@@ -54,7 +88,7 @@ def pad(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return rows, mask
 
 
-def take_steps(path: Path, rows: np.ndarray) -> dict[str, Any]:
+def take_steps(path: PathDict, rows: np.ndarray) -> dict[str, Any]:
     """A new path of the steps where the boolean mask `rows` (T,) is True; what is not stored per step is carried over."""
     return {key: _take(value, rows) for key, value in path.items()}
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.relabelers.normalisers import NORMALISERS
-from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
 LENGTH = 3
+LOG_3 = math.log(3.0)
 
 
 class MeanRewardNetworks:
@@ -23,7 +26,8 @@ class MeanRewardNetworks:
     """
 
     device = torch.device("cpu")
-    reward_scale, discount, sparse_rewards, use_next_obs_in_context, context_batch_size = 1.0, 1.0, False, False, 4
+    reward_scale, discount, sparse_rewards, context_batch_size = 1.0, 1.0, False, 4
+    layout = ContextLayout(obs_dim=2, action_dim=2)
 
     def __init__(self, variance=0.0):
         self.variance = variance
@@ -57,7 +61,7 @@ def make_world(make_path):
     """Stored for task 0: mean rewards 0 and T log 7, for task 1 twice 0. Collected: first actions 0 and T log 3. The latest
     visit of task 0 paid T log 5 a step, that of task 1 paid T log 2; an earlier visit paid something else."""
 
-    def build(temperature=1.0, variance=0.0, collected=(0.0, math.log(3.0))):
+    def build(temperature=1.0, variance=0.0, collected=(0.0, LOG_3)):
         memory = TaskMemory([0, 1], 2, 1, np.random.default_rng(0))
         for task, stored in ((0, (0.0, math.log(7.0))), (1, (0.0, 0.0))):
             for value in stored:

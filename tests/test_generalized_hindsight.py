@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
@@ -20,7 +22,8 @@ class Networks:
     """The critic pays 10 z, and z is the mean of the context's rewards."""
 
     device = torch.device("cpu")
-    reward_scale, discount, sparse_rewards, use_next_obs_in_context, context_batch_size = 2.0, 0.5, False, False, 8
+    reward_scale, discount, sparse_rewards, context_batch_size = 2.0, 0.5, False, 8
+    layout = ContextLayout(obs_dim=2, action_dim=2)
 
     def posterior(self, context, mask):
         mean = (context[..., 4] * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
@@ -154,7 +157,7 @@ def test_hipi_on_trajectories_averages_exponentials_over_trajectories(scorer):
 def test_hipi_on_trajectories_finds_the_reward_before_the_next_observation(make_path):
     """With the next observation in the context, the reward is not the last column of a stored row."""
     class WithNextObs(Networks):
-        use_next_obs_in_context = True
+        layout = ContextLayout(obs_dim=2, action_dim=2, with_next_obs=True)
 
     memory = TaskMemory(range(K), 5, 1, np.random.default_rng(0))
     for task in range(K):

@@ -7,7 +7,7 @@ import pytest
 from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr import attach
 from rlkit_hfr.relabelers import make_relabeler
-from rlkit_hfr.rewards.task_rewards import Hindsight
+from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.scoring.scorer import Scorer
 
 RIGHT, TOP, LEFT = 0, 1, 2

@@ -11,12 +11,15 @@ ROOT = Path(__file__).parent.parent
 # From top to bottom; a module may import from its own layer and from those below.
 LAYERS = [
     ("launchers",),
+    ("rlkit_hfr.attach",),
     ("rlkit_hfr.hosts",),
     ("rlkit_hfr.buffers",),
     ("rlkit_hfr.relabelers",),
-    ("rlkit_hfr.rewards.task_rewards", "rlkit_hfr.rewards.learned", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
+    ("rlkit_hfr.scoring",),
+    ("rlkit_hfr.rewards",),
     ("rlkit_hfr.pearl",),
-    ("rlkit_hfr.paths", "rlkit_hfr.state", "rlkit_hfr.precision", "rlkit_hfr._version"),
+    ("rlkit_hfr.utility", "rlkit_hfr.distribution", "rlkit_hfr.gaussians", "rlkit_hfr.paths", "rlkit_hfr.checks"),
+    ("rlkit_hfr.state", "rlkit_hfr.precision", "rlkit_hfr._version"),
     ("env_wrappers",),
 ]
 

@@ -159,9 +159,10 @@ def test_auto_is_for_methods_that_average(monkeypatch, make_algorithm):
     rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     for name, half in (("hfr", True), ("hipi", False), ("hfr-bellman", False)):
         algorithm = make_algorithm()
-        relabeling = attach(algorithm, name)
+        relabeling = attach(algorithm, name, precision="auto")
         assert torch.equal(relabeling.scorer.networks.critics(*rows)[0], algorithm.qf1(*rows)) != half
         assert relabeling.precision == ("bf16" if half else "fp32")
+    assert attach(make_algorithm(), "hfr").precision == "fp32"  # the same numbers on every machine, unless asked for
 
 
 def test_a_run_says_what_it_scores_in(tmp_path):
@@ -186,7 +187,7 @@ def test_only_calls_of_networks_are_in_half_precision():
 def test_a_chunk_of_scoring_suits_the_device(device, make_algorithm):
     scorer = attach(make_algorithm(), "hfr").scorer
     small = scorer.max_rows
-    scorer.networks._owner.qf1.to(device)
+    scorer.networks.parts.owner.qf1.to(device)
     assert (scorer.max_rows > 10 * small) == (device != "cpu")
 
 

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from rlkit_hfr import RELABELERS, attach
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.relabeler import sample_distinct, sample_rows
-from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import Reservoir, TaskMemory
 from rlkit_hfr.utility import TransitionBatch
@@ -107,7 +109,9 @@ def _everything_stored(scorer):
 @pytest.mark.parametrize("env_name", ["four-corners", "point-robot", "sparse-point-robot"])
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_hfr_equals_algorithm_1(world, env_name, temperature):
-    algorithm, relabeler, scorer, paths = world("hfr", env_name, temperature=temperature, num_initial_states=4, num_partition_samples=4, normaliser="trajectories")
+    algorithm, relabeler, scorer, paths = world(
+        "hfr", env_name, temperature=temperature, num_initial_states=4, num_partition_samples=4, normaliser="trajectories"
+    )
     assert _everything_stored(scorer) == (4, 4)
     reference = Reference(algorithm, scorer)
     with torch.no_grad():
@@ -123,7 +127,9 @@ def test_hfr_equals_algorithm_1(world, env_name, temperature):
 
 
 def test_hfr_bellman_equals_algorithm_2(world):
-    algorithm, relabeler, scorer, paths = world("hfr-bellman", num_transitions=6, num_partition_samples=4, temperature=20.0, normaliser="trajectories")
+    algorithm, relabeler, scorer, paths = world(
+        "hfr-bellman", num_transitions=6, num_partition_samples=4, temperature=20.0, normaliser="trajectories"
+    )
     reference = Reference(algorithm, scorer)
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
     batch = TransitionBatch(*scorer.once("transitions", lambda: pytest.fail("the batch must have been kept")))
@@ -157,7 +163,8 @@ class TwoTaskNetworks:
     """z is the mean of the context's rewards, and the critic pays z: the utility of a path under a task is its mean reward there."""
 
     device = torch.device("cpu")
-    reward_scale, discount, sparse_rewards, use_next_obs_in_context, context_batch_size = 1.0, 0.9, False, False, 4
+    reward_scale, discount, sparse_rewards, context_batch_size = 1.0, 0.9, False, 4
+    layout = ContextLayout(obs_dim=2, action_dim=2)
 
     def posterior(self, context, mask):
         mean = (context[..., 4] * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from env_wrappers import make_env
+from rlkit_hfr.rewards.hindsight import relabel_path
 from rlkit_hfr.rewards.resolve import resolve_rewards
-from rlkit_hfr.rewards.task_rewards import TaskRewards, as_task_rewards, relabel_path
+from rlkit_hfr.rewards.task_rewards import TaskRewards, as_task_rewards
 
 
 class ProxyEnv:

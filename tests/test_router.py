@@ -8,8 +8,10 @@ import pytest
 
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
-from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
@@ -32,7 +34,8 @@ class Always(Relabeler):
 
 
 class NoNetworks:
-    sparse_rewards = use_next_obs_in_context = False
+    sparse_rewards = False
+    layout = ContextLayout(obs_dim=2, action_dim=2)
 
     updates = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import asks_for_many, batch_methods
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 
 _OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing", "_kept")
@@ -58,7 +58,7 @@ class RelabelingMixin:
         task, paths = (*args, *options.values())[:2]
         self._add_routed(base.add_path, task, list(paths))
 
-    def _add_routed(self, add_path: Callable[[Any, Path], None], task: Any, paths: Sequence[Path]) -> None:
+    def _add_routed(self, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]) -> None:
         assert self._router is not None
         self._storing = True  # a base class may build one of its add methods on the other
         serving, self.task_buffers = self.task_buffers, self._originals()
@@ -78,7 +78,7 @@ class RelabelingMixin:
         return originals
 
     @staticmethod
-    def _add_to_rl(router: RelabelingRouter, add_path: Callable[[Any, Path], None], task: Any, paths: Sequence[Path]) -> None:
+    def _add_to_rl(router: RelabelingRouter, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]) -> None:
         for route in router.routes("rl", task, paths):
             if route.kept is not None:
                 add_path(task, route.kept)
@@ -89,9 +89,9 @@ class RelabelingMixin:
     def _add_to_encoder(
         router: RelabelingRouter,
         context: TrainingContext,
-        add_path: Callable[[Any, Path], None],
+        add_path: Callable[[Any, PathDict], None],
         task: Any,
-        paths: Sequence[Path],
+        paths: Sequence[PathDict],
         both_roles: bool,
     ) -> None:
         routes = router.routes("encoder", task, paths)

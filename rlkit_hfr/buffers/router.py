@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.paths import Path, take_steps
+from rlkit_hfr.paths import PathDict, take_steps
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
-from rlkit_hfr.rewards.task_rewards import relabel_path
+from rlkit_hfr.rewards.hindsight import relabel_path
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
@@ -19,9 +19,9 @@ class Route(NamedTuple):
     """path: as collected; kept: what training keeps under its own task (the path, some of its steps, or None); relabeled: pairs of
     another task and the path, or some of its steps, with that task's rewards."""
 
-    path: Path
-    kept: Path | None
-    relabeled: tuple[tuple[int, Path], ...] = ()
+    path: PathDict
+    kept: PathDict | None
+    relabeled: tuple[tuple[int, PathDict], ...] = ()
 
 
 # relabel_into -> the one buffer that relabeled paths go to
@@ -71,7 +71,7 @@ class RelabelingRouter:
         """The host has drawn a training batch from the encoder buffer."""
         self.training_requests += 1
 
-    def routes(self, role: str, task: int, paths: Sequence[Path]) -> list[Route]:
+    def routes(self, role: str, task: int, paths: Sequence[PathDict]) -> list[Route]:
         """Where the paths go that the host adds to its `role` ("rl" or "encoder") buffer of `task`."""
         version = self.scorer.networks.version()
         if version != self._version:
@@ -116,9 +116,9 @@ class RelabelingRouter:
         self._last_pool_task = None
         return task in self._index
 
-    def _decide(self, task: int, paths: list[Path]) -> list[Route]:
+    def _decide(self, task: int, paths: list[PathDict]) -> list[Route]:
         self.statistics.paths_seen(len(paths))
-        offered: list[Path] = []
+        offered: list[PathDict] = []
         if self._may_relabel(task):
             offered = [path for path, coin in zip(paths, self._rng.random(len(paths)), strict=True) if coin < self.relabel_fraction]
         decisions: list[RelabelDecision] = []
@@ -149,7 +149,7 @@ class RelabelingRouter:
         rewarded = self.scorer.rewarded_steps
         self.statistics.rewarded(rewarded(route.path, task), [rewarded(path, owner) for owner, path in stored])
 
-    def _check_rewards(self, path: Path, task: int) -> None:
+    def _check_rewards(self, path: PathDict, task: int) -> None:
         """Once: the hindsight rewards of a path's own task should be those that it recorded."""
         if self._rewards_checked or self.scorer.learns_rewards:
             return
@@ -166,7 +166,7 @@ class RelabelingRouter:
                 stacklevel=2,
             )
 
-    def _route(self, path: Path, task: int, decision: RelabelDecision) -> Route:
+    def _route(self, path: PathDict, task: int, decision: RelabelDecision) -> Route:
         if decision.per_transition:
             return self._route_transitions(path, task, np.asarray(decision.tasks))
         chosen: tuple[Any, ...] = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
@@ -174,13 +174,13 @@ class RelabelingRouter:
         stays = self.keep_original or len(others) < len(chosen)
         return Route(path, path if stays else None, tuple((new, self._relabeled(path, new, slice(None))) for new in others))
 
-    def _relabeled(self, path: Path, new: Any, steps: Any) -> dict[str, Any]:
+    def _relabeled(self, path: PathDict, new: Any, steps: Any) -> dict[str, Any]:
         """The path under another task; `steps` are those that move there."""
         relabeled = relabel_path(path, self.scorer.task_rewards(path), self._index[new])
         self.statistics.moved((relabeled["rewards"] != np.reshape(path["rewards"], (-1, 1)))[steps])
         return relabeled
 
-    def _route_transitions(self, path: Path, task: int, tasks: np.ndarray) -> Route:
+    def _route_transitions(self, path: PathDict, task: int, tasks: np.ndarray) -> Route:
         others = [(new, tasks == new) for new in np.unique(tasks).tolist() if new != task]
         moved = tuple((new, take_steps(self._relabeled(path, new, steps), steps)) for new, steps in others)
         stays = tasks == task
@@ -190,7 +190,7 @@ class RelabelingRouter:
 
     def _remember(self, route: Route, task: int, whole: bool) -> None:
         """Note what was stored, as material for partition functions; loose transitions are no trajectories."""
-        stored: list[tuple[Any, Path | None]] = [(task, route.kept if route.kept is route.path else None)]
+        stored: list[tuple[Any, PathDict | None]] = [(task, route.kept if route.kept is route.path else None)]
         if whole:
             stored += route.relabeled
         for owner, path in stored:

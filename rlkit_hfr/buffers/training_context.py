@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.buffers.clone import clone_used, empty_like
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 STALE_CONTEXT = ("drop", "keep")
@@ -97,7 +97,7 @@ class TrainingContext:
         """Whether the next batch comes from the host's own buffer, by a coin."""
         return self._original_contexts > 0.0 and bool(self.rng.random() < self._original_contexts)
 
-    def before_original(self, task: Any, path: Path, kept: Path | None, iteration: int) -> None:
+    def before_original(self, task: Any, path: PathDict, kept: PathDict | None, iteration: int) -> None:
         """The host is about to store `path`, of which training keeps `kept` (the path itself, some of its steps, or nothing)."""
         parts = self._synchronised(task)
         if kept is not path and parts.originals is None:
@@ -110,7 +110,7 @@ class TrainingContext:
         """The host has stored it."""
         self._parts[task].host_size = self.hosts[task].num_steps_can_sample()
 
-    def add_relabeled(self, task: Any, path: Path, iteration: int) -> None:
+    def add_relabeled(self, task: Any, path: PathDict, iteration: int) -> None:
         """A path, with the rewards of `task`, was relabeled to it."""
         parts = self._synchronised(task)
         if parts.relabeled is None:

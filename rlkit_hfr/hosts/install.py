@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,11 @@ from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin, relabeling_buff
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.buffers.training_requests import asks_for_many, batch_methods
+from rlkit_hfr.buffers.training_requests import batch_methods
 from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.errors import UnsupportedHost
-from rlkit_hfr.hosts.recording import save_diagnostics
+from rlkit_hfr.hosts.recording import RecordingEvaluate
+from rlkit_hfr.hosts.wrappers import TrainingRequest, Wrapper
 
 
 class Host:
@@ -104,9 +103,9 @@ class Host:
             for buffer, its_context in buffers:
                 self._switch(buffer, router, its_context)
             for name in requests:
-                self._wrap(name, _TrainingRequest(self.algorithm, name))
+                self._wrap(name, TrainingRequest(self.algorithm, name))
             if hasattr(self.algorithm, "evaluate"):
-                self._wrap("evaluate", _RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router))
+                self._wrap("evaluate", RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router))
         except BaseException:
             self.remove()
             raise
@@ -130,7 +129,7 @@ class Host:
             buffer.__class__ = relabeling_buffer_class(cls)
         buffer.start_relabeling(router, context, both_roles=self.one_buffer)
 
-    def _wrap(self, name: str, wrapper: _Wrapper) -> None:
+    def _wrap(self, name: str, wrapper: Wrapper) -> None:
         self._wrapped[name] = vars(self.algorithm).get(name, _ABSENT)
         setattr(self.algorithm, name, wrapper)
 
@@ -148,62 +147,3 @@ class Host:
 
 
 _ABSENT = object()
-
-
-class _Wrapper:
-    """Stands in for a bound method of the algorithm; pickles and copies as that method, without the relabeling."""
-
-    def __init__(self, algorithm: Any, name: str) -> None:
-        self._algorithm, self._name = algorithm, name
-        self._method = getattr(algorithm, name)
-        self.__doc__ = self._method.__doc__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self._algorithm, self._name)
-
-
-class _TrainingRequest(_Wrapper):
-    """Serves requests for several tasks from the training context."""
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        buffer = self._algorithm.enc_replay_buffer
-        if not _still_ours(buffer) or not asks_for_many(args, options, buffer.task_buffers):
-            return self._method(*args, **options)
-        with buffer.training_request():
-            return self._method(*args, **options)
-
-
-class _RecordingEvaluate(_Wrapper):
-    """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
-
-    def __init__(
-        self, algorithm: Any, name: str, statistics: RelabelStatistics, logger: Any, router: RelabelingRouter
-    ) -> None:
-        super().__init__(algorithm, name)
-        self._statistics, self._logger, self._router = statistics, logger, router
-        self._warned = False
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        buffer = self._algorithm.enc_replay_buffer
-        with buffer.originals_only() if _still_ours(buffer) else nullcontext():  # rlkit's evaluation asks for several tasks at once
-            result = self._method(*args, **options)
-        columns = self._statistics.report()
-        if self._logger is not None:
-            for key, value in columns.items():
-                self._logger.record_tabular(key, value)
-            folder = self._logger.get_snapshot_dir() if hasattr(self._logger, "get_snapshot_dir") else None
-            if folder is not None and columns["relabel/paths relabeled"] > 0 and args and isinstance(args[0], int):
-                save_diagnostics(Path(folder), args[0], self._statistics.arrays())
-        if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
-            self._warned = True
-            warnings.warn(
-                "the host trains, but asked for no context of several tasks at once, by which training is told from collection; it sees relabeled "
-                "data in its RL batches alone",
-                stacklevel=2,
-            )
-        return result
-
-
-def _still_ours(buffer: Any) -> bool:
-    """Whether the encoder buffer relabels: a host may have put another in its place."""
-    return isinstance(buffer, RelabelingMixin) and buffer.is_relabeling

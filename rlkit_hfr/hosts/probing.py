@@ -1,141 +1,158 @@
-"""How a host's networks want to be called, found out once with dummy rows."""
+"""How a host's networks want to be called, found out once, at attach, by calling them with dummy rows."""
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-Call = Callable[..., Tensor]
-Get = Callable[[], nn.Module]  # the network, looked up anew each time: hosts load and swap them
+from rlkit_hfr.gaussians import posterior
+from rlkit_hfr.hosts.conventions import Call, normal_parameters, own_posterior, policy_call, sampled_action, value_calls
+from rlkit_hfr.hosts.errors import UnsupportedHost
+from rlkit_hfr.hosts.parts import HostParts
+from rlkit_hfr.hosts.soft_value import Value, find_value
+from rlkit_hfr.paths import ContextLayout
 
-_KINDS = {"obs": ("obs", "state", "s"), "action": ("act", "action", "a", "u"), "z": ("z", "task_z", "latent", "context", "task", "embedding")}
-
-
-def _kind(name: str) -> str | None:
-    """What a parameter of this name takes: "obs", "action" or "z"."""
-    for kind, words in _KINDS.items():
-        if any(name == word or (len(word) > 1 and name.startswith(word)) for word in words):
-            return kind
-    return None
+_ROWS = 16
+_CAN_NOT_BE_CALLED = (RuntimeError, TypeError, ValueError, AttributeError)
 
 
-def _parameters(net: nn.Module) -> list[inspect.Parameter] | None:
-    """The positional parameters of `forward` without defaults; None if it takes any number."""
-    parameters = list(inspect.signature(net.forward).parameters.values())
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return None
-    return [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+@dataclass(frozen=True)
+class Calls:
+    """How to call a host's networks. qf1, qf2: (obs, action, z) -> (R, 1); policy: (obs, z) -> whatever it returns;
+    knows_normal: whether that tells the Gaussian before the tanh; infers_alone: whether posteriors must be
+    the host's own, being no product of Gaussians; value: None where the host has nothing that gives V."""
+
+    layout: ContextLayout
+    qf1: Call
+    qf2: Call
+    policy: Callable[[Tensor, Tensor], Any]
+    knows_normal: bool
+    infers_alone: bool
+    value: Value | None
 
 
-def _conventions(get: Get, parts: Sequence[str]) -> list[Callable[..., Any]]:
-    """Ways to call the network with the named parts, likeliest first. Each takes the parts in the given order."""
+@dataclass(frozen=True)
+class Dummies:
+    """Random inputs. obs (R, S), action (R, A), z (R, Z); context: two of five rows (2, 5, D) with their mask (2, 5)."""
 
-    def separate(*inputs: Tensor) -> Any:
-        return get()(*inputs)
-
-    def joined(*inputs: Tensor) -> Any:
-        return get()(torch.cat(inputs, dim=-1))
-
-    def latent_joined_to_obs(*inputs: Tensor) -> Any:
-        return get()(torch.cat([inputs[0], inputs[-1]], dim=-1), *inputs[1:-1])
-
-    def latent_first(*inputs: Tensor) -> Any:
-        return get()(inputs[-1], *inputs[:-1])
-
-    ways = [separate, joined, latent_joined_to_obs, latent_first]
-    parameters = _parameters(get())
-    if parameters is not None and len(parameters) == len(parts):
-        kinds = [_kind(p.name) for p in parameters]
-        if sorted(map(str, kinds)) == sorted(parts):
-            order = [list(parts).index(str(kind)) for kind in kinds]
-            ways.insert(0, lambda *inputs: get()(*(inputs[i] for i in order)))
-    return ways
+    obs: Tensor
+    action: Tensor
+    z: Tensor
+    context: Tensor
+    mask: Tensor
 
 
-def value_calls(
-    gets: Sequence[Get], parts: Sequence[str], dummies: Sequence[Tensor], agrees: Callable[[list[Call]], bool] | None = None
-) -> list[Call] | None:
-    """How to call critics or value networks, all in the same way, with rows of `parts` ("obs", "action", "z"), so that each returns (R, 1).
-
-    agrees: a further check; a way that passes it is preferred to likelier ones, for networks that would take their inputs in any order.
-    None if no way works.
-    """
-    together = zip(*(_conventions(get, parts) for get in gets), strict=True)
-    candidates = [[_as_column(way) for way in ways] for ways in together]
-    working = [calls for calls in candidates if all(_works(call, dummies) for call in calls)]
-    if agrees is not None:
-        working.sort(key=lambda calls: not agrees(calls))  # stable: likelier ways stay first among equals
-    return working[0] if working else None
+def make_dummies(parts: HostParts, layout: ContextLayout) -> Dummies:
+    """From torch's global generator: call it inside `isolated`."""
+    widths = (parts.obs_dim, parts.action_dim, parts.latent_dim)
+    obs, action, z = (torch.randn(_ROWS, width, device=parts.device) for width in widths)
+    context = torch.randn(2, 5, layout.width, device=parts.device)
+    return Dummies(obs, action.tanh(), z, context, torch.ones(2, 5, dtype=torch.bool, device=parts.device))
 
 
-def _as_column(way: Callable[..., Any]) -> Call:
-    def call(*inputs: Tensor) -> Tensor:
-        return way(*inputs).reshape(len(inputs[0]), 1)
-
-    return call
-
-
-def policy_call(get: Get, obs: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Any] | None:
-    """How to call a policy with observations and latents; what it returns is left as it is. None if nothing works."""
-    quiet = {"deterministic": True} if "deterministic" in inspect.signature(get().forward).parameters else {}
-
-    def joined(obs: Tensor, z: Tensor) -> Any:
-        return get()(torch.cat([obs, z], dim=-1), **quiet)
-
-    def separate(obs: Tensor, z: Tensor) -> Any:
-        return get()(obs, z, **quiet)
-
-    parameters = _parameters(get())
-    ways = [separate, joined] if parameters is not None and len(parameters) == 2 else [joined, separate]
-    return next((way for way in ways if _works(way, (obs, z))), None)
+def probe(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]) -> Calls:
+    """Raises UnsupportedHost, which says what was found and what is needed, if a network can't be called."""
+    layout = _layout(parts, isolated)
+    with isolated():
+        dummies = make_dummies(parts, layout)
+        qf1, qf2 = _critics(parts, dummies)
+        policy = _policy(parts, dummies)
+        knows_normal = normal_parameters(policy(dummies.obs, dummies.z)) is not None
+        infers_alone = _infers_alone(parts, dummies)
+        inputs = (dummies.obs, dummies.action, dummies.z)
+        value = find_value(parts.owner, parts.algorithm, policy if knows_normal else None, inputs)
+    return Calls(layout, qf1, qf2, policy, knows_normal, infers_alone, value)
 
 
-def _works(call: Callable[..., Any], inputs: Sequence[Tensor]) -> bool:
+def _layout(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]) -> ContextLayout:
+    """Whether context rows end with the next observation: by the encoder's input width, or else by what it takes."""
+    stated = getattr(parts.agent.context_encoder, "input_size", None)
+    flag = bool(getattr(parts.algorithm, "use_next_obs_in_context", False))
+    for with_next_obs in (flag, not flag):
+        layout = parts.layout(with_next_obs)
+        with isolated():
+            if layout.width == stated or (stated is None and _encodes(parts, layout.width)):
+                return layout
+    short, long = parts.layout(False).width, parts.layout(True).width
+    raise UnsupportedHost(
+        f"{parts.found} whose context encoder takes rows of {'another width' if stated is None else stated}; expected "
+        f"{short}: observation {parts.obs_dim}, action {parts.action_dim}, reward 1, or {long} with the next observation"
+    )
+
+
+def _encodes(parts: HostParts, width: int) -> bool:
     try:
-        call(*inputs)
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError):
+        parts.agent.context_encoder(torch.zeros(_ROWS, width, device=parts.device))
+    except (*_CAN_NOT_BE_CALLED, IndexError):
         return False
     return True
 
 
-def normal_parameters(out: Any) -> tuple[Tensor, Tensor] | None:
-    """Mean and standard deviation before the tanh, from what a policy returned; None if it can't be told.
+def _critics(parts: HostParts, dummies: Dummies) -> list[Call]:
+    inputs = (dummies.obs, dummies.action, dummies.z)
+    expected = _own_minimum(parts, inputs)
 
-    Known: rlkit's TanhNormal (`normal_mean`, `normal_std`), torch's tanh-transformed Normal, oyster's tuple (action, mean, log_std, ...)
-    called deterministically, where the action is tanh(mean).
-    """
-    if hasattr(out, "normal_mean") and hasattr(out, "normal_std"):
-        return out.normal_mean, out.normal_std
-    if isinstance(out, tuple) and len(out) >= 3 and all(isinstance(part, Tensor) for part in out[:3]):
-        action, mean, log_std = out[:3]
-        if action.shape == mean.shape and torch.allclose(action, torch.tanh(mean), atol=1e-5):
-            return mean, log_std.expand_as(mean).exp()
-    base = getattr(out, "base_dist", None)
-    transforms = getattr(out, "transforms", [])
-    if base is not None and len(transforms) == 1 and type(transforms[0]).__name__ == "TanhTransform":
-        normal = getattr(base, "base_dist", base)
-        return normal.loc, normal.scale
-    return None
+    def agrees(calls: list[Call]) -> bool:
+        if expected is None:
+            return True
+        return bool(torch.allclose(torch.min(*(call(*inputs) for call in calls)), expected, atol=1e-4))
+
+    calls = value_calls([parts.get("qf1"), parts.get("qf2")], ("obs", "action", "z"), inputs, agrees)
+    if calls is None:
+        raise UnsupportedHost(
+            f"{parts.found} whose qf1 and qf2 can't be called; tried qf1(obs, action, z) and joined inputs, expecting (rows, 1)"
+        )
+    return calls
 
 
-def sampled_action(out: Any) -> Tensor | None:
-    """The action in what a policy returned: a distribution's sample, the first of a tuple, or the output itself."""
-    if hasattr(out, "sample"):
-        return out.sample()
-    first = out[0] if isinstance(out, tuple) and out else out
-    return first if isinstance(first, Tensor) else None
+def _own_minimum(parts: HostParts, inputs: tuple[Tensor, ...]) -> Tensor | None:
+    """The host's own minimum of its critics, where it has one: it tells the order of inputs of critics that would take any."""
+    own_min = getattr(parts.owner, "_min_q", None)
+    try:
+        return None if own_min is None else own_min(*inputs).reshape(-1, 1)
+    except _CAN_NOT_BE_CALLED:
+        return None
 
 
-def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance that a host's agent infers by itself from contexts of one length; None if it has no inference that we know."""
-    if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
-        posterior = agent.latent_posterior(context)
-        return posterior.mean, posterior.stddev.square()
-    if callable(getattr(agent, "infer_posterior", None)):  # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
-        agent.infer_posterior(context)
-        variances = agent.z_vars
-        return agent.z_means, variances if variances.shape == agent.z_means.shape and has_bottleneck else torch.zeros_like(agent.z_means)
-    return None
+def _policy(parts: HostParts, dummies: Dummies) -> Callable[[Tensor, Tensor], Any]:
+    obs, z = dummies.obs, dummies.z
+    policy = policy_call(lambda: parts.agent.policy, obs, z)
+    if policy is None or (normal_parameters(policy(obs, z)) is None and sampled_action(policy(obs, z)) is None):
+        raise UnsupportedHost(
+            f"{parts.found} whose policy can't be called; tried policy(obs and z joined) and policy(obs, z), expecting a "
+            "tuple that begins with the action, or a distribution"
+        )
+    return policy
+
+
+def _infers_alone(parts: HostParts, dummies: Dummies) -> bool:
+    """Whether the host infers something else than the product of its encoder's Gaussians."""
+    try:
+        own = infer(parts, dummies.context)
+    except _CAN_NOT_BE_CALLED:
+        own = None  # it wants more than a context; the product has to do
+    try:
+        rows = parts.agent.context_encoder(dummies.context.flatten(0, 1)).view(*dummies.context.shape[:2], -1)
+        product = posterior(rows, parts.latent_dim, dummies.mask)
+    except (RuntimeError, TypeError, ValueError):
+        product = None
+    if own is None and product is None:
+        raise UnsupportedHost(
+            f"{parts.found} whose encoder gives no posterior; expected agent.infer_posterior or agent.latent_posterior"
+        )
+    return own is not None and (product is None or not _alike(own, product))
+
+
+def infer(parts: HostParts, context: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Mean and variance that the host itself infers from contexts of one length; None if it has no inference that we know."""
+    flags = [getattr(holder, "use_information_bottleneck", None) for holder in (parts.algorithm, parts.owner)]
+    return own_posterior(parts.agent, context, bool(next((flag for flag in flags if flag is not None), True)))
+
+
+def _alike(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), atol=1e-4) for a, b in pairs)

@@ -1,10 +1,17 @@
-"""What a row of the log can't hold, beside it in the run's folder."""
+"""The figures of relabeling, into the host's log and beside it in the run's folder."""
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.hosts.wrappers import Wrapper, still_ours
 
 FOLDER = "relabeling"
 
@@ -15,3 +22,34 @@ def save_diagnostics(run: Path, epoch: int, arrays: Mapping[str, np.ndarray]) ->
     folder.mkdir(exist_ok=True)
     single = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in arrays.items()}
     np.savez_compressed(folder / f"epoch_{epoch}.npz", **single)  # type: ignore[arg-type]
+
+
+class RecordingEvaluate(Wrapper):
+    """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
+
+    def __init__(
+        self, algorithm: Any, name: str, statistics: RelabelStatistics, logger: Any, router: RelabelingRouter
+    ) -> None:
+        super().__init__(algorithm, name)
+        self._statistics, self._logger, self._router = statistics, logger, router
+        self._warned = False
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        buffer = self._algorithm.enc_replay_buffer
+        with buffer.originals_only() if still_ours(buffer) else nullcontext():  # rlkit's evaluation asks for several tasks at once
+            result = self._method(*args, **options)
+        columns = self._statistics.report()
+        if self._logger is not None:
+            for key, value in columns.items():
+                self._logger.record_tabular(key, value)
+            folder = self._logger.get_snapshot_dir() if hasattr(self._logger, "get_snapshot_dir") else None
+            if folder is not None and columns["relabel/paths relabeled"] > 0 and args and isinstance(args[0], int):
+                save_diagnostics(Path(folder), args[0], self._statistics.arrays())
+        if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "the host trains, but asked for no context of several tasks at once, by which training is told from collection; it sees relabeled "
+                "data in its RL batches alone",
+                stacklevel=2,
+            )
+        return result

@@ -1,15 +1,14 @@
 """V(s, z) of a host: that of its target network, or else what its target critics and its policy say."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rlkit_hfr.hosts.probing import Call, normal_parameters, value_calls
-from rlkit_hfr.pearl.perceptrons import tanh_log_det
+from rlkit_hfr.gaussians import tanh_gaussian_log_prob
+from rlkit_hfr.hosts.conventions import Call, normal_parameters, value_calls
 
 Noise = Callable[..., Tensor]
 Value = Callable[[Tensor, Tensor, Noise], Tensor]
@@ -42,7 +41,7 @@ def _soft_value(
     mean, std = (part.float() for part in parameters)
     eps = noise(*mean.shape)
     pre_tanh = mean + std * eps
-    log_pi = (-0.5 * eps.square() - std.log() - 0.5 * math.log(2 * math.pi) - tanh_log_det(pre_tanh)).sum(dim=-1, keepdim=True)
+    log_pi = tanh_gaussian_log_prob(eps, std.log(), pre_tanh)
     action = torch.tanh(pre_tanh)
     return torch.min(targets[0](obs, action, z), targets[1](obs, action, z)).float() - weight * log_pi
 

@@ -4,21 +4,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rlkit_hfr.gaussians import posterior
 from rlkit_hfr.pearl.perceptrons import MlpEncoder, PolicyOutput, TanhGaussianPolicy
-
-
-def product_of_gaussians(mus: Tensor, variances: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the normalised product of B Gaussians (PEARL, section 4.2).
-
-    mus, variances: (..., B, Z); mask: (..., B), rows where it is False are left out. Returns (..., Z) twice.
-    """
-    precision = variances.clamp(min=1e-7).reciprocal()
-    if mask is not None:
-        precision = precision * mask.unsqueeze(-1)
-    variance = precision.sum(dim=-2).reciprocal()
-    return variance * (mus * precision).sum(dim=-2), variance
 
 
 class PEARLAgent(nn.Module):
@@ -61,14 +49,7 @@ class PEARLAgent(nn.Module):
 
     def infer_posterior(self, context: Tensor, mask: Tensor | None = None) -> None:
         """Set the belief to q(z|c) and sample z. context: (N, B, D); mask: (N, B), False where a row is padding."""
-        params = self.context_encoder(context)
-        if self.use_ib:
-            variances = F.softplus(params[..., self.latent_dim:])
-            self.z_means, self.z_vars = product_of_gaussians(params[..., : self.latent_dim], variances, mask)
-        else:
-            weight = torch.ones_like(params[..., :1]) if mask is None else mask.unsqueeze(-1)
-            self.z_means = (params * weight).sum(dim=-2) / weight.sum(dim=-2)
-            self.z_vars = torch.zeros_like(self.z_means)
+        self.z_means, self.z_vars = posterior(self.context_encoder(context), self.latent_dim, mask)
         self.sample_z()
 
     def compute_kl_div(self) -> Tensor:

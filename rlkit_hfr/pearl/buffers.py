@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import Path, info_column
+from rlkit_hfr.paths import PathDict, info_column
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 _INITIAL_ROWS = 256
@@ -56,7 +56,7 @@ class SimpleReplayBuffer:
             grown[: self._size] = column[: self._size]
             setattr(self, name, grown)
 
-    def add_path(self, path: Path) -> None:
+    def add_path(self, path: PathDict) -> None:
         """Append the transitions of a path; the oldest are overwritten once the ring is full."""
         steps = min(len(path["rewards"]), self._max_replay_buffer_size)
         self._reserve(min(self._size + steps, self._max_replay_buffer_size))
@@ -118,10 +118,10 @@ class MultiTaskReplayBuffer:
             for task in tasks
         }
 
-    def add_path(self, task: int, path: Path) -> None:
+    def add_path(self, task: int, path: PathDict) -> None:
         self.add_paths(task, [path])
 
-    def add_paths(self, task: int, paths: Sequence[Path]) -> None:
+    def add_paths(self, task: int, paths: Sequence[PathDict]) -> None:
         for path in paths:
             self.task_buffers[task].add_path(path)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlkit_hfr.paths import Path, context_rows, pad, recorded_rewards
+from rlkit_hfr.paths import PathDict, context_rows, pad, recorded_rewards
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.sampler import SideBySideSampler
@@ -33,12 +33,12 @@ class Adaptation:
         return float(self.successes[:, -1].mean())
 
 
-def path_return(path: Path, sparse: bool) -> float:
+def path_return(path: PathDict, sparse: bool) -> float:
     """Undiscounted sum of rewards, of the sparse ones if `sparse`."""
     return float(recorded_rewards(path, sparse).sum())
 
 
-def path_success(path: Path) -> float:
+def path_success(path: PathDict) -> float:
     return float(path["env_infos"]["success"][-1]) if "success" in path["env_infos"] else float("nan")
 
 

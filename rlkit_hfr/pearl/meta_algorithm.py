@@ -194,7 +194,7 @@ class MetaRLAlgorithm(abc.ABC):
         sampled = self._adaptation_by_sampled_actions()
         for j in range(1, result.returns.shape[1] + 1):
             success = math.nan if sampled is None else float(sampled.successes[:, j - 1].mean())
-            statistics[f"test/trajectory {j} success, sampled actions"] = success
+            statistics[f"test/trajectory {j} success (sampled actions)"] = success
         statistics["Critic Convergence"] = self.critic_convergence(self._n_train_steps_total)
         statistics["Z mean eval"] = float(self.agent.z_means[0].abs().mean())
         statistics["Z variance eval"] = float(self.agent.z_vars[0].mean())

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rlkit_hfr.gaussians import tanh_gaussian_log_prob
+
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 
 
@@ -73,11 +75,6 @@ class PolicyOutput(NamedTuple):
     pre_tanh: Tensor
 
 
-def tanh_log_det(pre_tanh: Tensor) -> Tensor:
-    """log |d tanh(x) / dx|, element-wise, without the cancellation of log(1 - tanh(x)^2)."""
-    return 2.0 * (math.log(2.0) - pre_tanh - F.softplus(-2.0 * pre_tanh))
-
-
 class TanhGaussianPolicy(Mlp):
     """pi(a | s, z): tanh of a diagonal Gaussian, input the concatenation of s and z (SAC, appendix C)."""
 
@@ -101,7 +98,5 @@ class TanhGaussianPolicy(Mlp):
             pre_tanh = pre_tanh.detach()
         log_pi = None
         if return_log_prob:
-            noise = (pre_tanh - mean) / std
-            log_normal = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-            log_pi = (log_normal - tanh_log_det(pre_tanh)).sum(dim=-1, keepdim=True)
+            log_pi = tanh_gaussian_log_prob((pre_tanh - mean) / std, log_std, pre_tanh)
         return PolicyOutput(torch.tanh(pre_tanh), mean, log_std, log_pi, std, pre_tanh)

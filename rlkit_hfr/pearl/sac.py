@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rlkit_hfr.paths import ContextLayout, context_keys
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import stats_ordered_dict
@@ -32,13 +33,13 @@ def build_nets(
     image_shape: (channels, height, width) of observations that are images, which each network takes in by its own `pixel_encoder`.
     """
     hidden = [net_size] * 3
-    row = obs_dim + action_dim + 1 + (obs_dim if config.use_next_obs_in_context else 0)
+    layout = ContextLayout(obs_dim, action_dim, config.use_next_obs_in_context)
 
     def features(width: int, *more_images: slice) -> nn.Module | None:
         return None if image_shape is None else pixel_features(width, [slice(0, obs_dim), *more_images], pixel_encoder, image_shape)
 
-    row_features = features(row, *([slice(row - obs_dim, row)] if config.use_next_obs_in_context else []))
-    encoder = MlpEncoder([encoder_size] * 3, row, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
+    row_features = features(layout.width, *([layout.next_obs] if config.use_next_obs_in_context else []))
+    encoder = MlpEncoder([encoder_size] * 3, layout.width, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
     policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim, features=features(obs_dim + latent_dim))
     agent = PEARLAgent(latent_dim, encoder, policy, config.use_information_bottleneck)
     width = obs_dim + action_dim + latent_dim
@@ -134,9 +135,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
     def sample_context(self, indices: int | Iterable[int]) -> Tensor:
         tasks: Iterable[int] = indices if isinstance(indices, Iterable) else [indices]
         batches = [self.enc_replay_buffer.random_batch(task, self.embedding_batch_size) for task in tasks]
-        keys = ["observations", "actions", "sparse_rewards" if self.sparse_rewards else "rewards"]
-        if self.use_next_obs_in_context:
-            keys.append("next_observations")
+        keys = context_keys("sparse_rewards" if self.sparse_rewards else "rewards", self.use_next_obs_in_context)
         return torch.cat(self._tensors(batches, keys), dim=-1)
 
     def _do_training(self, indices: Sequence[int]) -> None:

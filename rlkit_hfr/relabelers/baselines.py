@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -16,7 +16,7 @@ class RandomRelabeler(Relabeler):
     name = "random"
 
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks = scorer.candidate_tasks
         probs, unknown = np.full(len(tasks), 1.0 / len(tasks)), np.full(len(tasks), np.nan)
@@ -29,7 +29,7 @@ class NoneRelabeler(Relabeler):
     name = "none"
 
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks = scorer.candidate_tasks
         unknown = np.full(len(tasks), np.nan)

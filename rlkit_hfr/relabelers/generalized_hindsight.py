@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.checks import one_of, positive_int
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, several, to_numpy
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, as_tensor
@@ -30,27 +30,27 @@ class BestTaskRelabeler(Relabeler):
         self.num_candidates = positive_int("num_candidates", num_candidates)
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
 
-    def path_returns(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def path_returns(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         """R(tau|v) of every path under every training task: (N, K)."""
         totals = scorer.returns(paths, scorer.networks.discount, of_context=self.returns == "context")
         return scorer.networks.reward_scale * totals
 
-    def advantages(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def advantages(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         """R(tau|v) - V(s_0, v), (N, K)."""
         first = np.stack([path["observations"][0] for path in paths])
         return self.path_returns(paths, scorer) - to_numpy(scorer.task_values(first))
 
-    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         """What is maximised, (N, K) over all training tasks."""
         raise NotImplementedError
 
-    def ties(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def ties(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         """What decides between equals, (N, K)."""
         return np.zeros((len(paths), len(scorer.candidate_tasks)))
 
     @torch.no_grad()
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         scores, ties, tasks = self.scores(paths, scorer), self.ties(paths, scorer), scorer.candidate_tasks
         decisions = []
@@ -67,7 +67,7 @@ class ReturnRelabeler(BestTaskRelabeler):
 
     name = "return"
 
-    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         return self.path_returns(paths, scorer)
 
 
@@ -76,7 +76,7 @@ class AdvantageRelabeler(BestTaskRelabeler):
 
     name = "advantage"
 
-    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         return self.advantages(paths, scorer)
 
 
@@ -90,7 +90,7 @@ class AIRRelabeler(BestTaskRelabeler):
         super().__init__(**options)
         self._recent: deque[np.ndarray] = deque(maxlen=positive_int("num_recent", num_recent))
 
-    def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:
+    def observe(self, paths: Sequence[PathDict], scorer: Scorer) -> None:
         # A path's returns under all tasks are worked out once, so that comparing with it later costs K and not K x T.
         self._recent.extend(self.path_returns(paths, scorer))
 
@@ -101,11 +101,11 @@ class AIRRelabeler(BestTaskRelabeler):
         self._recent.clear()
         self._recent.extend(row.numpy() for row in state["recent"])
 
-    def scores(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         own = self.path_returns(paths, scorer)
         if not self._recent:
             return np.zeros_like(own)
         return (own[:, None] >= np.stack(self._recent)[None]).mean(axis=1)
 
-    def ties(self, paths: Sequence[Path], scorer: Scorer) -> np.ndarray:
+    def ties(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         return self.advantages(paths, scorer)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.checks import one_of, positive_int
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler
 from rlkit_hfr.scoring.scorer import LATENTS, Posterior, Scorer
 from rlkit_hfr.utility import post_adaptation_value
@@ -41,7 +41,7 @@ class ForesightRelabeler(TrajectoryRelabeler):
         return torch.stack(draws).mean(dim=0)
 
     @torch.no_grad()
-    def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
+    def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
         return self._expected_foresight(scorer.path_posteriors(paths), scorer)
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -21,7 +21,7 @@ class HindsightGoalRelabeler(Relabeler):
         raise NotImplementedError
 
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks, unknown = np.asarray(scorer.candidate_tasks), np.full(len(scorer.candidate_tasks), np.nan)
         decisions = []

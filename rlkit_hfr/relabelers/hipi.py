@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import log_partition, relabel_probs
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, sample_rows, to_numpy
 from rlkit_hfr.scoring.scorer import LATENTS, Scorer
@@ -73,7 +73,7 @@ class HIPIRelabeler(Relabeler):
 
     @torch.no_grad()
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks = np.asarray(scorer.candidate_tasks)
         shared_log_z = None if self.normaliser == "path" else self._log_partition(scorer)

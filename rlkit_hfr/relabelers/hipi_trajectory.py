@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -19,7 +19,7 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
 
     name = "hipi-trajectory"
 
-    def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
+    def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
         return torch.as_tensor(scorer.networks.reward_scale * scorer.returns(paths, discount=1.0, of_context=True))
 
     def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import relabel_probs
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
 from rlkit_hfr.state import State
 
@@ -51,7 +51,7 @@ class Relabeler(abc.ABC):
 
     @abc.abstractmethod
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         """One decision per path. source_tasks: the task each path was collected for."""
 
@@ -65,7 +65,7 @@ class Relabeler(abc.ABC):
     def load_state_dict(self, state: State) -> None:  # noqa: B027 (most methods remember nothing)
         pass
 
-    def observe(self, paths: Sequence[Path], scorer: Scorer) -> None:  # noqa: B027 (most methods need not know)
+    def observe(self, paths: Sequence[PathDict], scorer: Scorer) -> None:  # noqa: B027 (most methods need not know)
         """Told of every path that is collected, offered for relabeling or not, after the decisions on it."""
 
 
@@ -91,7 +91,7 @@ class TrajectoryRelabeler(Relabeler):
         self.stored_trajectories = self.num_partition_samples
 
     @abc.abstractmethod
-    def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
+    def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
         """U_psi(tau) of every path under every candidate task: (N, K)."""
 
     @abc.abstractmethod
@@ -113,7 +113,7 @@ class TrajectoryRelabeler(Relabeler):
         return relabel_probs(utilities, log_z, self.temperature)
 
     def decide(
-        self, paths: Sequence[Path], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
+        self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         utilities, log_z = self.utilities(paths, scorer), self.log_partition(scorer)
         probs = to_numpy(self.distribution(utilities, log_z))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlkit_hfr.paths import Path, info_column
+from rlkit_hfr.paths import PathDict, info_column
 from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
 from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
 from rlkit_hfr.state import State
@@ -59,7 +59,7 @@ class LearnedReward:
         self._input_scale, self._target_scale = (torch.zeros(2, n) for n in (width + action_dim, 1 + has_sparse))
         return data
 
-    def observe(self, paths: Sequence[Path], task: Any) -> np.ndarray:
+    def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
         errors = [np.zeros(0)]
         for path in paths:
             obs = np.asarray(path["observations"], np.float32).reshape(len(path["rewards"]), -1)
@@ -99,7 +99,7 @@ class LearnedReward:
         self._fitted_rows = self._data.num_steps_can_sample()
 
     @torch.no_grad()
-    def _predict(self, path: Path, tasks: Sequence[Any]) -> np.ndarray:
+    def _predict(self, path: PathDict, tasks: Sequence[Any]) -> np.ndarray:
         """(heads, K, T) rewards and, where there are any, sparse rewards."""
         obs, actions = (np.asarray(path[key], np.float32).reshape(len(path["rewards"]), -1) for key in ("observations", "actions"))
         vectors = np.stack([self._vectors[task] for task in tasks])
@@ -110,7 +110,7 @@ class LearnedReward:
         out = torch.cat([self._net((chunk - self._input_scale[0]) / self._input_scale[1]) for chunk in rows.split(_MAX_ROWS)])
         return (out * self._target_scale[1] + self._target_scale[0]).T.reshape(-1, *grid).numpy()
 
-    def rewards(self, path: Path, tasks: Sequence[Any]) -> TaskRewards:
+    def rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
         """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
         if self._data is not None and self._data.num_steps_can_sample() >= 2 * self._fitted_rows:
             self.fit()  # before the first update: the initial pool goes on growing

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import Path, info_rows, path_length
+from rlkit_hfr.paths import PathDict, info_rows, path_length
+from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.learned import LearnedReward
 from rlkit_hfr.rewards.stock import stock_rewards
-from rlkit_hfr.rewards.task_rewards import Hindsight, RewardFunction, as_task_rewards
+from rlkit_hfr.rewards.task_rewards import RewardFunction, as_task_rewards
 from rlkit_hfr.rewards.task_vectors import task_vectors
 
 LEARNED = "learned"
@@ -68,7 +69,7 @@ def _attribute(env: Any, name: str) -> Callable[..., Any] | None:
     return next((found for layer in _layers(env) if callable(found := getattr(layer, name, None))), None)
 
 
-def _release_rewards(env: Any) -> Callable[[Path, Sequence[int]], Any] | None:
+def _release_rewards(env: Any) -> Callable[[PathDict, Sequence[int]], Any] | None:
     """michaelwan11/hfr: envs have reward(info, goal) -> reward, (reward, done) or (reward, sparse reward, done), and get_train_goals(n) ->
     the first n goals.
 
@@ -78,7 +79,7 @@ def _release_rewards(env: Any) -> Callable[[Path, Sequence[int]], Any] | None:
     if reward is None or get_goals is None:
         return None
 
-    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         goals = get_goals(max(tasks) + 1)
         shape = (len(tasks), path_length(path))
         values, sparse, terminals = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)

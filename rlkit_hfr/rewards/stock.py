@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import Path, info_column, info_rows
+from rlkit_hfr.paths import PathDict, info_column, info_rows
 
-Rewards = Callable[[Path, Sequence[int]], Any]
+Rewards = Callable[[PathDict, Sequence[int]], Any]
 
 
 def stock_rewards(env: Any) -> Rewards | None:
@@ -31,7 +31,7 @@ def _point(env: Any) -> Rewards | None:
         return None
     radius = getattr(env, "goal_radius", None)
 
-    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         targets = np.asarray(env.goals, np.float64)[np.asarray(tasks)]
         delta = np.asarray(path["next_observations"], np.float64)[None, :, :2] - targets[:, None]
         dense = -np.sqrt(delta[..., 0] ** 2 + delta[..., 1] ** 2)
@@ -47,7 +47,7 @@ def _cheetah_velocity(env: Any) -> Rewards | None:
     if not _records(env, "forward_vel"):
         return None
 
-    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         speed, control = (_required(path, key, "HalfCheetahVelEnv") for key in ("forward_vel", "reward_ctrl"))
         goals = np.array([env.tasks[task]["velocity"] for task in tasks], np.float64)
         values = -np.abs(speed - goals[:, None]) + control
@@ -62,7 +62,7 @@ def _cheetah_direction(env: Any) -> Rewards | None:
     if not (_records(env, "reward_forward") and _records(env, "task")):
         return None
 
-    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         forward, control = (_required(path, key, "HalfCheetahDirEnv") for key in ("reward_forward", "reward_ctrl"))
         own = np.array([info["task"]["direction"] for info in info_rows(path)], np.float64)
         directions = np.array([env.tasks[task]["direction"] for task in tasks], np.float64)
@@ -78,7 +78,7 @@ def _ant_direction(env: Any) -> Rewards | None:
     if not _records(env, "torso_velocity"):
         return None
 
-    def rewards(path: Path, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         moved = np.stack([np.asarray(info["torso_velocity"], np.float64)[:2] for info in info_rows(path)]) / env.dt
         extra = sum(_required(path, key, "AntDirEnv") for key in ("reward_ctrl", "reward_contact", "reward_survive"))
         angles = np.array([env.tasks[task]["goal"] for task in tasks], np.float64)
@@ -89,7 +89,7 @@ def _ant_direction(env: Any) -> Rewards | None:
     return rewards
 
 
-def _required(path: Path, key: str, env_name: str) -> np.ndarray:
+def _required(path: PathDict, key: str, env_name: str) -> np.ndarray:
     """One info of every step, (T,)."""
     column = info_column(path, key)
     if column is None:

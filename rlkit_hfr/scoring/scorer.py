@@ -1,16 +1,17 @@
 """What relabelers may ask of a host, in tensors: latents, initial states, transitions and networks. It changes nothing in the host."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rlkit_hfr.paths import Path, context_rows, info_column, pad
-from rlkit_hfr.rewards.task_rewards import Hindsight, TaskRewards
+from rlkit_hfr.paths import PathDict, context_rows, info_column, pad
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
+from rlkit_hfr.scoring.host_view import HostView
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
@@ -31,59 +32,12 @@ class Posterior(NamedTuple):
     variance: Tensor
 
 
-class Networks(Protocol):
-    """The host's networks as functions, called inside `isolated`. Rows R; every output of a critic or value is (R, 1)."""
-
-    def isolated(self) -> AbstractContextManager[None]:
-        """Within the block nothing leaves a trace in the host: no random stream, module or agent is changed afterwards."""
-
-    def version(self) -> Any:
-        """Something that changes whenever the networks are updated."""
-
-    def has_transitions(self, tasks: Sequence[Any]) -> bool:
-        """Whether the RL buffer holds data of every task."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    @property
-    def reward_scale(self) -> float: ...
-
-    @property
-    def discount(self) -> float: ...
-
-    @property
-    def sparse_rewards(self) -> bool:
-        """Whether the context's reward is the sparse one."""
-
-    @property
-    def use_next_obs_in_context(self) -> bool: ...
-
-    @property
-    def context_batch_size(self) -> int:
-        """Rows of a context batch."""
-
-    def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """q(z|c): context (P, T, D), mask (P, T) -> means and variances (P, Z)."""
-
-    def action(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
-        """a ~ pi(.|s, z), (R, A), with standard normal noise from ``noise(*shape)``."""
-
-    def critics(self, obs: Tensor, action: Tensor, z: Tensor) -> tuple[Tensor, Tensor]: ...
-
-    def value(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
-        """The target network's V(s, z), or a sample of the soft value of the target critics."""
-
-    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
-        """`number` transitions of the task's RL buffer, drawn with `rng` and not with the host's generators."""
-
-
 class Scorer:
     """Batched questions over N paths and K candidate tasks. Quantities that depend on the networks alone are kept until `refresh`."""
 
     def __init__(
         self,
-        networks: Networks,
+        networks: HostView,
         memory: TaskMemory,
         hindsight: Hindsight,
         candidate_tasks: Sequence[int],
@@ -117,7 +71,7 @@ class Scorer:
             self._kept[key] = compute()
         return self._kept[key]
 
-    def task_rewards(self, path: Path) -> TaskRewards:
+    def task_rewards(self, path: PathDict) -> TaskRewards:
         """Hindsight rewards of a path under all K candidate tasks, worked out once until `forget_rewards`."""
         if id(path) not in self._rewards:
             self._rewards[id(path)] = self._hindsight.rewards(path, self.candidate_tasks)
@@ -127,7 +81,7 @@ class Scorer:
         """The paths asked about so far may cease to exist, and others take their identity."""
         self._rewards.clear()
 
-    def goal_distances(self, path: Path) -> np.ndarray:
+    def goal_distances(self, path: PathDict) -> np.ndarray:
         """How far each step is from the goal of each candidate task, in units of the goal's tolerance: (K, T). ValueError if there are no goals."""
         if self._hindsight.goal_distances is None:
             raise ValueError(NO_GOALS)
@@ -136,7 +90,7 @@ class Scorer:
     def has_goals(self) -> bool:
         return self._hindsight.goal_distances is not None
 
-    def rewarded_steps(self, path: Path, task: Any) -> np.ndarray | None:
+    def rewarded_steps(self, path: PathDict, task: Any) -> np.ndarray | None:
         """Which steps of a path of `task` get a sparse reward, or are within the tolerance of its goal: (T,) bool; None if neither exists."""
         sparse = info_column(path, "sparse_reward")
         if sparse is not None:
@@ -147,7 +101,7 @@ class Scorer:
     def learns_rewards(self) -> bool:
         return self._hindsight.learner is not None
 
-    def collected(self, paths: Sequence[Path], task: Any) -> np.ndarray:
+    def collected(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
         """Tell a reward that is learned of paths collected for `task`; returns its squared errors on them, none if nothing is learned."""
         learner = self._hindsight.learner
         return np.zeros(0) if learner is None else learner.observe(paths, task)
@@ -170,14 +124,14 @@ class Scorer:
     def tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(array, np.float32), device=self.networks.device)
 
-    def context_of(self, path: Path) -> np.ndarray:
+    def context_of(self, path: PathDict) -> np.ndarray:
         """The context rows of a path with the rewards it records: (T, D)."""
         rewards: Any = info_column(path, "sparse_reward") if self.networks.sparse_rewards else path["rewards"]
         if rewards is None:
             rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
-        return context_rows(path, rewards, self.networks.use_next_obs_in_context)
+        return context_rows(path, rewards, self.networks.layout.with_next_obs)
 
-    def _context_rewards(self, path: Path) -> np.ndarray:
+    def _context_rewards(self, path: PathDict) -> np.ndarray:
         """What the context's reward column holds under every candidate task: (K, T)."""
         rewards = self.task_rewards(path)
         if not self.networks.sparse_rewards:
@@ -186,7 +140,7 @@ class Scorer:
             raise ValueError("sparse_rewards is on but the hindsight rewards have no sparse part; return (rewards, terminals, sparse_rewards)")
         return rewards.sparse_rewards
 
-    def returns(self, paths: Sequence[Path], discount: float, of_context: bool = False) -> np.ndarray:
+    def returns(self, paths: Sequence[PathDict], discount: float, of_context: bool = False) -> np.ndarray:
         """Discounted, unscaled returns of N paths under all K candidate tasks: (N, K). of_context: of the rewards that the context sees."""
         totals = []
         for path in paths:
@@ -199,25 +153,20 @@ class Scorer:
         "pooled"), of the context's rewards: (number, K)."""
         if samples == "pooled":
             return self.returns(self.memory.pooled_paths(number), discount=1.0, of_context=True)
-        last = -1 - (self._obs_width() if self.networks.use_next_obs_in_context else 0)
-        drawn = self._sampled_contexts(samples, number)
-        return np.array([[rows[:, last].sum(dtype=np.float64) for rows in task] for task in drawn]).T
+        reward, drawn = self.networks.layout.reward, self._sampled_contexts(samples, number)
+        return np.array([[rows[:, reward].sum(dtype=np.float64) for rows in task] for task in drawn]).T
 
     def sampled_transitions(self, samples: str, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Observations (R, S) and actions (R, A) of `number` samples of each candidate task, not "pooled"."""
-        width = self._obs_width()
-        action_end = -1 - (width if self.networks.use_next_obs_in_context else 0)
+        layout = self.networks.layout
         rows = [np.concatenate(task) for task in self._sampled_contexts(samples, number)]
-        return [(task[:, :width], task[:, width:action_end]) for task in rows]
+        return [(task[:, layout.obs], task[:, layout.action]) for task in rows]
 
     def _sampled_contexts(self, samples: str, number: int) -> list[list[np.ndarray]]:
         """Context rows of `number` samples of each candidate task: whole "trajectories" stored for it, or
         "contexts" of random rows of its latest visit."""
         draw = {"trajectories": self.memory.trajectories, "contexts": self.memory.contexts}[samples]
         return [draw(task, number) for task in self.candidate_tasks]
-
-    def _obs_width(self) -> int:
-        return self.memory.initial_obs(self.candidate_tasks[0], 1).shape[1]
 
     @torch.no_grad()
     def task_values(self, obs: np.ndarray) -> Tensor:
@@ -229,16 +178,15 @@ class Scorer:
         return torch.min(*self.networks.critics(rows_obs, self.action(rows_obs, rows_z), rows_z)).view(shape)
 
     @torch.no_grad()
-    def path_posteriors(self, paths: Sequence[Path]) -> Posterior:
+    def path_posteriors(self, paths: Sequence[PathDict]) -> Posterior:
         """q(z | tau relabeled with psi) of every path and candidate task: (N, K, Z)."""
         rows, steps = (torch.as_tensor(array, device=self.networks.device) for array in pad([self.context_of(path) for path in paths]))
         rewards = self.tensor(pad([self._context_rewards(path).T for path in paths])[0])  # (N, T, K)
-        column = paths[0]["observations"].shape[1] + paths[0]["actions"].shape[1]
         grid = (len(paths), len(self.candidate_tasks))
         posterior: Posterior | None = None
         for n, k in grid_chunks(*grid, steps.shape[1], self.max_rows):
             context = rows[n].unsqueeze(1).repeat(1, len(self.candidate_tasks[k]), 1, 1)
-            context[..., column] = rewards[n, :, k].transpose(1, 2)
+            context[..., self.networks.layout.reward] = rewards[n, :, k].transpose(1, 2)
             mask = steps[n].unsqueeze(1).expand(context.shape[:3])
             parts = self.networks.posterior(context.flatten(0, 1), mask.flatten(0, 1))
             if posterior is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import Path
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 
@@ -56,7 +56,7 @@ class TaskMemory:
         self._trajectories = {task: Reservoir(num_trajectories) for task in tasks}
         self._initial_obs = {task: Reservoir(num_initial_states) for task in tasks}
         recent = -(-num_trajectories // len(self._trajectories))
-        self._recent: dict[int, deque[Path]] = {task: deque(maxlen=recent) for task in tasks}
+        self._recent: dict[int, deque[PathDict]] = {task: deque(maxlen=recent) for task in tasks}
         self._visits = {task: Visit() for task in tasks}
 
     @property
@@ -76,7 +76,7 @@ class TaskMemory:
         self._trajectories[task].add(context, self._rng)
         self._initial_obs[task].add(initial_obs, self._rng)
 
-    def collected(self, task: int, path: Path) -> None:
+    def collected(self, task: int, path: PathDict) -> None:
         """Note a path that was collected for `task`."""
         if task in self._recent:
             self._recent[task].append(path)
@@ -105,7 +105,7 @@ class TaskMemory:
         rows, length = np.concatenate(source), max(map(len, source))
         return list(rows[self._rng.integers(len(rows), size=(number, length))])
 
-    def pooled_paths(self, number: int) -> list[Path]:
+    def pooled_paths(self, number: int) -> list[PathDict]:
         """At most `number` of the recent paths of all tasks, distinct. ValueError if there are none."""
         paths = [path for recent in self._recent.values() for path in recent]
         if not paths:
@@ -155,7 +155,7 @@ class Visit:
         self.rows = [rows.numpy() for rows in state["rows"]]
 
 
-def _path_state(path: Path) -> State:
+def _path_state(path: PathDict) -> State:
     """The arrays of a path, for a checkpoint; infos that are no arrays are left out."""
     infos = path["env_infos"] if isinstance(path.get("env_infos"), Mapping) else {}
     parts = {"path": path, "env_infos": infos}
@@ -168,6 +168,6 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 
-def _path_from(state: State) -> Path:
+def _path_from(state: State) -> PathDict:
     arrays = {name: {key: value.numpy() for key, value in part.items()} for name, part in state.items()}
     return {**arrays["path"], "env_infos": arrays["env_infos"]}

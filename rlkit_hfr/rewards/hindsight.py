@@ -1,0 +1,61 @@
+"""What can be said of a recorded path in hindsight, and the path rewritten with it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from rlkit_hfr.paths import PathDict
+from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
+from rlkit_hfr.state import State
+
+GoalDistances = Callable[[PathDict, Sequence[int]], np.ndarray]
+
+
+class RewardLearner(Protocol):
+    """A reward that is trained on what is collected."""
+
+    def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
+        """Note paths collected for `task`; returns the squared errors of their rewards as predicted so far, empty before any training."""
+
+    def fit(self) -> None:
+        """Train on what was noted."""
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What can be said of a recorded path under any task. goal_distances: (path, tasks) -> (K, T) distances to the tasks' goals in units of
+    the tolerance, None where tasks are no goals; learner: None unless the rewards are learned."""
+
+    rewards: RewardFunction
+    goal_distances: GoalDistances | None = None
+    learner: RewardLearner | None = None
+
+
+def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]:
+    """A new path with the rewards, terminals and sparse rewards of the k-th task; the path handed in is not edited.
+
+    Every info is carried over; ``sparse_reward`` is recomputed where the path records it.
+    """
+    sparse = None if rewards.sparse_rewards is None else rewards.sparse_rewards[k]
+    return {
+        **path,
+        "rewards": rewards.rewards[k].reshape(-1, 1),
+        "terminals": rewards.terminals[k].reshape(-1, 1),
+        "env_infos": _with_sparse_rewards(path.get("env_infos", {}), sparse),
+    }
+
+
+def _with_sparse_rewards(infos: Any, sparse: np.ndarray | None) -> Any:
+    if sparse is None:
+        return infos
+    if isinstance(infos, Mapping):
+        return {**infos, "sparse_reward": sparse} if "sparse_reward" in infos else infos
+    return [{**info, "sparse_reward": value} if "sparse_reward" in info else info for info, value in zip(infos, sparse, strict=True)]
+
