@@ -21,9 +21,12 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
     name = "hipi-trajectory"
 
     def utilities(self, paths: Sequence[Path], scorer: Scorer) -> Tensor:
-        return torch.as_tensor(scorer.networks.reward_scale * scorer.returns(paths, discount=1.0, of_context=True))
+        returns = scorer.returns(paths, discount=1.0, of_context=True)
+        return torch.as_tensor(scorer.networks.reward_scale * returns, device=scorer.networks.device)
 
     def log_partition(self, scorer: Scorer) -> Tensor:
         """log Z, kept while the networks do not change, as for the other methods."""
-        stored = scorer.once("stored_returns", lambda: torch.as_tensor(scorer.stored_returns(self.num_partition_samples)))
+        number, device = self.num_partition_samples, scorer.networks.device
+        # Where the networks are, because a scorer that is restored puts there what it kept.
+        stored = scorer.once("stored_returns", lambda: torch.as_tensor(scorer.stored_returns(number), device=device))
         return log_partition(scorer.networks.reward_scale * stored)
