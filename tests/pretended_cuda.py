@@ -29,8 +29,8 @@ from torch.utils._pytree import tree_iter, tree_map
 CUDA = torch.device("cuda", 0)
 # The type that the C++ of torch sees: autograd wants one for which this build has streams and guards.
 _CARRIER = torch.device("meta")
-_aten = torch.ops.aten
-_READS = {"_local_scalar_dense", "equal", "nonzero", "masked_select", "unique_dim", "_unique2", "unique_consecutive", "is_nonzero"}
+# Whose results have shapes that depend on numbers.
+_SHAPED_BY_NUMBERS = {"nonzero", "masked_select", "unique_dim", "_unique2", "unique_consecutive", "bincount"}
 _MOVES = {"_to_copy", "copy_"}
 _INDEXES = {"index", "index_put", "index_put_", "_index_put_impl_"}
 
@@ -166,6 +166,8 @@ class PretendedCuda(TorchDispatchMode):
         result = func(*tree_map(inside, args), **tree_map(inside, kwargs))
         if name == "copy_":
             return args[0]
+        if there and isinstance(result, (bool, int, float)):
+            self.waits.append(f"{name} {_line()}")
         stays = there if target is None else target.type == _CARRIER.type
 
         def outside(value: Any) -> Any:
@@ -198,7 +200,7 @@ class PretendedCuda(TorchDispatchMode):
                     self.uploads.append(i.numel() * i.element_size())
                     self.waits.append(f"upload of indices {_line()}")
             here = [tensor for tensor in here if not any(tensor is i for i in indices)]
-        if name in _READS:
+        if name in _SHAPED_BY_NUMBERS:
             self.waits.append(f"{name} {_line()}")
         wrong = [tuple(tensor.shape) for tensor in here if tensor.ndim]
         if wrong:
