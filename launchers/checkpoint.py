@@ -119,7 +119,7 @@ def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabel
 def _generators() -> State:
     legacy: Any = np.random.get_state(legacy=True)  # noqa: NPY002 (users' environments may draw from it)
     name, keys, *rest = legacy
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # a run on the CPU takes no GPU's memory
     return dict(python=random.getstate(), numpy=[name, keys.tolist(), *rest], torch=torch.get_rng_state(), cuda=cuda)
 
 

@@ -141,7 +141,7 @@ class MetaRLAlgorithm(abc.ABC):
             turn = [tasks[i] for i in open_tasks]
             self.agent.clear_z(num_tasks=len(turn))
             if update_posterior and (missing < num_samples).any():
-                self.agent.infer_posterior(torch.cat([self.sample_context(task) for task in turn]))
+                self._infer_from_stored_context(turn)
             for i, path in zip(open_tasks, self.sampler.obtain_paths(turn), strict=True):
                 waiting[i].append(path)
                 missing[i] -= len(path["rewards"])
@@ -215,18 +215,22 @@ class MetaRLAlgorithm(abc.ABC):
         """
         return 1.0 - (1.0 - self.config.soft_target_tau * (1.0 - self.discount)) ** updates
 
+    def _infer_from_stored_context(self, tasks: Sequence[int]) -> None:
+        context = torch.cat([self.sample_context(task) for task in tasks])
+        self.agent.infer_posterior(context.to(self.agent.z.device))
+
     @torch.no_grad()
     def _return_from_stored_context(self, tasks: Sequence[int]) -> float:
         returns = []
         for _ in range(max(1, self.config.num_steps_per_eval // self.max_path_length)):
-            self.agent.infer_posterior(torch.cat([self.sample_context(task) for task in tasks]))
+            self._infer_from_stored_context(tasks)
             paths = self.sampler.obtain_paths(tasks, deterministic=self.config.eval_deterministic)
             returns += [path_return(path, self.sparse_rewards) for path in paths]
         return float(np.mean(returns))
 
     @abc.abstractmethod
     def sample_context(self, indices: int | Iterable[int]) -> Tensor:
-        """A context batch (number of tasks, B, D) for one task or several."""
+        """A context batch (number of tasks, B, D) for one task or several, on the CPU."""
 
     @abc.abstractmethod
     def _do_training(self, indices: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from rlkit_hfr.pearl.logger import stats_ordered_dict
 from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
 from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
+from rlkit_hfr.pearl.upload import to_device
 from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.state import State
 
@@ -122,21 +123,18 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             names, value = ("QF Loss", "VF Loss", "Policy Loss"), float(losses[update][which])
             raise DivergedError(f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}")
 
-    def _tensors(self, batches: list[dict[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
-        """Stack each key of several tasks' batches into (tasks, B, dim) float32 on the networks' device."""
-        stacked = (np.stack([batch[key] for batch in batches]) for key in keys)
-        return [torch.as_tensor(array, device=self.device).float() for array in stacked]
-
     def sample_sac(self, indices: Iterable[int]) -> list[Tensor]:
-        """RL batch of several tasks: observations, actions, (dense) rewards, next observations, terminals, each (tasks, B, dim)."""
+        """RL batch of several tasks, on the CPU and of the buffers' types: observations, actions, (dense) rewards, next observations,
+        terminals, each (tasks, B, dim)."""
         batches = [self.replay_buffer.random_batch(task, self.batch_size) for task in indices]
-        return self._tensors(batches, ("observations", "actions", "rewards", "next_observations", "terminals"))
+        return _stacked(batches, ("observations", "actions", "rewards", "next_observations", "terminals"))
 
     def sample_context(self, indices: int | Iterable[int]) -> Tensor:
+        """Context batch of one task or several, on the CPU: (tasks, B, D)."""
         tasks: Iterable[int] = indices if isinstance(indices, Iterable) else [indices]
         batches = [self.enc_replay_buffer.random_batch(task, self.embedding_batch_size) for task in tasks]
         keys = context_keys("sparse_rewards" if self.sparse_rewards else "rewards", self.use_next_obs_in_context)
-        return torch.cat(self._tensors(batches, keys), dim=-1)
+        return torch.cat(_stacked(batches, keys), dim=-1)
 
     def _do_training(self, indices: Sequence[int]) -> None:
         self._take_step(indices, self.sample_context(indices))
@@ -145,9 +143,12 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))
 
     def _take_step(self, indices: Sequence[int], context: Tensor) -> None:
-        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V, target V and policy (HFR eq. 2)."""
+        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V, target V and policy (HFR eq. 2).
+
+        But for the first of an iteration, whose figures are logged, nothing waits for the device.
+        """
         config = self.config
-        batch = self.sample_sac(indices)
+        *batch, context = to_device([*self.sample_sac(indices), context], self.device)
         half = uses_bfloat16(config.precision, self.device)
 
         def networks() -> torch.autocast:
@@ -204,6 +205,11 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             arrays |= {"Policy mu": policy_out.mean, "Policy log std": policy_out.log_std}
             for name, values in arrays.items():
                 stats.update(stats_ordered_dict(name, values.detach().cpu()))
+
+
+def _stacked(batches: Sequence[Mapping[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
+    """Each key of several tasks' batches as a tensor (tasks, B, dim)."""
+    return [torch.from_numpy(np.stack([batch[key] for batch in batches])) for key in keys]
 
 
 def _step(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,8 +21,12 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
     name = "hipi-trajectory"
 
     def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
-        return torch.as_tensor(scorer.networks.reward_scale * scorer.returns(paths, discount=1.0, of_context=True))
+        return self._scaled(scorer.returns(paths, discount=1.0, of_context=True), scorer)
 
     def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
-        returns = scorer.sampled_returns(samples, self.num_partition_samples)
-        return torch.as_tensor(scorer.networks.reward_scale * returns)
+        return self._scaled(scorer.sampled_returns(samples, self.num_partition_samples), scorer)
+
+    @staticmethod
+    def _scaled(returns: np.ndarray, scorer: Scorer) -> Tensor:
+        # Where the networks are, because a scorer that is restored puts there what it kept.
+        return torch.as_tensor(scorer.networks.reward_scale * returns, device=scorer.networks.device)
