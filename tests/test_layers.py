@@ -11,19 +11,30 @@ ROOT = Path(__file__).parent.parent
 # From top to bottom; a module may import from its own layer and from those below.
 LAYERS = [
     ("launchers",),
+    ("rlkit_hfr.__main__",),
+    ("rlkit_hfr.cli",),
+    ("rlkit_hfr.experiments.commands",),
+    ("rlkit_hfr.experiments.sweeps", "rlkit_hfr.experiments.analysis", "rlkit_hfr.experiments.pictures"),
+    ("rlkit_hfr.experiments.runs",),
+    ("rlkit_hfr.experiments.settings",),
+    ("rlkit_hfr.experiments",),
+    ("rlkit_hfr.attach",),
     ("rlkit_hfr.hosts",),
     ("rlkit_hfr.buffers",),
     ("rlkit_hfr.relabelers",),
-    ("rlkit_hfr.rewards", "rlkit_hfr.learned_reward", "rlkit_hfr.utility", "rlkit_hfr.distribution"),
+    ("rlkit_hfr.scoring",),
+    ("rlkit_hfr.rewards", "rlkit_hfr.learned_reward"),
     ("rlkit_hfr.pearl",),
-    ("rlkit_hfr.paths", "rlkit_hfr.state", "rlkit_hfr.precision", "rlkit_hfr._version"),
+    ("rlkit_hfr.utility", "rlkit_hfr.distribution", "rlkit_hfr.gaussians", "rlkit_hfr.checks", "rlkit_hfr.paths", "rlkit_hfr.state",
+     "rlkit_hfr.precision", "rlkit_hfr._version"),
     ("env_wrappers",),
-]
+]  # fmt: skip
+FRONT_DOOR = LAYERS.index(("rlkit_hfr.attach",))  # the package itself stands with `attach`
 
 
 def _layer(module: str) -> int | None:
     if module == "rlkit_hfr":
-        return 1  # the package's front door stands with `attach`
+        return FRONT_DOOR
     for depth, names in enumerate(LAYERS):
         if any(module == name or module.startswith(name + ".") for name in names):
             return depth

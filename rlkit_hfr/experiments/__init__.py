@@ -1,1 +1,1 @@
-"""Command-line programs. Each runs as ``python launchers/NAME.py --help``."""
+"""What the programs do: settings, runs, sweeps of runs, analysis of their logs, pictures, and the commands themselves."""

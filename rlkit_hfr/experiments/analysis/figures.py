@@ -8,8 +8,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from launchers.logs import COLUMNS, RunLog, diagnostics
-from launchers.scores import aggregate_iqm, curve, methods_of, performance_profile, probability_of_improvement, score_matrices
+from rlkit_hfr.experiments.analysis.logs import COLUMNS, RunLog, diagnostics
+from rlkit_hfr.experiments.analysis.scores import aggregate_iqm, curve, methods_of, performance_profile, probability_of_improvement, score_matrices
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from launchers.logs import RunLog
-from launchers.scores import final_score, interval, methods_of
+from rlkit_hfr.experiments.analysis.logs import RunLog
+from rlkit_hfr.experiments.analysis.scores import final_score, interval, methods_of
+from rlkit_hfr.experiments.programs import command
 
 _SCORES = ("test return", "test success", "training return, stored context")
 
@@ -67,10 +68,13 @@ def _commands(runs: Sequence[RunLog], folders: Sequence[Path]) -> str:
             lines += json.loads(file.read_text()).get("commands", [])
     if not lines:
         ours = [run for run in runs if "algo_params" in run.variant and "relabeler" in run.variant]
-        launch = ["python", "launchers/pearl_hfr.py", "--config"]
-        lines = [shlex.join([*launch, str(run.folder / "variant.json"), "--seed", str(run.seed)]) for run in ours]
-    lines.append(shlex.join(["python", "launchers/plot.py", *map(str, folders)]))
+        lines = [_line("train", "--config", run.folder / "variant.json", "--seed", run.seed) for run in ours]
+    lines.append(_line("plot", *folders))
     return "```bash\n" + "\n".join(lines) + "\n```"
+
+
+def _line(program: str, *arguments: object) -> str:
+    return f"{command(program)} {shlex.join(map(str, arguments))}"
 
 
 def _html(text: str) -> str:

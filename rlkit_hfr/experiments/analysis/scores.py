@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from launchers.logs import RunLog
+from rlkit_hfr.experiments.analysis.logs import RunLog
 
 REPETITIONS = 2000
 GRID = 60

@@ -1,8 +1,4 @@
-"""Figures and a report of recorded runs: ``python launchers/plot.py output/compare``.
-
-Reads the logs of the carried PEARL, oyster, rlkit and the HFR release, from any folders above them. Writes curves, aggregate, relabeling and
-time (PNG and PDF), report.md and report.html.
-"""
+"""Figures and a report of recorded runs: ``rlkit-hfr plot output/compare``."""
 from __future__ import annotations
 
 import argparse
@@ -10,9 +6,20 @@ import sys
 import warnings
 from pathlib import Path
 
+from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.programs import command
+
+_DESCRIPTION = """\
+Figures and a report of recorded runs. Reads the logs of the carried PEARL, oyster, rlkit
+and the HFR release, from any folders above them. Writes curves, aggregate, relabeling and
+time (PNG and PDF), report.md and report.html.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        prog=command("plot"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders with runs in or below them")
     p.add_argument("--out", type=Path, metavar="DIR", help="where the figures go (default: report/ in the first folder)")
     p.add_argument("--last", type=int, default=10, help="iterations that make up a final score (default: 10)")
@@ -30,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
             import markdown  # noqa: F401
             import rliable.library  # noqa: F401
 
-            from launchers import figures, logs, report
+            from rlkit_hfr.experiments.analysis import figures, logs, report
         except ImportError as error:
             raise ValueError(f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'") from None
         with warnings.catch_warnings(record=True) as told:
@@ -47,14 +54,6 @@ def main(argv: list[str] | None = None) -> int:
         files = [figure for figure in (curves, aggregate, *relabeling, figures.draw_time(runs, out)) if figure is not None]
         for file in (*files, *report.write_report(runs, files, args.folders, out, last)):
             print(file)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: can't write {error.filename}: {error.strerror}; choose another --out", file=sys.stderr)
-        return 2
+    except (ValueError, OSError) as error:
+        return refuse(error, folder=args.out or args.folders[0], advice="choose another --out")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

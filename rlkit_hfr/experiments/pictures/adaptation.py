@@ -1,55 +1,26 @@
-"""A trained agent adapts to a test task, trajectory by trajectory: ``python launchers/watch.py --run output/...``.
-
-Writes a picture of the trajectories before and after adaptation into the run's folder, and for MuJoCo families a GIF. No display is needed.
-"""
+"""A trained agent adapts to a test task: pictures of its trajectories before and after, and for MuJoCo families a film. No display is
+needed."""
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-import launchers.headless  # isort: skip  # noqa: F401
+import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
 import numpy as np
 import torch
 
 from env_wrappers.mujoco_env import MujocoHindsightEnv
-from launchers.checkpoint import read_variant
-from launchers.experiment import build_algorithm
-from launchers.render import Film, PhysicsRecorder, draw_path, draw_tasks, place_goal, save_gif
+from rlkit_hfr.experiments.pictures.render import Film, PhysicsRecorder, draw_path, draw_tasks, place_goal, save_gif
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.paths import recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of a run, with variant.json and params.pkl")
-    p.add_argument("--task", type=int, help="which of the test tasks, from 0 (default: 0)")
-    p.add_argument("--snapshot", default="params.pkl", help="file with the networks (default: params.pkl)")
-    p.add_argument("--seed", type=int, default=0)
-    return p
-
-
-def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    try:
-        algorithm = _trained(args.run, args.snapshot)
-        number = 0 if args.task is None else args.task
-        if not 0 <= number < len(algorithm.eval_tasks):
-            raise ValueError(f"--task must be in [0, {len(algorithm.eval_tasks)}), got {number}")
-        watch(algorithm, algorithm.eval_tasks[number], args.run, args.seed)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: can't write {error.filename or args.run}: {error.strerror}; copy the folder to where you may write", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
+def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
     """The algorithm of a run's folder with its trained networks. ValueError if they are not there, or do not fit."""
     variant = read_variant(run)
     try:
@@ -108,7 +79,3 @@ def _picture(algorithm: PEARLSoftActorCritic, task: int, paths: list[dict[str, A
     fig.suptitle("The task is red, training tasks gray")
     fig.savefig(file, dpi=90)
     plt.close(fig)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

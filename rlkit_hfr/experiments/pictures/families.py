@@ -1,49 +1,19 @@
-"""What a task family looks like: ``python launchers/show_env.py --env sawyer-push``.
-
-Writes a picture of its tasks with random trajectories in task space and the rewards of one trajectory under every task, and for MuJoCo
-families a rendered GIF. No display is needed.
-"""
+"""What a task family looks like: its tasks with random trajectories in task space, the rewards of one trajectory under every task, and for
+MuJoCo families a rendered film. No display is needed."""
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-import launchers.headless  # isort: skip  # noqa: F401
+import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
 import numpy as np
 
 from env_wrappers import ENVIRONMENTS, HindsightEnv, make_env
 from env_wrappers.mujoco_env import MujocoHindsightEnv
-from launchers.presets import SAME_TASKS, preset
-from launchers.render import Film, PhysicsRecorder, draw_path, draw_tasks, place_goal, save_gif
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--env", required=True, metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or all")
-    p.add_argument("--out", type=Path, default=Path("output/environments"), help="folder of the pictures (default: output/environments)")
-    p.add_argument("--paths", type=int, default=6, help="random trajectories (default: 6)")
-    p.add_argument("--seed", type=int, default=0)
-    return p
-
-
-def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    try:
-        if args.paths < 1:
-            raise ValueError(f"--paths must be positive, got {args.paths}")
-        args.out.mkdir(parents=True, exist_ok=True)
-        for name in ENVIRONMENTS if args.env == "all" else [args.env]:
-            show(name, args.out, args.paths, args.seed)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: can't write to {args.out}: {error.strerror}; choose another --out", file=sys.stderr)
-        return 2
-    return 0
+from rlkit_hfr.experiments.pictures.render import Film, PhysicsRecorder, draw_path, draw_tasks, place_goal, save_gif
+from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
 
 
 def show(name: str, out: Path, number: int, seed: int) -> None:
@@ -110,7 +80,3 @@ def _picture(
     fig.suptitle(name)
     fig.savefig(file, dpi=70)
     plt.close(fig)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

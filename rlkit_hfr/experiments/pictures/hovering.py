@@ -1,8 +1,8 @@
 """The didactic example of HFR section 4: which task should a trajectory over the penalty square be used for?
 
-``python launchers/four_corners.py`` trains PEARL with HFR on Four-Corners, then compares the return (HIPI) and the utility (HFR) of one
-trajectory that hovers over the penalty square of the top-right task, and draws both relabeling distributions. Random actions do not find a
-corner within minutes; so the buffers begin with straight episodes in random directions, some of which do (``--straight-paths 0`` for none).
+PEARL with HFR is trained on Four-Corners. Then the return (HIPI) and the utility (HFR) of one trajectory that hovers over the penalty square of
+the top-right task are compared, and both relabeling distributions drawn. Random actions do not find a corner within minutes; so the buffers
+begin with straight episodes in random directions, some of which do.
 """
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from env_wrappers import HindsightEnv, make_env
-from launchers.choices import choices, draw_choices
-from launchers.console import Console
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.variant import build_variant
 from rlkit_hfr.distribution import log_partition, relabel_probs
+from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.relabelers.scorer import Scorer
 
@@ -121,26 +121,15 @@ def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEn
     fig.savefig(file, dpi=110)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="quick", help="settings of the training: quick or paper")
-    parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="override one setting; repeatable")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--straight-paths", type=int, default=100, help="straight episodes per task that the buffers begin with")
-    parser.add_argument("--samples", type=int, default=64, help="draws of z that a utility is averaged over")
-    parser.add_argument("--output", type=Path, default=Path("output/four-corners"), help="folder of four_corners.png and four_corners.json")
-    args = parser.parse_args(argv)
-    try:
-        if args.samples < 1 or args.straight_paths < 0:
-            raise ValueError(f"--samples must be positive and --straight-paths zero or more, got {args.samples} and {args.straight_paths}")
-        variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
-        args.output.mkdir(parents=True, exist_ok=True)
-        console = Console(variant["algo_params"]["num_iterations"])
-        algorithm = build_algorithm(variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done)
-        relabeling = attach_relabeler(algorithm, variant)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def show_example(args: argparse.Namespace) -> int:
+    """Train, explain and draw; returns the exit code."""
+    if args.samples < 1 or args.straight_paths < 0:
+        raise ValueError(f"--samples must be positive and --straight-paths zero or more, got {args.samples} and {args.straight_paths}")
+    variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
+    args.output.mkdir(parents=True, exist_ok=True)
+    console = Console(variant["algo_params"]["num_iterations"])
+    algorithm = build_algorithm(variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done)
+    relabeling = attach_relabeler(algorithm, variant)
     rng = np.random.default_rng(args.seed)
     for task in algorithm.train_tasks:
         paths = straight_paths(make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng)
@@ -174,7 +163,3 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{name:32}" + "".join(f"{value:14.2f}" for value in row))
     print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

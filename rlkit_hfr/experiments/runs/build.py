@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from env_wrappers import make_env
-from launchers.variant import Variant
 from rlkit_hfr import Relabeling, attach
+from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 

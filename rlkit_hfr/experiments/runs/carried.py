@@ -2,18 +2,20 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from launchers.checkpoint import NAME, alone_in, restore, save_checkpoint
-from launchers.console import Console
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.interrupt import graceful_stop
-from launchers.mirror import TensorBoardMirror
-from launchers.variant import Variant
+from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, restore, save_checkpoint
+from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.experiments.runs.interrupt import graceful_stop
+from rlkit_hfr.experiments.runs.tensorboard import TensorBoardMirror
+from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.logger import logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.state import State
@@ -96,5 +98,5 @@ class CarriedRun:
     def _stopped(self, why: str, code: int) -> int:
         done, number = self._algorithm.iterations_done, self._console.num_iterations
         print(f"\nStopped after {done} of {number} iterations: {why}.", file=sys.stderr)
-        print(f"Go on from {self._folder / NAME} with: python launchers/pearl_hfr.py --resume {self._folder}", file=sys.stderr)
+        print(f"Go on from {self._folder / NAME} with: {command('train')} --resume {shlex.quote(str(self._folder))}", file=sys.stderr)
         return code

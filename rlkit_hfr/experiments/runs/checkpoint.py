@@ -16,8 +16,8 @@ try:
 except ImportError:  # not on Windows, where folders go without a lock
     fcntl = None  # type: ignore[assignment]
 
-from launchers.variant import Variant
 from rlkit_hfr import Relabeling
+from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.logger import logger, save_atomically
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 from rlkit_hfr.state import State

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from env_wrappers import make_env
-from launchers.experiment import attach_relabeler, seed_everything
-from launchers.variant import Variant
+from rlkit_hfr.experiments.runs.build import attach_relabeler, seed_everything
+from rlkit_hfr.experiments.settings.variant import Variant
 
 CLONE = {
     "oyster": "git clone https://github.com/katerakelly/oyster",

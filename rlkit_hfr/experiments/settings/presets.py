@@ -91,7 +91,7 @@ _QUICK: dict[str, Settings] = {
 
 
 def preset(env_name: str, name: str) -> Settings:
-    """The settings of a preset for one environment, by the flat names of `launchers.variant`."""
+    """The settings of a preset for one environment, by the flat names of `rlkit_hfr.experiments.settings.variant`."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
     if env_name not in _PAPER:

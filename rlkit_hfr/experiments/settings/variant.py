@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from env_wrappers import make_env
-from launchers.presets import SAME_TASKS, preset
 from rlkit_hfr import RELABELERS, __version__, attach
+from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.relabelers import did_you_mean, make_relabeler, relabeler_options
 

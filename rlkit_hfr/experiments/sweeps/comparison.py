@@ -1,8 +1,4 @@
-"""Compare relabelers: ``python launchers/compare.py --env sparse-point-robot --relabelers none random hipi hfr --seeds 5 --preset quick``.
-
-Every combination of environment, relabeler, seed and ``--set key=a,b`` is a run of its own. The same command again keeps the runs that are
-finished and goes on with the others.
-"""
+"""A comparison: jobs are started, watched and stopped, and shown while they run."""
 from __future__ import annotations
 
 import argparse
@@ -20,58 +16,35 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from launchers.console import duration
-from launchers.executors import Executor, LocalProcesses, RayTasks, SlurmJobs, default_slots
-from launchers.interrupt import graceful_stop
-from launchers.sweep import Job, finished, grid, last_words, progress_of
+from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.runs.console import duration
+from rlkit_hfr.experiments.runs.interrupt import graceful_stop
+from rlkit_hfr.experiments.sweeps.executors import Executor, LocalProcesses, RayTasks, SlurmJobs, default_slots, let_children_import
+from rlkit_hfr.experiments.sweeps.jobs import Job, finished, grid, last_words, progress_of
 
 _POLL_SECONDS = 1.0
 
 
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--env", nargs="+", required=True, metavar="NAME", help="task families")
-    p.add_argument("--relabelers", nargs="+", default=["none", "hfr"], metavar="NAME", help="methods (default: none hfr)")
-    p.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1 of each (default: 5)")
-    p.add_argument("--preset", metavar="NAME", help="paper (the default) or quick")
-    p.add_argument("--config", type=Path, metavar="FILE", help="JSON file of settings for all runs")
-    p.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=A[,B...]", help="a setting, or an axis; repeatable")
-    p.add_argument("--log-dir", type=Path, default=Path("output/compare"), help="where the runs go (default: output/compare)")
-    where = p.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, metavar="N", help="processes at once on this machine (default: one a core)")
-    where.add_argument("--ray", metavar="ADDRESS", help='run on Ray: "local", "auto" or HOST:PORT')
-    where.add_argument("--slurm", metavar="PARTITION", help="submit to SLURM by submitit")
-    p.add_argument("--hours", type=float, default=24.0, help="time limit of a SLURM job (default: 24)")
-    return p
-
-
-def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Run the comparison that `args` ask for; returns the exit code. argv: what was typed, for the record."""
+    if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
+        raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
+    log_dir = args.log_dir.absolute()
+    config = None if args.config is None else args.config.absolute()
+    jobs = grid(args.env, args.relabelers, range(args.seeds), args.assignments, args.preset, config, log_dir)
+    if len({job.folder for job in jobs}) < len(jobs):
+        raise ValueError("an environment, relabeler or setting was given twice")
+    for job in jobs:
+        job.check()
+    log_dir.mkdir(parents=True, exist_ok=True)
+    _note_command(log_dir, f"{command('compare')} {shlex.join(argv)}")
+    let_children_import()
+    executor = _executor(args, log_dir)
     try:
-        if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
-            raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
-        log_dir = args.log_dir.absolute()
-        config = None if args.config is None else args.config.absolute()
-        jobs = grid(args.env, args.relabelers, range(args.seeds), args.assignments, args.preset, config, log_dir)
-        if len({job.folder for job in jobs}) < len(jobs):
-            raise ValueError("an environment, relabeler or setting was given twice")
-        for job in jobs:
-            job.check()
-        log_dir.mkdir(parents=True, exist_ok=True)
-        _note_command(log_dir, shlex.join(["python", "launchers/compare.py", *(sys.argv[1:] if argv is None else argv)]))
-        executor = _executor(args, log_dir)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: can't write {error.filename or log_dir}: {error.strerror}; choose another --log-dir", file=sys.stderr)
-        return 2
-    comparison = Comparison(jobs, executor)
-    try:
-        code = comparison.run()
+        code = Comparison(jobs, executor).run()
     finally:
         executor.close()
-    print(f"Figures and a report: python launchers/plot.py {args.log_dir}")
+    print(f"Figures and a report: {command('plot')} {shlex.quote(str(args.log_dir))}")
     return code
 
 
@@ -182,7 +155,3 @@ class Comparison:
 
 def _figure(value: float, form: str) -> str:
     return "" if math.isnan(value) else format(value, form)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

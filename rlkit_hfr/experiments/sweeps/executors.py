@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from launchers.sweep import ATTEMPT, CONSOLE, Job
+from rlkit_hfr.experiments.sweeps.jobs import ATTEMPT, CONSOLE, Job
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -31,6 +31,13 @@ class Executor(Protocol):
         """Let it finish its iteration and write its checkpoint, or kill it."""
 
     def close(self) -> None: ...
+
+
+def let_children_import() -> None:
+    """Let the processes that this one starts find the packages of this clone, installed or not."""
+    root, known = Path(__file__).resolve().parents[3], os.environ.get("PYTHONPATH", "")
+    if (root / "setup.cfg").is_file() and str(root) not in known.split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), known]))
 
 
 def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:

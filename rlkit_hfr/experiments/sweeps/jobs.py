@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launchers.checkpoint import is_finished, read_variant
-from launchers.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.runs.checkpoint import is_finished, read_variant
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr.relabelers import relabeler_options
 
 CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
@@ -37,7 +37,7 @@ class Job:
 
     def command(self) -> list[str]:
         """Begin it, or go on with it."""
-        launcher = [sys.executable, "-m", "launchers.pearl_hfr"]
+        launcher = [sys.executable, "-m", "rlkit_hfr", "train"]
         if (self.folder / "variant.json").exists():
             return [*launcher, "--resume", str(self.folder)]
         options = [part for item in self.settings for part in ("--set", item)]

@@ -14,11 +14,16 @@ import pytest
 import torch
 
 from env_wrappers import ENVIRONMENTS, make_env
-from launchers.pearl_hfr import main
-from launchers.presets import PRESETS, preset
-from launchers.variant import build_variant
+from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.commands import train
+from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.runs.foreign import CLONE
+from rlkit_hfr.experiments.settings.presets import PRESETS, preset
+from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
+from rlkit_hfr.precision import PRECISIONS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 TINY = [
     "num_iterations=2", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
     "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
@@ -224,6 +229,14 @@ def test_interrupt_keeps_what_was_logged(tmp_path):
     (file,) = tmp_path.glob("*/*/progress.csv")
     rows = list(csv.DictReader(file.open()))
     assert [int(row["Epoch"]) for row in rows] == list(range(len(rows)))
+
+
+def test_help_names_what_there_is():
+    """The names stand in the parser again, so that it needs no torch."""
+    assert train._RELABELERS == tuple(RELABELERS)
+    assert train._PRECISIONS == PRECISIONS
+    assert train._SNAPSHOT_MODES == SNAPSHOT_MODES
+    assert train._HOSTS == ("carried", *CLONE)
 
 
 def test_no_launcher_hides_a_package():

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from env_wrappers import make_env
-from launchers.four_corners import hovering_path, main
 from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.commands.four_corners import main
+from rlkit_hfr.experiments.pictures.hovering import hovering_path
 
 
 def test_the_hovering_trajectory_has_the_papers_returns():

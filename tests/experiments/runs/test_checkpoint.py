@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from launchers.checkpoint import NAME, alone_in, is_finished, rows_written
-from launchers.pearl_hfr import main
 from rlkit_hfr import attach
+from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, is_finished, rows_written
 from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
@@ -137,7 +137,7 @@ def test_stopping_after_any_iteration_is_invisible(tmp_path, whole, env, relabel
             if arguments[2].iterations_done in (1, 3):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        import launchers.carried as carried
+        import rlkit_hfr.experiments.runs.carried as carried
 
         save, carried.save_checkpoint = carried.save_checkpoint, saved
 

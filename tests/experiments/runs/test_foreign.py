@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from launchers.pearl_hfr import main
+from rlkit_hfr.experiments.commands.train import main
 
 
 def _say(tmp_path, capsys, *arguments):

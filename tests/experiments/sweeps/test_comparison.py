@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from launchers.compare import main
-from launchers.sweep import grid, last_words, progress_of
+from rlkit_hfr.experiments.commands.compare import main
+from rlkit_hfr.experiments.sweeps.jobs import grid, last_words, progress_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 TINY = [
     "num_iterations=2", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
     "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
@@ -73,7 +73,7 @@ def test_every_run_has_a_folder_with_all_its_rows(sweep):
     assert sorted(logs) == [f"point-robot/{r}/s-{s}/progress.csv" for r in ("hfr", "none") for s in (0, 1)]
     assert all(len(rows) == 2 for rows in logs.values())
     assert logs["point-robot/hfr/s-0/progress.csv"] != logs["point-robot/hfr/s-1/progress.csv"]
-    assert json.loads((folder / "compare.json").read_text())["commands"][0].startswith("python launchers/compare.py --env point-robot")
+    assert json.loads((folder / "compare.json").read_text())["commands"][0].startswith("rlkit-hfr compare --env point-robot")
 
 
 def test_the_same_command_keeps_what_is_finished_and_goes_on_with_the_rest(sweep, capsys):
@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_before_anything_runs(tmp_path, capsys, arguments,
 def test_ctrl_c_lets_runs_write_their_checkpoints_and_the_same_command_goes_on(tmp_path):
     long = [arg.replace("num_iterations=2", "num_iterations=6").replace("itr=3", "itr=150") for arg in TINY_ARGS]
     arguments = ["--env", "point-robot", "--relabelers", "hfr", "--seeds", "2", "--jobs", "2", *long, "--log-dir", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-m", "launchers.compare", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    process = subprocess.Popen([sys.executable, "-m", "rlkit_hfr", "compare", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True)  # fmt: skip
     jobs = grid(["point-robot"], ["hfr"], range(2), [], None, None, tmp_path)
     deadline = time.monotonic() + 120

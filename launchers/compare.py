@@ -1,0 +1,9 @@
+"""Compare relabelers: ``python launchers/compare.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["compare", *sys.argv[1:]]))

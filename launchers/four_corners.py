@@ -1,0 +1,9 @@
+"""The didactic example of HFR section 4: ``python launchers/four_corners.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["four-corners", *sys.argv[1:]]))

@@ -1,0 +1,9 @@
+"""Meta-train PEARL with relabeling: ``python launchers/pearl_hfr.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["train", *sys.argv[1:]]))

@@ -1,0 +1,9 @@
+"""Figures and a report of recorded runs: ``python launchers/plot.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["plot", *sys.argv[1:]]))

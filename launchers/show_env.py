@@ -1,0 +1,9 @@
+"""Pictures of a task family: ``python launchers/show_env.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["show-env", *sys.argv[1:]]))

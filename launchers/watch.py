@@ -1,0 +1,9 @@
+"""See a trained agent adapt to a test task: ``python launchers/watch.py --help``."""
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # the packages of this clone
+    from rlkit_hfr.cli import main
+
+    sys.exit(main(["watch", *sys.argv[1:]]))
