@@ -233,10 +233,10 @@ def test_interrupt_keeps_what_was_logged(tmp_path):
 
 def test_help_names_what_there_is():
     """The names stand in the parser again, so that it needs no torch."""
-    assert train._RELABELERS == tuple(RELABELERS)
+    assert tuple(RELABELERS) == train._RELABELERS
     assert train._PRECISIONS == PRECISIONS
     assert train._SNAPSHOT_MODES == SNAPSHOT_MODES
-    assert train._HOSTS == ("carried", *CLONE)
+    assert ("carried", *CLONE) == train._HOSTS
 
 
 def test_no_launcher_hides_a_package():
