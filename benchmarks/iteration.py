@@ -17,7 +17,7 @@ from rlkit_hfr.experiments.settings.variant import build_variant
 
 _PRECISIONS: dict[str, list[str]] = {
     "fp32": ["relabel_params.precision=fp32"],
-    "default": [],  # updates in single precision, scoring in what pays
+    "auto": ["relabel_params.precision=auto"],  # updates in single precision, scoring in what pays
     "bf16": ["algo_params.precision=bf16", "relabel_params.precision=bf16"],
 }
 

@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "relabeling (s)": ("relabel/time (s)",),
 }
 _NEEDED = ("steps", "test return")
-_NOT_SETTINGS = {"seed", "versions", "snapshots", "preset", "host"}
+_NOT_SETTINGS = {"seed", "versions", "machine", "snapshots", "preset", "host"}
 
 
 @dataclass(frozen=True, eq=False)

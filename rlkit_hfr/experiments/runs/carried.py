@@ -15,9 +15,11 @@ from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, restore, save_
 from rlkit_hfr.experiments.runs.console import Console
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.runs.tensorboard import TensorBoardMirror
+from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.logger import logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
+from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.state import State
 
 
@@ -32,13 +34,16 @@ class CarriedRun:
         self._algorithm = build_algorithm(variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done)
         self._relabeling = attach_relabeler(self._algorithm, variant)
         self._folder, self._lock = Path(), contextlib.ExitStack()
+        updates = "bf16" if uses_bfloat16(self._algorithm.config.precision, device) else "fp32"
+        self.machine = machine(device, updates=updates, scoring=self._relabeling.precision)
 
     def start(self, folder: Path) -> None:
         """Begin in a new, empty folder. ValueError if another process is writing to it."""
         self._folder = folder
         self._lock.enter_context(alone_in(folder))
+        self.variant = {**self.variant, "machine": self.machine}
         setup_logger(folder, self.variant, **self.variant["snapshots"])
-        logger.log(f"Relabeling by {self._relabeling.relabeler.name}, scored in {self._relabeling.precision}")
+        logger.log(f"Relabeling by {self._relabeling.relabeler.name}, scored in {self.machine['scoring']}; on {described(self.machine)}")
         self._save()
 
     def resume(self, folder: Path, content: State | None) -> None:
@@ -57,6 +62,8 @@ class CarriedRun:
             self._lock.close()
             raise
         self._console.resumed(self._algorithm.iterations_done)
+        if self.machine != self.variant.get("machine", self.machine):
+            logger.log(f"Going on, on another machine: {described(self.machine)}")
 
     def _save(self) -> None:
         save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling)

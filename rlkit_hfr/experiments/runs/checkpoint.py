@@ -25,7 +25,10 @@ from rlkit_hfr.state import State
 NAME = "checkpoint.pt"
 _FORMAT = 1
 _NEEDED = {"algo_params", "relabel_params", "env_params", "env_name", "relabeler", "seed", "n_train_tasks", "n_eval_tasks", "latent_size", "net_size"}
-_SINCE = {"pixel_encoder": "flat", "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}  # settings that older runs do not record
+
+# What held for runs from before these settings were recorded.
+_SINCE = {"pixel_encoder": "flat", "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10}}
+_RELABELING_SINCE = {"precision": "auto"}
 
 
 @contextmanager
@@ -65,7 +68,12 @@ def read_variant(run: Path) -> Variant:
         raise ValueError(f"{run / 'variant.json'} is not one of this launcher: it has no {', '.join(missing)}; only its own runs can go on")
     if variant.get("host", "carried") != "carried":
         raise ValueError(f"{run} is a run of {variant['host']}, which can't be resumed; start it anew")
-    return {**_SINCE, **variant}
+    return _completed(variant)
+
+
+def _completed(variant: Variant) -> Variant:
+    """A recorded variant with the settings that were not recorded at its time."""
+    return {**_SINCE, **variant, "relabel_params": {**_RELABELING_SINCE, **variant["relabel_params"]}}
 
 
 def rows_written(run: Path) -> int:
@@ -101,7 +109,7 @@ def load_checkpoint(run: Path, variant: Variant) -> State | None:
         raise ValueError(f"{file} is damaged or not a checkpoint ({reason[:120]}); nothing was changed; put a good copy back or start anew") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"{file} is not a checkpoint of this version (format {_FORMAT}); nothing was changed; start anew in another folder")
-    if json.loads(content["variant"]) != variant:
+    if _completed(json.loads(content["variant"])) != variant:
         raise ValueError(f"{run / 'variant.json'} has other settings than {NAME} was written with; put the original back")
     return content
 

@@ -18,6 +18,7 @@ import torch
 
 from env_wrappers import make_env
 from rlkit_hfr.experiments.runs.build import attach_relabeler, seed_everything
+from rlkit_hfr.experiments.settings.machine import machine
 from rlkit_hfr.experiments.settings.variant import Variant
 
 CLONE = {
@@ -173,12 +174,14 @@ class ForeignRun:
     """A host's own algorithm with our relabeler attached. Its loop is its own: Ctrl-C stops it at once, and it can't be resumed."""
 
     def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
-        self.variant, self.device = {**variant, "host": host}, device
+        self.device = device
         if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
             raise ValueError(f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL")
         self._placeholders = import_host(host, path)
         self._algorithm = build_foreign(host, variant, device)
-        attach_relabeler(self._algorithm, variant)
+        relabeling = attach_relabeler(self._algorithm, variant)
+        self.machine = machine(device, updates="fp32", scoring=relabeling.precision)
+        self.variant = {**variant, "host": host, "machine": self.machine}
 
     def start(self, folder: Path) -> None:
         host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])

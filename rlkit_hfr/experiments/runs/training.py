@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import torch
-
 from rlkit_hfr.experiments.runs.build import pick_device
 from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.runs.checkpoint import is_finished, load_checkpoint, read_variant
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
+from rlkit_hfr.experiments.settings.machine import described
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.pearl.logger import create_log_dir
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 class Run(Protocol):
     """Something to train in a folder of its own."""
 
-    device: torch.device
+    machine: dict[str, str]
 
     def start(self, folder: Path) -> None: ...
 
@@ -40,7 +39,7 @@ def start(args: argparse.Namespace) -> int:
         else ForeignRun(args.host, args.host_path, variant, device)
     ))  # fmt: skip
     if args.dry_run:
-        print(json.dumps(variant, indent=2, sort_keys=True))
+        print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
         return 0
     folder = _new_folder(args, variant)
     run.start(folder)
@@ -74,7 +73,8 @@ def _built(build: Callable[[], T]) -> T:
 
 
 def _train(run: Run, variant: Variant, folder: Path) -> int:
-    print(f"{variant['env_name']}, relabeler {variant['relabeler']}, seed {variant['seed']}, on {run.device}. Log: {folder}", flush=True)
+    what = f"{variant['env_name']}, relabeler {variant['relabeler']}, seed {variant['seed']}"
+    print(f"{what}, on {described(run.machine)}. Log: {folder}", flush=True)
     code = run.train()
     if code == 0:
         print(f"Done. Log: {folder}")
@@ -82,13 +82,13 @@ def _train(run: Run, variant: Variant, folder: Path) -> int:
 
 
 def _variant(args: argparse.Namespace) -> Variant:
-    seed, gap = args.seed or 0, 10 if args.snapshot_gap is None else args.snapshot_gap
-    if seed < 0:
-        raise ValueError(f"--seed must be zero or more, got {seed}")
+    gap = 10 if args.snapshot_gap is None else args.snapshot_gap
+    if args.seed is not None and args.seed < 0:
+        raise ValueError(f"--seed must be zero or more, got {args.seed}")
     if gap < 1:
         raise ValueError(f"--snapshot-gap must be positive, got {gap}")
     half = [] if args.precision is None else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
-    variant = build_variant(args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], seed)
+    variant = build_variant(args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed)
     return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
 
 

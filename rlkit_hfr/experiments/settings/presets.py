@@ -1,102 +1,321 @@
-"""Hyper-parameters by environment: `paper` holds the reference values, `quick` a scaled-down run that fits minutes on two cores."""
+"""Hyper-parameters by environment.
+
+`paper` holds the reference values: HFR's configurations; oyster's of the point robots,
+cheetah-dir, ant-dir, humanoid-dir, hopper and walker; ours of visual-reacher, for which the
+papers name none. `quick` is the same, scaled down to minutes on two cores.
+"""
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rlkit_hfr.relabelers import did_you_mean
 
 Settings = dict[str, Any]
 
-PRESETS = ("paper", "quick")
-
 # Families whose few tasks are trained and tested alike, and how many there are.
 SAME_TASKS = {"four-corners": 4, "cheetah-dir": 2, "ant-dir": 2}
 
-_NUMBERS = (
-    "n_train_tasks", "n_eval_tasks", "num_iterations", "num_tasks_sample", "num_initial_steps",
-    "num_steps_prior", "num_steps_posterior", "num_extra_rl_steps_posterior", "num_train_steps_per_itr",
-    "num_evals", "num_steps_per_eval", "num_exp_traj_eval", "max_path_length", "discount", "reward_scale", "kl_lambda",
-    "embedding_batch_size", "meta_batch", "num_initial_states",
-)  # fmt: skip
 
-# HFR's configurations; oyster's of the point robots, cheetah-dir, ant-dir, humanoid-dir, hopper and walker; those of visual-reacher are ours,
-# because the paper names none.
-_PAPER: dict[str, tuple[float, ...]] = {
-    #                      train eval  iter tasks init  prior post extra updates evals steps expl  H  gamma scale  KL  context meta N_U
-    "point-robot":        (80,   20,   500,  5,   200,  200,   0,  200,  1000,   2,    60,   1,   20, .99, 100.,  .1,    64,  16,   64),
-    "sparse-point-robot": (80,   20,   500, 10,   200,  100, 900,    0,  1000,   2,   400,   5,   20, .90, 100., 1.0,  1024,  16,   64),
-    "four-corners":       (4,     4,   300, 10,   200,  100, 900,    0,  1000,   2,   400,   5,   20, .90, 100., 1.0,  1024,   8, 1024),
-    "sawyer-reach":       (50,   10,    40, 10,  2000,  400, 600,    0,  1000,   2,   600,   2,  150, .99,  10.,  .1,    64,  16,  256),
-    "sawyer-push":        (50,   10,    90, 10,  2000,  400, 600,    0,  1000,   2,   600,   2,  150, .99, 100.,  .1,    64,  16,  256),
-    "cheetah-vel-sparse": (100,  30,   160,  5,  2000,  400, 600,    0,  1000,   2,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
-    "cheetah-vel":        (100,  30,   160,  5,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
-    "cheetah-highdim":    (100,  30,   180, 10,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5.,  .1,   100,  16,  256),
-    "cheetah-dir":        (2,     2,   500,  5,  2000, 1000,   0, 1000,  2000,   4,   600,   2,  200, .99,   5.,  .1,   256,   4,   64),
-    "ant-goal":           (100,  30,   180, 10,  2000,  400, 600,    0,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  16,   64),
-    "ant-vel":            (150,  30,   160, 10,  2000,  400,   0,  600,  1000,   1,   600,   2,  200, .99,   5., 1.0,   256,  10,  256),
-    "ant-dir":            (2,     2,   500,  5,  2000,  400,   0,  600,  4000,   4,   600,   2,  200, .99,   5.,  .1,   256,   4,   64),
-    "humanoid-dir":       (100,  30,   500,  5,  2000,  400,   0,  600,  4000,   1,   600,   2,  200, .99,   5.,  .1,   256,  16,   64),
-    "visual-reacher":     (50,   10,    60, 10,  1000,  200, 300,    0,  1000,   2,   200,   2,   50, .95,  10.,  .1,   100,  16,  128),
-    "hopper-rand-params": (40,   10,   500,  5,  2000,  400,   0,  600,  4000,   2,   600,   2,  200, .99,   5.,  .1,   100,  10,   64),
-    "walker-rand-params": (40,   10,   500,  5,  2000,  400,   0,  600,  4000,   2,   600,   2,  200, .99,   5.,  .1,   100,  10,   64),
-}  # fmt: skip
-for _name in ("ant-goal", "cheetah-vel-sparse"):  # randomised dynamics change nothing else
-    _PAPER[f"{_name}-rand-params"] = _PAPER[_name]
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings of one environment, under their names in a variant.
 
-_NEXT_OBS: Settings = {"use_next_obs_in_context": True}  # dynamics show in next states
-_PAPER_EXTRA: dict[str, Settings] = {
-    "sparse-point-robot": {"sparse_rewards": True}, "hopper-rand-params": _NEXT_OBS, "walker-rand-params": _NEXT_OBS,
-}  # fmt: skip
+    Steps are environment steps. None: the preset does not name it, PEARL's default holds.
+    """
 
-_QUICK_SHARED: Settings = {"net_size": 128, "meta_batch": 10, "batch_size": 64, "num_initial_states": 64}
+    n_train_tasks: int
+    n_eval_tasks: int
+    num_iterations: int
+    num_tasks_sample: int
+    num_initial_steps: int
+    num_steps_prior: int
+    num_steps_posterior: int
+    num_extra_rl_steps_posterior: int
+    num_train_steps_per_itr: int
+    num_evals: int
+    num_steps_per_eval: int
+    num_exp_traj_eval: int
+    max_path_length: int
+    discount: float
+    reward_scale: float
+    kl_lambda: float
+    embedding_batch_size: int
+    meta_batch: int
+    num_initial_states: int
+    batch_size: int | None = None
+    net_size: int | None = None
+    sparse_rewards: bool | None = None
+    use_next_obs_in_context: bool | None = None
 
-_POINT_QUICK: Settings = {
-    "n_train_tasks": 40, "n_eval_tasks": 10, "num_iterations": 50, "num_initial_steps": 100, "num_train_steps_per_itr": 200,
-}  # fmt: skip
-_LOCOMOTION_QUICK: Settings = {
-    "n_train_tasks": 20, "n_eval_tasks": 5, "num_iterations": 20, "num_initial_steps": 400, "num_steps_prior": 200,
-    "num_train_steps_per_itr": 200, "num_evals": 1,
-}  # fmt: skip
-_TWO_TASKS_QUICK: Settings = {**_LOCOMOTION_QUICK, "n_train_tasks": 2, "n_eval_tasks": 2, "meta_batch": 4}
-_SAWYER_QUICK: Settings = {
-    "n_train_tasks": 20, "n_eval_tasks": 5, "num_iterations": 25, "num_tasks_sample": 10, "num_initial_steps": 600, "num_steps_prior": 300,
-    "num_steps_posterior": 300, "num_train_steps_per_itr": 200, "num_evals": 2, "num_steps_per_eval": 600,
-}  # fmt: skip
+    def settings(self) -> Settings:
+        """What the preset names."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
-_QUICK: dict[str, Settings] = {
-    "point-robot": {**_POINT_QUICK, "num_steps_prior": 100, "num_extra_rl_steps_posterior": 100},
-    "sparse-point-robot": {
-        **_POINT_QUICK, "num_steps_prior": 100, "num_steps_posterior": 200, "num_steps_per_eval": 160, "embedding_batch_size": 256,
-    },
-    "four-corners": {
-        "num_iterations": 40, "num_steps_prior": 100, "num_steps_posterior": 300, "num_train_steps_per_itr": 200,
-        "num_steps_per_eval": 200, "embedding_batch_size": 256, "meta_batch": 8, "num_initial_states": 256,
-    },
-    "sawyer-reach": _SAWYER_QUICK,
-    "sawyer-push": _SAWYER_QUICK,
-    "cheetah-vel-sparse": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
-    "cheetah-vel": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-    "cheetah-highdim": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-    "cheetah-dir": {**_TWO_TASKS_QUICK, "num_extra_rl_steps_posterior": 200},
-    "ant-goal": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
-    "ant-vel": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-    "ant-dir": {**_TWO_TASKS_QUICK, "num_extra_rl_steps_posterior": 200},
-    "humanoid-dir": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-    "visual-reacher": {**_LOCOMOTION_QUICK, "num_initial_steps": 200, "num_steps_posterior": 200},
-    "ant-goal-rand-params": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
-    "cheetah-vel-sparse-rand-params": {**_LOCOMOTION_QUICK, "num_steps_posterior": 200},
-    "hopper-rand-params": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-    "walker-rand-params": {**_LOCOMOTION_QUICK, "num_extra_rl_steps_posterior": 200},
-}  # fmt: skip
+
+_POINT_ROBOT = Preset(
+    n_train_tasks=80,
+    n_eval_tasks=20,
+    num_iterations=500,
+    num_tasks_sample=5,
+    num_initial_steps=200,
+    num_steps_prior=200,
+    num_steps_posterior=0,
+    num_extra_rl_steps_posterior=200,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=60,
+    num_exp_traj_eval=1,
+    max_path_length=20,
+    discount=0.99,
+    reward_scale=100.0,
+    kl_lambda=0.1,
+    embedding_batch_size=64,
+    meta_batch=16,
+    num_initial_states=64,
+)
+_SPARSE_POINT_ROBOT = replace(
+    _POINT_ROBOT,
+    num_tasks_sample=10,
+    num_steps_prior=100,
+    num_steps_posterior=900,
+    num_extra_rl_steps_posterior=0,
+    num_steps_per_eval=400,
+    num_exp_traj_eval=5,
+    discount=0.9,
+    kl_lambda=1.0,
+    embedding_batch_size=1024,
+    sparse_rewards=True,
+)
+_SAWYER_PUSH = Preset(
+    n_train_tasks=50,
+    n_eval_tasks=10,
+    num_iterations=90,
+    num_tasks_sample=10,
+    num_initial_steps=2000,
+    num_steps_prior=400,
+    num_steps_posterior=600,
+    num_extra_rl_steps_posterior=0,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=600,
+    num_exp_traj_eval=2,
+    max_path_length=150,
+    discount=0.99,
+    reward_scale=100.0,
+    kl_lambda=0.1,
+    embedding_batch_size=64,
+    meta_batch=16,
+    num_initial_states=256,
+)
+_CHEETAH_VEL_SPARSE = Preset(
+    n_train_tasks=100,
+    n_eval_tasks=30,
+    num_iterations=160,
+    num_tasks_sample=5,
+    num_initial_steps=2000,
+    num_steps_prior=400,
+    num_steps_posterior=600,
+    num_extra_rl_steps_posterior=0,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=600,
+    num_exp_traj_eval=2,
+    max_path_length=200,
+    discount=0.99,
+    reward_scale=5.0,
+    kl_lambda=0.1,
+    embedding_batch_size=100,
+    meta_batch=16,
+    num_initial_states=256,
+)
+# Dense rewards: what is collected with z from the posterior is for the RL buffer alone.
+_CHEETAH_VEL = replace(
+    _CHEETAH_VEL_SPARSE, num_steps_posterior=0, num_extra_rl_steps_posterior=600, num_evals=1
+)
+_ANT_GOAL = replace(
+    _CHEETAH_VEL_SPARSE,
+    num_iterations=180,
+    num_tasks_sample=10,
+    num_evals=1,
+    kl_lambda=1.0,
+    embedding_batch_size=256,
+    num_initial_states=64,
+)
+_ANT_DIR = replace(
+    _CHEETAH_VEL,
+    n_train_tasks=2,
+    n_eval_tasks=2,
+    num_iterations=500,
+    num_train_steps_per_itr=4000,
+    num_evals=4,
+    embedding_batch_size=256,
+    meta_batch=4,
+    num_initial_states=64,
+)
+_HOPPER_RAND_PARAMS = replace(
+    _CHEETAH_VEL,
+    n_train_tasks=40,
+    n_eval_tasks=10,
+    num_iterations=500,
+    num_train_steps_per_itr=4000,
+    num_evals=2,
+    meta_batch=10,
+    num_initial_states=64,
+    use_next_obs_in_context=True,  # dynamics show in next states
+)
+
+PAPER: dict[str, Preset] = {
+    "point-robot": _POINT_ROBOT,
+    "sparse-point-robot": _SPARSE_POINT_ROBOT,
+    "four-corners": replace(
+        _SPARSE_POINT_ROBOT,
+        n_train_tasks=4,
+        n_eval_tasks=4,
+        num_iterations=300,
+        meta_batch=8,
+        num_initial_states=1024,
+        sparse_rewards=None,
+    ),
+    "sawyer-reach": replace(_SAWYER_PUSH, num_iterations=40, reward_scale=10.0),
+    "sawyer-push": _SAWYER_PUSH,
+    "cheetah-vel-sparse": _CHEETAH_VEL_SPARSE,
+    "cheetah-vel": _CHEETAH_VEL,
+    "cheetah-highdim": replace(_CHEETAH_VEL, num_iterations=180, num_tasks_sample=10),
+    "cheetah-dir": replace(
+        _ANT_DIR, num_steps_prior=1000, num_extra_rl_steps_posterior=1000, num_train_steps_per_itr=2000
+    ),
+    "ant-goal": _ANT_GOAL,
+    "ant-vel": replace(
+        _CHEETAH_VEL,
+        n_train_tasks=150,
+        num_tasks_sample=10,
+        kl_lambda=1.0,
+        embedding_batch_size=256,
+        meta_batch=10,
+    ),
+    "ant-dir": _ANT_DIR,
+    "humanoid-dir": replace(
+        _CHEETAH_VEL,
+        num_iterations=500,
+        num_train_steps_per_itr=4000,
+        embedding_batch_size=256,
+        num_initial_states=64,
+    ),
+    "visual-reacher": replace(
+        _SAWYER_PUSH,
+        num_iterations=60,
+        num_initial_steps=1000,
+        num_steps_prior=200,
+        num_steps_posterior=300,
+        num_steps_per_eval=200,
+        max_path_length=50,
+        discount=0.95,
+        reward_scale=10.0,
+        embedding_batch_size=100,
+        num_initial_states=128,
+    ),
+    "hopper-rand-params": _HOPPER_RAND_PARAMS,
+    "walker-rand-params": _HOPPER_RAND_PARAMS,
+    # Randomised dynamics change nothing else.
+    "ant-goal-rand-params": _ANT_GOAL,
+    "cheetah-vel-sparse-rand-params": _CHEETAH_VEL_SPARSE,
+}
+
+
+def _quick(name: str, **changes: Any) -> Preset:
+    """The paper's preset with smaller networks and batches, and `changes`."""
+    shared: Settings = dict(net_size=128, meta_batch=10, batch_size=64, num_initial_states=64)
+    return replace(PAPER[name], **{**shared, **changes})
+
+
+def _quick_point(name: str, **changes: Any) -> Preset:
+    return _quick(
+        name,
+        n_train_tasks=40,
+        n_eval_tasks=10,
+        num_iterations=50,
+        num_initial_steps=100,
+        num_steps_prior=100,
+        num_train_steps_per_itr=200,
+        **changes,
+    )
+
+
+def _quick_sawyer(name: str) -> Preset:
+    return _quick(
+        name,
+        n_train_tasks=20,
+        n_eval_tasks=5,
+        num_iterations=25,
+        num_tasks_sample=10,
+        num_initial_steps=600,
+        num_steps_prior=300,
+        num_steps_posterior=300,
+        num_train_steps_per_itr=200,
+        num_evals=2,
+        num_steps_per_eval=600,
+    )
+
+
+def _quick_locomotion(name: str, **changes: Any) -> Preset:
+    """Shorter visits; their steps with z from the posterior are of the paper's kind."""
+    posterior = "num_steps_posterior" if PAPER[name].num_steps_posterior else "num_extra_rl_steps_posterior"
+    shared: Settings = dict(
+        n_train_tasks=20,
+        n_eval_tasks=5,
+        num_iterations=20,
+        num_initial_steps=400,
+        num_steps_prior=200,
+        num_train_steps_per_itr=200,
+        num_evals=1,
+    )
+    return _quick(name, **{**shared, posterior: 200, **changes})
+
+
+QUICK: dict[str, Preset] = {
+    "point-robot": _quick_point("point-robot", num_extra_rl_steps_posterior=100),
+    "sparse-point-robot": _quick_point(
+        "sparse-point-robot", num_steps_posterior=200, num_steps_per_eval=160, embedding_batch_size=256
+    ),
+    "four-corners": _quick(
+        "four-corners",
+        num_iterations=40,
+        num_steps_prior=100,
+        num_steps_posterior=300,
+        num_train_steps_per_itr=200,
+        num_steps_per_eval=200,
+        embedding_batch_size=256,
+        meta_batch=8,
+        num_initial_states=256,
+    ),
+    "sawyer-reach": _quick_sawyer("sawyer-reach"),
+    "sawyer-push": _quick_sawyer("sawyer-push"),
+    "cheetah-vel-sparse": _quick_locomotion("cheetah-vel-sparse"),
+    "cheetah-vel": _quick_locomotion("cheetah-vel"),
+    "cheetah-highdim": _quick_locomotion("cheetah-highdim"),
+    "cheetah-dir": _quick_locomotion("cheetah-dir", n_train_tasks=2, n_eval_tasks=2, meta_batch=4),
+    "ant-goal": _quick_locomotion("ant-goal"),
+    "ant-vel": _quick_locomotion("ant-vel"),
+    "ant-dir": _quick_locomotion("ant-dir", n_train_tasks=2, n_eval_tasks=2, meta_batch=4),
+    "humanoid-dir": _quick_locomotion("humanoid-dir"),
+    "visual-reacher": _quick_locomotion("visual-reacher", num_initial_steps=200),
+    "ant-goal-rand-params": _quick_locomotion("ant-goal-rand-params"),
+    "cheetah-vel-sparse-rand-params": _quick_locomotion("cheetah-vel-sparse-rand-params"),
+    "hopper-rand-params": _quick_locomotion("hopper-rand-params"),
+    "walker-rand-params": _quick_locomotion("walker-rand-params"),
+}
+
+PRESETS = {"paper": PAPER, "quick": QUICK}
 
 
 def preset(env_name: str, name: str) -> Settings:
-    """The settings of a preset for one environment, by the flat names of `rlkit_hfr.experiments.settings.variant`."""
+    """The settings of a preset for one environment."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    if env_name not in _PAPER:
-        raise ValueError(f"there is no preset for the environment {env_name!r}{did_you_mean(env_name, _PAPER)}; known: {', '.join(sorted(_PAPER))}")
-    settings: Settings = {**dict(zip(_NUMBERS, _PAPER[env_name], strict=True)), **_PAPER_EXTRA.get(env_name, {})}
-    if name == "quick":
-        settings |= {**_QUICK_SHARED, **_QUICK[env_name]}
-    return settings
+    records = PRESETS[name]
+    if env_name not in records:
+        near, known = did_you_mean(env_name, records), ", ".join(sorted(records))
+        raise ValueError(f"there is no preset for the environment {env_name!r}{near}; known: {known}")
+    return records[env_name].settings()

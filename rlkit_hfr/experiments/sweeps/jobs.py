@@ -15,7 +15,7 @@ from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse
 from rlkit_hfr.relabelers import relabeler_options
 
 CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
-_OF_THE_MACHINE = ("versions", "snapshots")
+_OF_THE_MACHINE = ("versions", "snapshots", "machine")
 
 
 @dataclass(frozen=True)

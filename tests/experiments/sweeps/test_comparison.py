@@ -52,7 +52,8 @@ def test_a_config_of_one_relabeler_serves_the_others_without_its_options(tmp_pat
     config.write_text(json.dumps({"env_name": "point-robot", "relabeler": "hfr", "relabel_params": options}))
     jobs = grid(["point-robot"], ["none", "hfr", "air"], [0], [], None, config, tmp_path)
     kept = {job.relabeler: job.variant()["relabel_params"] for job in jobs}
-    assert kept == {"none": {"relabel_fraction": 0.3}, "hfr": options, "air": {"relabel_fraction": 0.3}}
+    shared = {"precision": "fp32", "relabel_fraction": 0.3}
+    assert kept == {"none": shared, "hfr": {**shared, "num_initial_states": 16}, "air": shared}
     wrong = grid(["point-robot"], ["hfr"], [0], ["num_initial_states=-1"], None, config, tmp_path)
     with pytest.raises(ValueError, match="num_initial_states must be a positive"):
         wrong[0].check()
