@@ -112,6 +112,10 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
         (["--config", "{tmp}/number.json"], "env_name must be a name"),
         (["--env", "point-robot", "--set", "start=caged"], "start"),
         (["--env", "point-robot", "--seed", "-1"], "--seed must be zero or more"),
+        (["--env", "point-robot", "--set", "precision=bf16"], "algo_params.precision or relabel_params.precision"),
+        (["--env", "point-robot", "--set", "use_information_bottleneck=1"], "must be true or false, got 1"),
+        (["--config", "{tmp}/softmax.json"], "use_softmax in {tmp}/softmax.json must be true or false, got \"no\""),
+        (["--config", "{tmp}/seed.json"], "seed in {tmp}/seed.json must be a whole number"),
         (["--config", "nowhere.json"], "can't read the config nowhere.json"),
         (["--config", "{tmp}/broken.json"], "not valid JSON"),
         (["--config", "{tmp}/list.json"], "one JSON object"),
@@ -125,11 +129,13 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     files = {"broken.json": "{",
              "number.json": '{"env_name": 5}', "list.json": "[1]", "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
              "recurrent.json": '{"env_name": "point-robot", "algo_params": {"recurrent": true}}'}  # fmt: skip
+    files |= {"softmax.json": '{"env_name": "point-robot", "algo_params": {"use_softmax": "no"}}',
+              "seed.json": '{"env_name": "point-robot", "seed": "7"}'}  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert main([arg.replace("{tmp}", str(tmp_path)) for arg in arguments]) == 2
     captured = capsys.readouterr()
-    assert message in captured.err
+    assert message.replace("{tmp}", str(tmp_path)) in captured.err
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
     assert captured.out == ""
@@ -147,6 +153,14 @@ def test_a_read_only_folder_is_said(tmp_path, capsys):
     tmp_path.chmod(0o500)
     assert main(["--env", "point-robot", "--log-dir", str(tmp_path / "log")]) == 2
     assert "can't write" in capsys.readouterr().err
+
+
+def test_a_configs_seed_holds_unless_another_is_given(tmp_path, capsys):
+    file = tmp_path / "variant.json"
+    file.write_text(json.dumps({"env_name": "point-robot", "seed": 7}))
+    for arguments, seed in ((["--config", str(file)], 7), (["--config", str(file), "--seed", "3"], 3), (["--env", "point-robot"], 0)):
+        assert main([*arguments, "--dry-run"]) == 0
+        assert json.loads(capsys.readouterr().out)["seed"] == seed
 
 
 def test_dry_run_prints_the_settings_and_makes_nothing(tmp_path, capsys):
@@ -167,6 +181,7 @@ def test_interrupt_keeps_what_was_logged(tmp_path):
     assert process.returncode == 130, err
     assert "once more stops at once" in err
     assert "Stopped after" in err
+    assert "checkpoint.pt with: python launchers/pearl_hfr.py --resume " in err
     assert "Traceback" not in err
     (file,) = tmp_path.glob("*/*/progress.csv")
     rows = list(csv.DictReader(file.open()))
