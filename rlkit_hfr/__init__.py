@@ -1,6 +1,8 @@
-"""Hindsight Foresight Relabeling and its rivals as a plugin for PEARL on rlkit: ``attach(algorithm, "hfr")``.
+"""Hindsight Foresight Relabeling and its rivals as a plugin for PEARL on rlkit:
+``attach(algorithm, "hfr")``.
 
-The names below are imported on first use, so that ``rlkit-hfr --help`` waits for no torch.
+The names below are imported on first use, so that ``rlkit-hfr --help`` waits for no
+torch.
 """
 import sys
 from importlib import import_module

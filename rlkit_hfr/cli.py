@@ -1,6 +1,7 @@
 """``rlkit-hfr PROGRAM ...``: every program of the package under one command.
 
-Nothing heavy is imported here, nor by a program before it knows what it is to do: ``--help`` answers at once.
+Nothing heavy is imported here, nor by a program before it knows what it is to do:
+``--help`` answers at once.
 """
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The command that has all programs: it answers before torch is imported, and every way to start it works."""
+"""The command that has all programs: it answers before torch is imported, and every way
+to start it works.
+"""
 from __future__ import annotations
 
 import configparser

@@ -1,4 +1,6 @@
-"""Arrows between packages point down, and plain use of the plugin needs numpy and torch alone."""
+"""Arrows between packages point down, and plain use of the plugin needs numpy and torch
+alone.
+"""
 from __future__ import annotations
 
 import ast
@@ -52,7 +54,11 @@ def _imports(file: Path) -> list[str]:
 
 
 def test_imports_point_down():
-    files = [file for folder in ("launchers", "rlkit_hfr", "env_wrappers") for file in (ROOT / folder).rglob("*.py")]
+    files = [
+        file
+        for folder in ("launchers", "rlkit_hfr", "env_wrappers")
+        for file in (ROOT / folder).rglob("*.py")
+    ]
     assert len(files) > 30
     for file in files:
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

@@ -1,4 +1,7 @@
-"""The figures of a comparison. Methods differ by colour, line and marker; every figure says what its intervals are."""
+"""The figures of a comparison.
+
+Methods differ by colour, line and marker; every figure says what its intervals are.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,7 +12,14 @@ import matplotlib
 import numpy as np
 
 from rlkit_hfr.experiments.analysis.logs import COLUMNS, RunLog, diagnostics
-from rlkit_hfr.experiments.analysis.scores import aggregate_iqm, curve, methods_of, performance_profile, probability_of_improvement, score_matrices
+from rlkit_hfr.experiments.analysis.scores import (
+    aggregate_iqm,
+    curve,
+    methods_of,
+    performance_profile,
+    probability_of_improvement,
+    score_matrices,
+)
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -19,8 +29,11 @@ _COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)), (0, (3, 1, 1, 1)))
 _MARKERS = "osD^vPX*"
 _TIMES = ("collection (s)", "updates (s)", "evaluation (s)", "relabeling (s)")
-_RELABELING = {"relabel/share that changed task": "share of offered paths\nthat changed task", "relabel/effective tasks": "effective tasks",
-               "relabel/rewarded share as stored": "share of stored steps with\nsparse reward or at the goal"}
+_RELABELING = {
+    "relabel/share that changed task": "share of offered paths\nthat changed task",
+    "relabel/effective tasks": "effective tasks",
+    "relabel/rewarded share as stored": "share of stored steps with\nsparse reward or at the goal",
+}
 
 
 def _look(index: int) -> dict[str, Any]:
@@ -36,7 +49,12 @@ def _save(figure: Any, folder: Path, name: str) -> Path:
 
 
 def _seeds(runs: Sequence[RunLog], method: str) -> str:
-    counts = sorted({sum(run.env == env and run.method == method for run in runs) for env in {run.env for run in runs if run.method == method}})
+    counts = sorted(
+        {
+            sum(run.env == env and run.method == method for run in runs)
+            for env in {run.env for run in runs if run.method == method}
+        }
+    )
     return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
@@ -48,21 +66,44 @@ def _explained(runs: Sequence[RunLog], statistic: str) -> str:
 
 
 def draw_curves(runs: Sequence[RunLog], folder: Path, window: int, statistic: str) -> Path:
-    """Test return, success and the return with the stored context over environment steps."""
+    """Test return, success and the return with the stored context over environment
+    steps.
+    """
     envs, methods = sorted({run.env for run in runs}), methods_of(runs)
-    columns = [name for name in COLUMNS if name.startswith(("test", "training")) and any(run.table[name].notna().any() for run in runs)]
-    fig, axes = plt.subplots(len(envs), len(columns), figsize=(4.6 * len(columns), 1.2 + 3.0 * len(envs)), squeeze=False, layout="constrained")
+    columns = [
+        name
+        for name in COLUMNS
+        if name.startswith(("test", "training")) and any(run.table[name].notna().any() for run in runs)
+    ]
+    fig, axes = plt.subplots(
+        len(envs),
+        len(columns),
+        figsize=(4.6 * len(columns), 1.2 + 3.0 * len(envs)),
+        squeeze=False,
+        layout="constrained",
+    )
     for axis_row, env in zip(axes, envs, strict=True):
         for axis, column in zip(axis_row, columns, strict=True):
             for index, method in enumerate(methods):
-                drawn = curve([run for run in runs if run.env == env and run.method == method], column, window, statistic)
+                drawn = curve(
+                    [run for run in runs if run.env == env and run.method == method],
+                    column,
+                    window,
+                    statistic,
+                )
                 if drawn is None:
                     continue
                 look = _look(index)
                 axis.plot(drawn.steps / 1000, drawn.centre, markevery=(3 + 2 * index, 15), **look)
                 if drawn.low is not None and drawn.high is not None:
-                    axis.fill_between(drawn.steps / 1000, drawn.low, drawn.high, color=look["color"], alpha=0.13, lw=0)
-            axis.set(ylabel=column + (" (0 to 1)" if "success" in column else ""), xlabel="environment steps (thousands)", title=env)
+                    axis.fill_between(
+                        drawn.steps / 1000, drawn.low, drawn.high, color=look["color"], alpha=0.13, lw=0
+                    )
+            axis.set(
+                ylabel=column + (" (0 to 1)" if "success" in column else ""),
+                xlabel="environment steps (thousands)",
+                title=env,
+            )
             axis.grid(alpha=0.3)
     _legend(fig, {f"{method} (seeds: {_seeds(runs, method)})": _look(i) for i, method in enumerate(methods)})
     smoothing = f"; each run averaged over {window} iterations" if window > 1 else ""
@@ -77,7 +118,9 @@ def _legend(fig: Any, looks: dict[str, dict[str, Any]]) -> None:
 
 
 def draw_aggregate(runs: Sequence[RunLog], folder: Path, last: int) -> Path:
-    """IQM of final scores, probability of improvement over "none", performance profiles."""
+    """IQM of final scores, probability of improvement over "none", performance
+    profiles.
+    """
     matrices, words = score_matrices(runs, last)
     methods = list(matrices)
     look = {method: _look(i) for i, method in enumerate(methods_of(runs))}
@@ -94,7 +137,9 @@ def draw_aggregate(runs: Sequence[RunLog], folder: Path, last: int) -> Path:
             bars = None if np.isnan(low) else [[max(0.0, centre - low)], [max(0.0, high - centre)]]
             style = {key: look[method][key] for key in ("color", "marker")}
             axis.errorbar(centre, row, xerr=bars, capsize=4, ls="none", ms=7, **style)
-        axis.set(xlabel=label, yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5))
+        axis.set(
+            xlabel=label, yticks=range(len(methods)), yticklabels=methods, ylim=(len(methods) - 0.5, -0.5)
+        )
         axis.grid(alpha=0.3, axis="x")
     if over is None:
         axes[1].axis("off")
@@ -112,19 +157,31 @@ def draw_aggregate(runs: Sequence[RunLog], folder: Path, last: int) -> Path:
 
 
 def draw_relabeling(runs: Sequence[RunLog], folder: Path, window: int) -> Path | None:
-    """What relabeling did over the runs on one environment, and from which task to which; None if no run relabeled."""
-    shown = [run for run in runs if any(column in run.table and run.table[column].notna().any() for column in _RELABELING)]
+    """What relabeling did over the runs on one environment, and from which task to
+    which; None if no run relabeled.
+    """
+    shown = [
+        run
+        for run in runs
+        if any(column in run.table and run.table[column].notna().any() for column in _RELABELING)
+    ]
     if not shown:
         return None
     methods, everyone = methods_of(shown), methods_of(runs)
     heat: dict[str, np.ndarray] = {}
     for method in methods:
-        found = [d["source_to_new"] for run in shown if run.method == method and (d := diagnostics(run)) is not None]
+        found = [
+            d["source_to_new"]
+            for run in shown
+            if run.method == method and (d := diagnostics(run)) is not None
+        ]
         if method != "none" and found and len({matrix.shape for matrix in found}) == 1:
             heat[method] = np.sum(found, axis=0)
     across = len(_RELABELING)
     down = 1 + -(-len(heat) // across)
-    fig, axes = plt.subplots(down, across, figsize=(4.6 * across, 0.9 + 3.1 * down), layout="constrained", squeeze=False)
+    fig, axes = plt.subplots(
+        down, across, figsize=(4.6 * across, 0.9 + 3.1 * down), layout="constrained", squeeze=False
+    )
     for axis in axes.flat:
         axis.axis("off")
     for axis, (column, label) in zip(axes[0], _RELABELING.items(), strict=False):
@@ -140,12 +197,21 @@ def draw_relabeling(runs: Sequence[RunLog], folder: Path, window: int) -> Path |
     for axis, (method, matrix) in zip(axes[1:].flat, heat.items(), strict=False):
         axis.axis("on")
         totals = matrix.sum(axis=1, keepdims=True)
-        image = axis.imshow(np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0), cmap="magma", interpolation="nearest")
+        image = axis.imshow(
+            np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0),
+            cmap="magma",
+            interpolation="nearest",
+        )
         axis.set(title=method, xlabel="new task", ylabel="source task")
         fig.colorbar(image, ax=axis, label="share of its offered paths")
     _legend(fig, {method: _look(everyone.index(method)) for method in methods})
     env = runs[0].env
-    fig.suptitle(f"Relabeling on {env}, mean over seeds; below, from which task to which, over the whole run and all seeds", fontsize=9, wrap=True)
+    fig.suptitle(
+        f"Relabeling on {env}, mean over seeds; below, from which task to which, "
+        "over the whole run and all seeds",
+        fontsize=9,
+        wrap=True,
+    )
     return _save(fig, folder, f"relabeling-{env}")
 
 
@@ -154,6 +220,7 @@ def draw_time(runs: Sequence[RunLog], folder: Path) -> Path:
     methods = methods_of(runs)
     fig, axis = plt.subplots(figsize=(7, 1.6 + 0.35 * len(methods)), layout="constrained")
     left = np.zeros(len(methods))
+
     def seconds_of(name: str, method: str) -> float:
         return float(np.nan_to_num(np.mean([run.table[name].mean() for run in runs if run.method == method])))
 
@@ -161,8 +228,21 @@ def draw_time(runs: Sequence[RunLog], folder: Path) -> Path:
     spent["collection (s)"] -= spent["relabeling (s)"]  # which happens meanwhile
     for index, (name, seconds) in enumerate(spent.items()):
         hatch, label = ("", "//", "..", "xx")[index], name.removesuffix(" (s)")
-        axis.barh(range(len(methods)), seconds, left=left, label=label, color=_COLOURS[index + 1], hatch=hatch, edgecolor="white")
+        axis.barh(
+            range(len(methods)),
+            seconds,
+            left=left,
+            label=label,
+            color=_COLOURS[index + 1],
+            hatch=hatch,
+            edgecolor="white",
+        )
         left += seconds
-    axis.set(yticks=range(len(methods)), yticklabels=methods, xlabel="seconds an iteration, mean over runs", ylim=(len(methods) - 0.5, -0.5))
+    axis.set(
+        yticks=range(len(methods)),
+        yticklabels=methods,
+        xlabel="seconds an iteration, mean over runs",
+        ylim=(len(methods) - 0.5, -0.5),
+    )
     axis.legend(ncols=4, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return _save(fig, folder, "time")

@@ -1,4 +1,6 @@
-"""Recorded runs of any PEARL on rlkit, under one set of names: the carried one's, oyster's, rlkit's and the HFR release's."""
+"""Recorded runs of any PEARL on rlkit, under one set of names: the carried one's,
+oyster's, rlkit's and the HFR release's.
+"""
 from __future__ import annotations
 
 import csv
@@ -17,9 +19,16 @@ import pandas as pd
 # name here -> names in the logs, the first that is there counts
 COLUMNS: dict[str, tuple[str, ...]] = {
     "steps": ("Number of env steps total", "Timesteps"),
-    "test return": ("AverageReturn_all_test_tasks", "eval/adaptation/test_tasks/final_returns Mean", "Average Return"),
+    "test return": (
+        "AverageReturn_all_test_tasks",
+        "eval/adaptation/test_tasks/final_returns Mean",
+        "Average Return",
+    ),
     "test success": ("SuccessRate_all_test_tasks", "Test Final Success", "Success Rate"),
-    "training return, stored context": ("AverageTrainReturn_all_train_tasks", "eval/init_from_buffer/train_tasks/all_returns Mean"),
+    "training return, stored context": (
+        "AverageTrainReturn_all_train_tasks",
+        "eval/init_from_buffer/train_tasks/all_returns Mean",
+    ),
     "collection (s)": ("Sample Time (s)",),
     "updates (s)": ("Train Time (s)",),
     "evaluation (s)": ("(Previous) Eval Time (s)",),
@@ -31,7 +40,9 @@ _NOT_SETTINGS = {"seed", "versions", "machine", "snapshots", "preset", "host"}
 
 @dataclass(frozen=True, eq=False)
 class RunLog:
-    """One run. table: a row per epoch, `COLUMNS` first, then the log's own; NaN where there is no value."""
+    """One run. table: a row per epoch, `COLUMNS` first, then the log's own; NaN where
+    there is no value.
+    """
 
     folder: Path
     env: str
@@ -42,11 +53,17 @@ class RunLog:
 
 
 def load_runs(folders: Iterable[Path]) -> list[RunLog]:
-    """Every run at or below the folders. Methods that occur with several settings are told apart by them. Runs that can't be read are left
-    out with a warning; ValueError if none is left."""
+    """Every run at or below the folders.
+
+    Methods that occur with several settings are told apart by them. Runs that can't be
+    read are left out with a warning; ValueError if none is left.
+    """
     files = sorted({file for folder in folders for file in Path(folder).rglob("progress.csv")})
     if not files:
-        raise ValueError(f"no progress.csv below {', '.join(map(str, folders))}; give the folder of a run, or one above several")
+        raise ValueError(
+            f"no progress.csv below {', '.join(map(str, folders))}; give the folder of a run, "
+            "or one above several"
+        )
     runs = []
     for file in files:
         try:
@@ -59,8 +76,11 @@ def load_runs(folders: Iterable[Path]) -> list[RunLog]:
 
 
 def read_table(file: Path) -> pd.DataFrame:
-    """The complete rows of a progress.csv, numbers or NaN. Headers that a resumed rlkit run repeats, and a row that is being written, are
-    dropped."""
+    """The complete rows of a progress.csv, numbers or NaN.
+
+    Headers that a resumed rlkit run repeats, and a row that is being written, are
+    dropped.
+    """
     with open(file, newline="", errors="replace") as opened:
         header, *rows = list(csv.reader(opened)) or [[]]
     kept = [row for row in rows if len(row) == len(header) and row != header]
@@ -74,7 +94,9 @@ def _load(file: Path) -> RunLog:
     table = pd.DataFrame({name: _first(raw, names) for name, names in COLUMNS.items()})
     missing = [name for name in _NEEDED if table[name].isna().all()]
     if missing:
-        raise ValueError(f"no column for {' and '.join(missing)}; expected one of {', '.join(COLUMNS[missing[0]])}")
+        raise ValueError(
+            f"no column for {' and '.join(missing)}; expected one of {', '.join(COLUMNS[missing[0]])}"
+        )
     variant = _variant(file.parent)
     seed = variant.get("seed")
     named = re.search(r"(?:^|[-_])s-?(\d+)$|seed_?(\d+)", file.parent.name)
@@ -100,7 +122,9 @@ def _variant(folder: Path) -> dict[str, Any]:
 
 
 def _method(variant: Mapping[str, Any]) -> str:
-    """Our relabeler, HFR's relabel_method, or "none" for a PEARL that says nothing of relabeling."""
+    """Our relabeler, HFR's relabel_method, or "none" for a PEARL that says nothing of
+    relabeling.
+    """
     if "relabeler" in variant:
         return str(variant["relabeler"])
     algo = variant.get("algo_params")
@@ -125,7 +149,11 @@ def _told_apart(runs: list[RunLog]) -> list[RunLog]:
     named = []
     for group in groups.values():
         flats = [_flat(run.variant) for run in group]
-        keys = sorted(key for key in set().union(*flats) if len({json.dumps(flat.get(key), sort_keys=True) for flat in flats}) > 1)
+        keys = sorted(
+            key
+            for key in set().union(*flats)
+            if len({json.dumps(flat.get(key), sort_keys=True) for flat in flats}) > 1
+        )
         for run, flat in zip(group, flats, strict=True):
             own = " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
             named.append(replace(run, method=f"{run.method} {own}".strip()))
@@ -145,7 +173,9 @@ def _numbered(runs: list[RunLog]) -> list[RunLog]:
 
 
 def diagnostics(run: RunLog) -> dict[str, np.ndarray] | None:
-    """source_to_new (K, K) summed over the run, tasks (K,); None if the run has no ``relabeling`` folder."""
+    """source_to_new (K, K) summed over the run, tasks (K,); None if the run has no
+    ``relabeling`` folder.
+    """
     files = sorted((run.folder / "relabeling").glob("epoch_*.npz"))
     if not files:
         return None

@@ -1,4 +1,6 @@
-"""The report of a comparison, Markdown and HTML: final scores, figures, versions and how to repeat it."""
+"""The report of a comparison, Markdown and HTML: final scores, figures, versions and
+how to repeat it.
+"""
 from __future__ import annotations
 
 import json
@@ -15,11 +17,14 @@ from rlkit_hfr.experiments.programs import command
 _SCORES = ("test return", "test success", "training return, stored context")
 
 
-def write_report(runs: Sequence[RunLog], figures: Sequence[Path], folders: Sequence[Path], out: Path, last: int) -> tuple[Path, Path]:
+def write_report(
+    runs: Sequence[RunLog], figures: Sequence[Path], folders: Sequence[Path], out: Path, last: int
+) -> tuple[Path, Path]:
     """Write report.md and report.html; returns their paths."""
     text = "\n\n".join([
         "# Comparison of relabelers",
-        f"{len(runs)} runs. Scores are the mean of the last {last} iterations of a run; of these the interquartile mean over seeds, in brackets "
+        f"{len(runs)} runs. Scores are the mean of the last {last} iterations of a run; "
+        "of these the interquartile mean over seeds, in brackets "
         "its 95 % bootstrap interval. One seed has no interval.",
         *(_scores(runs, env, last) for env in sorted({run.env for run in runs})),
         *(f"![{figure.stem}]({figure.name})" for figure in figures),
@@ -49,18 +54,27 @@ def _cell(scores: np.ndarray) -> str:
     if not scores.size:
         return ""
     centre, low, high = interval(scores[:, None])
-    return f"{centre[0]:.2f}" if low is None or high is None else f"{centre[0]:.2f} [{low[0]:.2f}, {high[0]:.2f}]"
+    return (
+        f"{centre[0]:.2f}"
+        if low is None or high is None
+        else f"{centre[0]:.2f} [{low[0]:.2f}, {high[0]:.2f}]"
+    )
 
 
 def _versions(runs: Sequence[RunLog]) -> str:
     known = {json.dumps(run.variant["versions"], sort_keys=True) for run in runs if "versions" in run.variant}
-    lines = ["- " + ", ".join(f"{name} {version}" for name, version in json.loads(item).items()) for item in sorted(known)]
+    lines = [
+        "- " + ", ".join(f"{name} {version}" for name, version in json.loads(item).items())
+        for item in sorted(known)
+    ]
     unknown = sum("versions" not in run.variant for run in runs)
     return "\n".join(lines + ([f"- {unknown} runs do not say"] if unknown else []))
 
 
 def _commands(runs: Sequence[RunLog], folders: Sequence[Path]) -> str:
-    """The command of a sweep, where there was one; else one that names each run's own settings file."""
+    """The command of a sweep, where there was one; else one that names each run's own
+    settings file.
+    """
     lines = []
     for folder in folders:
         file = folder / "compare.json"

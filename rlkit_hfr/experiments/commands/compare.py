@@ -1,4 +1,6 @@
-"""Compare relabelers: ``rlkit-hfr compare --env sparse-point-robot --relabelers none random hipi hfr --seeds 5``."""
+"""Compare relabelers: ``rlkit-hfr compare --env sparse-point-robot --relabelers none
+random hipi hfr --seeds 5``.
+"""
 from __future__ import annotations
 
 import argparse
@@ -17,10 +19,14 @@ with the others.
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog=command("compare"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=command("compare"),
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("--env", nargs="+", required=True, metavar="NAME", help="task families")
-    p.add_argument("--relabelers", nargs="+", default=["none", "hfr"], metavar="NAME", help="methods (default: none hfr)")
+    p.add_argument(
+        "--relabelers", nargs="+", default=["none", "hfr"], metavar="NAME", help="methods (default: none hfr)"
+    )
     p.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1 of each (default: 5)")
     p.add_argument("--preset", metavar="NAME", help="paper (the default) or quick")
     p.add_argument("--config", type=Path, metavar="FILE", help="JSON file of settings for all runs")
@@ -29,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--log-dir", type=Path, default=Path("output/compare"), metavar="DIR",
                    help="where the runs go (default: output/compare)")  # fmt: skip
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, metavar="N", help="processes at once on this machine (default: one a core)")
+    where.add_argument(
+        "--jobs", type=int, metavar="N", help="processes at once on this machine (default: one a core)"
+    )
     where.add_argument("--ray", metavar="ADDRESS", help='run on Ray: "local", "auto" or HOST:PORT')
     where.add_argument("--slurm", metavar="PARTITION", help="submit to SLURM by submitit")
     p.add_argument("--hours", type=float, default=24.0, help="time limit of a SLURM job (default: 24)")

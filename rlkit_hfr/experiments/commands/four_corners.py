@@ -19,9 +19,13 @@ some of which do (``--straight-paths 0`` for none).
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog=command("four-corners"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=command("four-corners"),
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("--preset", default="quick", help="settings of the training: quick or paper (default: quick)")
+    p.add_argument(
+        "--preset", default="quick", help="settings of the training: quick or paper (default: quick)"
+    )
     p.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE",
                    help="override one setting; repeatable")  # fmt: skip
     p.add_argument("--seed", type=int, default=0, help="(default: 0)")

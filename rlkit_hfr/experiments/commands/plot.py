@@ -21,9 +21,17 @@ def parser() -> argparse.ArgumentParser:
         prog=command("plot"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders with runs in or below them")
-    p.add_argument("--out", type=Path, metavar="DIR", help="where the figures go (default: report/ in the first folder)")
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the figures go (default: report/ in the first folder)"
+    )
     p.add_argument("--last", type=int, default=10, help="iterations that make up a final score (default: 10)")
-    p.add_argument("--smooth", type=int, default=5, metavar="N", help="iterations that a point of a curve averages (default: 5)")
+    p.add_argument(
+        "--smooth",
+        type=int,
+        default=5,
+        metavar="N",
+        help="iterations that a point of a curve averages (default: 5)",
+    )
     p.add_argument("--statistic", choices=("iqm", "mean"), default="iqm", help="over seeds (default: iqm)")
     return p
 
@@ -39,7 +47,9 @@ def main(argv: list[str] | None = None) -> int:
 
             from rlkit_hfr.experiments.analysis import figures, logs, report
         except ImportError as error:
-            raise ValueError(f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'") from None
+            raise ValueError(
+                f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'"
+            ) from None
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", UserWarning)
             runs = logs.load_runs(args.folders)
@@ -49,9 +59,18 @@ def main(argv: list[str] | None = None) -> int:
         out.mkdir(parents=True, exist_ok=True)
         last = min(args.last, max(len(run.table) for run in runs))
         envs = sorted({run.env for run in runs})
-        relabeling = [figures.draw_relabeling([run for run in runs if run.env == env], out, args.smooth) for env in envs]
-        curves, aggregate = figures.draw_curves(runs, out, args.smooth, args.statistic), figures.draw_aggregate(runs, out, last)
-        files = [figure for figure in (curves, aggregate, *relabeling, figures.draw_time(runs, out)) if figure is not None]
+        relabeling = [
+            figures.draw_relabeling([run for run in runs if run.env == env], out, args.smooth) for env in envs
+        ]
+        curves, aggregate = (
+            figures.draw_curves(runs, out, args.smooth, args.statistic),
+            figures.draw_aggregate(runs, out, last),
+        )
+        files = [
+            figure
+            for figure in (curves, aggregate, *relabeling, figures.draw_time(runs, out))
+            if figure is not None
+        ]
         for file in (*files, *report.write_report(runs, files, args.folders, out, last)):
             print(file)
     except (ValueError, OSError) as error:

@@ -17,9 +17,13 @@ rendered GIF. No display is needed.
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
-        prog=command("show-env"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=command("show-env"),
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("--env", required=True, metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or all")
+    p.add_argument(
+        "--env", required=True, metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or all"
+    )
     p.add_argument("--out", type=Path, default=Path("output/environments"), metavar="DIR",
                    help="folder of the pictures (default: output/environments)")  # fmt: skip
     p.add_argument("--paths", type=int, default=6, help="random trajectories (default: 6)")

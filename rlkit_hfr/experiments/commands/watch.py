@@ -1,4 +1,6 @@
-"""A trained agent adapts to a test task, trajectory by trajectory: ``rlkit-hfr watch --run output/...``."""
+"""A trained agent adapts to a test task, trajectory by trajectory: ``rlkit-hfr watch
+--run output/...``.
+"""
 from __future__ import annotations
 
 import argparse
@@ -18,7 +20,13 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog=command("watch"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of a run, with variant.json and params.pkl")
+    p.add_argument(
+        "--run",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of a run, with variant.json and params.pkl",
+    )
     p.add_argument("--task", type=int, help="which of the test tasks, from 0 (default: 0)")
     p.add_argument("--snapshot", default="params.pkl", help="file with the networks (default: params.pkl)")
     p.add_argument("--seed", type=int, default=0, help="(default: 0)")

@@ -1,4 +1,6 @@
-"""What every relabeler would do with one path: a table and a picture of where each of them sends it."""
+"""What every relabeler would do with one path: a table and a picture of where each of
+them sends it.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,9 +15,15 @@ from rlkit_hfr.relabelers.scorer import Scorer
 
 
 def choices(
-    path: dict[str, Any], source: int, scorer: Scorer, history: Sequence[dict[str, Any]], samples: int, rng: np.random.Generator
+    path: dict[str, Any],
+    source: int,
+    scorer: Scorer,
+    history: Sequence[dict[str, Any]],
+    samples: int,
+    rng: np.random.Generator,
 ) -> dict[str, list[float]]:
-    """Of every method, the share of the path that goes to each candidate task, over `samples` decisions; loose transitions count in parts.
+    """Of every method, the share of the path that goes to each candidate task, over
+    `samples` decisions; loose transitions count in parts.
 
     history: paths that were collected before, for methods that compare with them.
     """
@@ -43,7 +51,15 @@ def draw_choices(shares: dict[str, list[float]], tasks: Sequence[str], file: Pat
     image = axis.imshow(grid, aspect="auto", cmap="Blues", vmin=0.0, vmax=1.0)
     for row, values in enumerate(grid):
         for column, value in enumerate(values):
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else "black", fontsize=9)
+            axis.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                color="white" if value > 0.6 else "black",
+                fontsize=9,
+            )
     axis.set_xticks(range(len(tasks)), tasks)
     axis.set_yticks(range(len(shares)), list(shares))
     axis.set_title(title, fontsize=9)

@@ -1,8 +1,11 @@
-"""The didactic example of HFR section 4: which task should a trajectory over the penalty square be used for?
+"""The didactic example of HFR section 4: which task should a trajectory over the
+penalty square be used for?
 
-PEARL with HFR is trained on Four-Corners. Then the return (HIPI) and the utility (HFR) of one trajectory that hovers over the penalty square of
-the top-right task are compared, and both relabeling distributions drawn. Random actions do not find a corner within minutes; so the buffers
-begin with straight episodes in random directions, some of which do.
+PEARL with HFR is trained on Four-Corners. Then the return (HIPI) and the utility (HFR)
+of one trajectory that hovers over the penalty square of the top-right task are
+compared, and both relabeling distributions drawn. Random actions do not find a corner
+within minutes; so the buffers begin with straight episodes in random directions, some
+of which do.
 """
 from __future__ import annotations
 
@@ -40,8 +43,12 @@ def hovering_path(length: int = 20) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def straight_paths(env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Episodes of a task that run straight from the centre, each in a direction of its own. Some hit a corner, which random actions do not."""
+def straight_paths(
+    env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Episodes of a task that run straight from the centre, each in a direction of its
+    own. Some hit a corner, which random actions do not.
+    """
     paths = []
     for angle in rng.uniform(0.0, 2.0 * np.pi, number):
         direction = np.array([np.cos(angle), np.sin(angle)])
@@ -61,11 +68,15 @@ def straight_paths(env: HindsightEnv, task: int, number: int, length: int, rng: 
 
 
 @torch.no_grad()
-def explain(path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, samples: int) -> dict[str, list[float]]:
-    """Returns, utilities and both relabeling distributions of a path, each a list over the four tasks.
+def explain(
+    path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, samples: int
+) -> dict[str, list[float]]:
+    """Returns, utilities and both relabeling distributions of a path, each a list over
+    the four tasks.
 
-    Utilities are averaged over `samples` draws of z. HIPI's distribution is its trajectory form (HIPI eq. 7): the softmax of the return,
-    scaled as in training, minus the log mean exp of the returns of the task's stored trajectories.
+    Utilities are averaged over `samples` draws of z. HIPI's distribution is its
+    trajectory form (HIPI eq. 7): the softmax of the return, scaled as in training,
+    minus the log mean exp of the returns of the task's stored trajectories.
     """
     scale = scorer.networks.reward_scale
     returns = torch.as_tensor(scorer.task_rewards(path).rewards.sum(axis=1)).double()
@@ -87,7 +98,9 @@ def explain(path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, sampl
     return {name: [float(x) for x in values] for name, values in columns.items()}
 
 
-def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str) -> None:
+def draw(
+    path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str
+) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -101,17 +114,45 @@ def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEn
         world.add_patch(plt.Rectangle(corner, high - low, high - low, color=colour, alpha=0.25))
     points = np.concatenate([path["observations"][:1], path["next_observations"]])
     world.plot(*points.T, "k.-", lw=1, label="trajectory")
-    world.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal", xlabel="x", ylabel="y", title="Goals (discs), penalty squares, trajectory")
+    world.set(
+        xlim=(-1.3, 1.3),
+        ylim=(-1.3, 1.3),
+        aspect="equal",
+        xlabel="x",
+        ylabel="y",
+        title="Goals (discs), penalty squares, trajectory",
+    )
     world.legend(loc="upper center")
 
     at, width = np.arange(4), 0.38
     values.bar(at, figures["utility"], color=_COLOURS, edgecolor="black")
     for i, (utility, value) in enumerate(zip(figures["utility"], figures["return"], strict=True)):
-        values.annotate(f"U {utility:.0f}\nreturn {value:.0f}", (i, utility), ha="center", va="top" if utility < 0 else "bottom", fontsize=9)
+        values.annotate(
+            f"U {utility:.0f}\nreturn {value:.0f}",
+            (i, utility),
+            ha="center",
+            va="top" if utility < 0 else "bottom",
+            fontsize=9,
+        )
     values.set(title="Utility and return under each task", ylabel="utility (scaled return after adapting)")
     values.margins(y=0.2)
-    probs.bar(at - width / 2, figures["q (HIPI, returns)"], width, label="HIPI (return)", color="0.75", edgecolor="black", hatch="//")
-    probs.bar(at + width / 2, figures["q (HFR, utilities)"], width, label="HFR (utility)", color=_COLOURS, edgecolor="black")
+    probs.bar(
+        at - width / 2,
+        figures["q (HIPI, returns)"],
+        width,
+        label="HIPI (return)",
+        color="0.75",
+        edgecolor="black",
+        hatch="//",
+    )
+    probs.bar(
+        at + width / 2,
+        figures["q (HFR, utilities)"],
+        width,
+        label="HFR (utility)",
+        color=_COLOURS,
+        edgecolor="black",
+    )
     probs.set(title="Relabeling distribution q(task | trajectory)", ylabel="probability", ylim=(0, 1.15))
     probs.legend(loc="upper center", ncols=2)
     for axis in (values, probs):
@@ -124,21 +165,31 @@ def draw(path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEn
 def show_example(args: argparse.Namespace) -> int:
     """Train, explain and draw; returns the exit code."""
     if args.samples < 1 or args.straight_paths < 0:
-        raise ValueError(f"--samples must be positive and --straight-paths zero or more, got {args.samples} and {args.straight_paths}")
+        raise ValueError(
+            "--samples must be positive and --straight-paths zero or more, "
+            f"got {args.samples} and {args.straight_paths}"
+        )
     variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
     args.output.mkdir(parents=True, exist_ok=True)
     console = Console(variant["algo_params"]["num_iterations"])
-    algorithm = build_algorithm(variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done)
+    algorithm = build_algorithm(
+        variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done
+    )
     relabeling = attach_relabeler(algorithm, variant)
     rng = np.random.default_rng(args.seed)
     for task in algorithm.train_tasks:
-        paths = straight_paths(make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng)
+        paths = straight_paths(
+            make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng
+        )
         algorithm.replay_buffer.add_paths(task, paths)
         algorithm.enc_replay_buffer.add_paths(task, paths)
     try:
         algorithm.train()
     except KeyboardInterrupt:
-        print(f"\nInterrupted after {console.finished} iterations; explaining with what was learned so far.", file=sys.stderr)
+        print(
+            f"\nInterrupted after {console.finished} iterations; explaining with what was learned so far.",
+            file=sys.stderr,
+        )
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()
@@ -157,7 +208,10 @@ def show_example(args: argparse.Namespace) -> int:
     (args.output / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
     print("\n" + f"{'':32}" + "".join(f"{name:>14}" for name in TASK_NAMES))
     for name, row in figures.items():
-        print(f"{name:32}" + "".join(f"{value:14.3f}" if name.startswith("q") else f"{value:14.1f}" for value in row))
+        print(
+            f"{name:32}"
+            + "".join(f"{value:14.3f}" if name.startswith("q") else f"{value:14.1f}" for value in row)
+        )
     print("\nshare of the path that each method sends to a task")
     for name, row in shares.items():
         print(f"{name:32}" + "".join(f"{value:14.2f}" for value in row))

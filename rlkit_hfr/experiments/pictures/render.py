@@ -16,7 +16,9 @@ _SIZE = (240, 320)
 
 
 class PhysicsRecorder:
-    """Hands everything through to a MuJoCo environment and puts the physical state after each step into its info."""
+    """Hands everything through to a MuJoCo environment and puts the physical state
+    after each step into its info.
+    """
 
     def __init__(self, env: MujocoHindsightEnv) -> None:
         self._env = env
@@ -35,7 +37,10 @@ class Film:
     """Renders physical states of one environment."""
 
     def __init__(self, env: MujocoHindsightEnv, goal: np.ndarray | None = None) -> None:
-        """goal: (2,) or (3,) metres, marked by a sphere. Raises ValueError where no OpenGL is to be had."""
+        """goal: (2,) or (3,) metres, marked by a sphere.
+
+        Raises ValueError where no OpenGL is to be had.
+        """
         self._env, self._goal = env, goal
         self._renderer = make_renderer(env.model, *_SIZE)
         self._camera: Any = "track" if env.view is None else _camera(*env.view)
@@ -54,13 +59,25 @@ class Film:
     def _mark(self, goal: np.ndarray) -> None:
         scene = self._renderer.scene
         if scene.ngeom < scene.maxgeom:
-            position, size = np.append(goal, [0.02] * (3 - len(goal))), np.full(3, 0.02 if np.abs(goal).max() < 1.0 else 0.15)
+            position, size = (
+                np.append(goal, [0.02] * (3 - len(goal))),
+                np.full(3, 0.02 if np.abs(goal).max() < 1.0 else 0.15),
+            )
             colour = np.array([1.0, 0.2, 0.1, 0.8], np.float32)
-            mujoco.mjv_initGeom(scene.geoms[scene.ngeom], mujoco.mjtGeom.mjGEOM_SPHERE, size, position, np.eye(3).ravel(), colour)
+            mujoco.mjv_initGeom(
+                scene.geoms[scene.ngeom],
+                mujoco.mjtGeom.mjGEOM_SPHERE,
+                size,
+                position,
+                np.eye(3).ravel(),
+                colour,
+            )
             scene.ngeom += 1
 
 
-def _camera(lookat: tuple[float, float, float], distance: float, elevation: float, azimuth: float) -> mujoco.MjvCamera:
+def _camera(
+    lookat: tuple[float, float, float], distance: float, elevation: float, azimuth: float
+) -> mujoco.MjvCamera:
     camera = mujoco.MjvCamera()
     camera.lookat[:], camera.distance, camera.elevation, camera.azimuth = lookat, distance, elevation, azimuth
     return camera
@@ -78,7 +95,9 @@ def place_goal(env: HindsightEnv, task: int) -> np.ndarray | None:
 
 
 def draw_tasks(axis: Any, env: HindsightEnv, tasks: Sequence[int], **look: Any) -> None:
-    """Tasks in task space: places as circles of the tolerance, speeds as lines, angles as rays, others by their first two numbers."""
+    """Tasks in task space: places as circles of the tolerance, speeds as lines, angles
+    as rays, others by their first two numbers.
+    """
     import matplotlib.pyplot as plt
 
     vectors, labels = env.tasks[list(tasks)], env.task_labels

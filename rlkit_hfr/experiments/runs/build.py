@@ -15,14 +15,20 @@ from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 
 
 def pick_device(name: str) -> torch.device:
-    """"auto" (CUDA where there is one), "cpu" or "cuda"; ValueError if there is no CUDA device."""
+    """ "auto" (CUDA where there is one), "cpu" or "cuda"; ValueError if there is no CUDA
+    device.
+    """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: this machine or this build of torch has no CUDA device; use --device cpu or auto")
+        raise ValueError(
+            "--device cuda: this machine or this build of torch has no CUDA device; use --device cpu or auto"
+        )
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, numpy's and torch's global generators; environments and buffers have generators of their own."""
+    """Seed Python's, numpy's and torch's global generators; environments and buffers
+    have generators of their own.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 (users' environments may draw from it)
     torch.manual_seed(seed)
@@ -41,13 +47,29 @@ def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> P
     tasks = list(env.get_all_task_idx())
     config = PEARLConfig(**variant["algo_params"])
     if config.sparse_rewards and not records_sparse_rewards(env):
-        raise ValueError(f"sparse_rewards is on, but {variant['env_name']} has none; turn it off or choose sparse-point-robot")
-    obs_dim, action_dim = (int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space))
+        raise ValueError(
+            f"sparse_rewards is on, but {variant['env_name']} has none; "
+            "turn it off or choose sparse-point-robot"
+        )
+    obs_dim, action_dim = (
+        int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space)
+    )
     image_shape = getattr(env, "image_shape", None)
     if image_shape is None and variant["pixel_encoder"] != "flat":
-        raise ValueError(f"pixel_encoder {variant['pixel_encoder']!r} is for images, and {variant['env_name']} has none; leave it at 'flat'")
-    nets = build_nets(obs_dim, action_dim, variant["latent_size"], variant["net_size"], config, image_shape, variant["pixel_encoder"])
-    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"]:]
+        raise ValueError(
+            f"pixel_encoder {variant['pixel_encoder']!r} is for images, "
+            f"and {variant['env_name']} has none; leave it at 'flat'"
+        )
+    nets = build_nets(
+        obs_dim,
+        action_dim,
+        variant["latent_size"],
+        variant["net_size"],
+        config,
+        image_shape,
+        variant["pixel_encoder"],
+    )
+    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     algorithm = PEARLSoftActorCritic(env, train, test, nets, config, seed=variant["seed"], **options)
     algorithm.to(device)
     return algorithm

@@ -1,4 +1,6 @@
-"""What a person sees while a run goes on: progress bars on stderr, a line per iteration on stdout."""
+"""What a person sees while a run goes on: progress bars on stderr, a line per iteration
+on stdout.
+"""
 from __future__ import annotations
 
 import math
@@ -39,10 +41,27 @@ class Console:
         offered, seen = row.get("relabel/paths relabeled", math.nan), row.get("relabel/paths seen", math.nan)
         if offered > 0:
             changed, effective = row["relabel/share that changed task"], row["relabel/effective tasks"]
-            figures.append(f"relabeled {offered:.0f} of {seen:.0f} paths, {changed:.0%} to another task, {effective:.1f} effective tasks")
-        left = (time.monotonic() - self._started) / (self.finished - self._before) * (self.num_iterations - self.finished)
+            figures.append(
+                f"relabeled {offered:.0f} of {seen:.0f} paths, {changed:.0%} to another task, "
+                f"{effective:.1f} effective tasks"
+            )
+        left = (
+            (time.monotonic() - self._started)
+            / (self.finished - self._before)
+            * (self.num_iterations - self.finished)
+        )
         steps = f"{row['Number of env steps total']:,} steps"
-        print(" | ".join([f"iteration {self.finished}/{self.num_iterations}", steps, *figures, f"{duration(left)} left"]), flush=True)
+        print(
+            " | ".join(
+                [
+                    f"iteration {self.finished}/{self.num_iterations}",
+                    steps,
+                    *figures,
+                    f"{duration(left)} left",
+                ]
+            ),
+            flush=True,
+        )
 
 
 def duration(seconds: float) -> str:

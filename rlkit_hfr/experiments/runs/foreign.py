@@ -1,6 +1,8 @@
-"""Our environments and presets on the unmodified public algorithms: a checkout of oyster or of Berkeley's rlkit.
+"""Our environments and presets on the unmodified public algorithms: a checkout of
+oyster or of Berkeley's rlkit.
 
-They are not on PyPI, and import things that they do not use in this; empty placeholder modules stand in for those that are missing.
+They are not on PyPI, and import things that they do not use in this; empty placeholder
+modules stand in for those that are missing.
 """
 from __future__ import annotations
 
@@ -26,15 +28,25 @@ CLONE = {
     "rlkit": "git clone https://github.com/rail-berkeley/rlkit",
 }
 _MARKS = {"oyster": "rlkit/torch/sac/agent.py", "rlkit": "rlkit/torch/smac/agent.py"}
-_UNUSED_IMPORTS = ("mujoco_py", "torchvision", "torchvision.models", "torchvision.transforms", "cv2", "boto3", "ipdb")
+_UNUSED_IMPORTS = (
+    "mujoco_py",
+    "torchvision",
+    "torchvision.models",
+    "torchvision.transforms",
+    "cv2",
+    "boto3",
+    "ipdb",
+)
 # Ours that oyster's and rlkit's algorithms do not have.
 _OURS_ALONE = {"num_envs", "precision", "step_threads"}
 
 
 def import_host(host: str, path: Path | None) -> list[str]:
-    """Make `path`'s rlkit the importable one; returns the names of the placeholder modules that were needed.
+    """Make `path`'s rlkit the importable one; returns the names of the placeholder
+    modules that were needed.
 
-    Raises ValueError if there is no such checkout, or if the rlkit that is found is another one.
+    Raises ValueError if there is no such checkout, or if the rlkit that is found is
+    another one.
     """
     path = _checkout(host, path)
     if not _importable("joblib"):
@@ -50,7 +62,10 @@ def import_host(host: str, path: Path | None) -> list[str]:
     loaded = importlib.import_module("rlkit")
     folder = Path(next(iter(getattr(loaded, "__path__", [""])))).resolve()
     if folder != (path / "rlkit").resolve():
-        raise ValueError(f"another rlkit is in the way: {folder}; expected {path / 'rlkit'}; uninstall it or unset PYTHONPATH")
+        raise ValueError(
+            f"another rlkit is in the way: {folder}; expected {path / 'rlkit'}; "
+            "uninstall it or unset PYTHONPATH"
+        )
     return placeholders
 
 
@@ -67,17 +82,27 @@ def _checkout(host: str, path: Path | None) -> Path:
         spec = importlib.util.find_spec("rlkit")
         found = list(spec.submodule_search_locations or []) if spec else []
         if not found:
-            raise ValueError(f"--host {host}: no rlkit can be imported; run: {CLONE[host]}; and give its folder with --host-path")
+            raise ValueError(
+                f"--host {host}: no rlkit can be imported; run: {CLONE[host]}; "
+                "and give its folder with --host-path"
+            )
         path = Path(found[0]).parent
     path = path.resolve()
     if (path / _MARKS[host]).is_file():
         return path
     for other, mark in _MARKS.items():
         if (path / mark).is_file():
-            raise ValueError(f"--host {host}: {path} is a checkout of {other}; use --host {other}, or run: {CLONE[host]}")
+            raise ValueError(
+                f"--host {host}: {path} is a checkout of {other}; use --host {other}, or run: {CLONE[host]}"
+            )
     if (path / "rlkit").is_dir() and not (path / "rlkit" / "core").is_dir():
-        raise ValueError(f"--host {host}: the rlkit in {path} is PyPI's unrelated package; uninstall it and run: {CLONE[host]}")
-    raise ValueError(f"--host {host}: {path} is no checkout of {host} (it has no {_MARKS[host]}); run: {CLONE[host]}")
+        raise ValueError(
+            f"--host {host}: the rlkit in {path} is PyPI's unrelated package; uninstall it and run: "
+            f"{CLONE[host]}"
+        )
+    raise ValueError(
+        f"--host {host}: {path} is no checkout of {host} (it has no {_MARKS[host]}); run: {CLONE[host]}"
+    )
 
 
 def _importable(name: str) -> bool:
@@ -90,15 +115,21 @@ def _importable(name: str) -> bool:
 
 
 def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
-    """The host's own PEARL on our environment with the variant's settings. `import_host` must have run."""
+    """The host's own PEARL on our environment with the variant's settings.
+
+    `import_host` must have run.
+    """
     seed_everything(variant["seed"])
     env = make_env(variant["env_name"], seed=variant["seed"], **variant["env_params"])
     tasks = list(env.get_all_task_idx())
-    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"]:]
+    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     settings = {key: value for key, value in variant["algo_params"].items() if key not in _OURS_ALONE}
     settings |= dict(embedding_mini_batch_size=settings["embedding_batch_size"], update_post_train=1)
     if settings["sparse_rewards"]:
-        raise ValueError(f"--host {host} can't run {variant['env_name']}: its evaluation of sparse rewards fails on numpy 2; use --host carried")
+        raise ValueError(
+            f"--host {host} can't run {variant['env_name']}: "
+            "its evaluation of sparse rewards fails on numpy 2; use --host carried"
+        )
     importlib.import_module("rlkit.torch.pytorch_util").set_gpu_mode(device.type == "cuda")
     algorithm = _BUILDERS[host](env, train, test, variant, settings)
     algorithm.to(device)
@@ -111,22 +142,36 @@ def _sizes(env: Any, variant: Variant, settings: dict[str, Any]) -> tuple[int, i
     return obs, action, variant["latent_size"], row, [variant["net_size"]] * 3
 
 
-def _build_oyster(env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]) -> Any:
+def _build_oyster(
+    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
+) -> Any:
     networks = importlib.import_module("rlkit.torch.networks")
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     settings |= dict(recurrent=False, dump_eval_paths=False)
     width = latent * (2 if settings["use_information_bottleneck"] else 1)
     encoder = networks.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=width)
-    critics = [networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1) for _ in range(2)]
+    critics = [
+        networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1)
+        for _ in range(2)
+    ]
     value = networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + latent, output_size=1)
     policy_class = importlib.import_module("rlkit.torch.sac.policies").TanhGaussianPolicy
     policy = policy_class(hidden_sizes=hidden, obs_dim=obs + latent, latent_dim=latent, action_dim=action)
     agent = importlib.import_module("rlkit.torch.sac.agent").PEARLAgent(latent, encoder, policy, **settings)
     algorithm = importlib.import_module("rlkit.torch.sac.sac").PEARLSoftActorCritic
-    return algorithm(env=env, train_tasks=train, eval_tasks=test, nets=[agent, *critics, value], latent_dim=latent, **settings)
+    return algorithm(
+        env=env,
+        train_tasks=train,
+        eval_tasks=test,
+        nets=[agent, *critics, value],
+        latent_dim=latent,
+        **settings,
+    )
 
 
-def _build_rlkit(env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]) -> Any:
+def _build_rlkit(
+    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
+) -> Any:
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     mlp = importlib.import_module("rlkit.torch.networks").ConcatMlp
     smac = importlib.import_module("rlkit.torch.smac.networks")
@@ -137,7 +182,9 @@ def _build_rlkit(env: Any, train: list[int], test: list[int], variant: Variant, 
     encoder = smac.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=2 * latent)
     decoder = smac.MlpDecoder(hidden_sizes=[64, 64], input_size=obs + action + latent, output_size=1)
     next_obs = settings["use_next_obs_in_context"]
-    agent = importlib.import_module("rlkit.torch.smac.agent").SmacAgent(latent, encoder, policy, decoder, use_next_obs_in_context=next_obs)
+    agent = importlib.import_module("rlkit.torch.smac.agent").SmacAgent(
+        latent, encoder, policy, decoder, use_next_obs_in_context=next_obs
+    )
     trainer_class = importlib.import_module("rlkit.torch.smac.pearl").PEARLSoftActorCriticTrainer
     of_trainer = {name: settings.pop(name) for name in _TRAINER_SETTINGS}
     trainer = trainer_class(
@@ -147,7 +194,13 @@ def _build_rlkit(env: Any, train: list[int], test: list[int], variant: Variant, 
     algorithm = importlib.import_module("rlkit.core.meta_rl_algorithm").MetaRLAlgorithm
     descriptions = {"train_tasks": [env.tasks[i] for i in train], "eval_tasks": [env.tasks[i] for i in test]}
     return algorithm(
-        env=env, agent=agent, trainer=trainer, train_task_indices=train, eval_task_indices=test, **descriptions, **settings
+        env=env,
+        agent=agent,
+        trainer=trainer,
+        train_task_indices=train,
+        eval_task_indices=test,
+        **descriptions,
+        **settings,
     )
 
 
@@ -159,7 +212,9 @@ _BUILDERS: dict[str, Callable[..., Any]] = {"oyster": _build_oyster, "rlkit": _b
 
 
 def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, snapshot_gap: int) -> Any:
-    """Point the host's own logger at a run folder; it writes progress.csv, debug.log, variant.json and snapshots by itself."""
+    """Point the host's own logger at a run folder; it writes progress.csv, debug.log,
+    variant.json and snapshots by itself.
+    """
     logger = importlib.import_module("rlkit.core").logger
     logger.log_variant(str(log_dir / "variant.json"), variant)
     logger.add_text_output(str(log_dir / "debug.log"))
@@ -171,12 +226,17 @@ def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, sn
 
 
 class ForeignRun:
-    """A host's own algorithm with our relabeler attached. Its loop is its own: Ctrl-C stops it at once, and it can't be resumed."""
+    """A host's own algorithm with our relabeler attached.
+
+    Its loop is its own: Ctrl-C stops it at once, and it can't be resumed.
+    """
 
     def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
         self.device = device
         if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
-            raise ValueError(f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL")
+            raise ValueError(
+                f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL"
+            )
         self._placeholders = import_host(host, path)
         self._algorithm = build_foreign(host, variant, device)
         relabeling = attach_relabeler(self._algorithm, variant)
@@ -187,7 +247,10 @@ class ForeignRun:
         host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])
         if self._placeholders:
             names = ", ".join(self._placeholders)
-            host_logger.log(f"empty placeholder modules stand in for {names}, which {self.variant['host']} imports and this run does not use")
+            host_logger.log(
+                f"empty placeholder modules stand in for {names}, "
+                f"which {self.variant['host']} imports and this run does not use"
+            )
 
     def train(self) -> int:
         try:

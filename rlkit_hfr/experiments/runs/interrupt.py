@@ -14,7 +14,9 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 
 @contextmanager
 def graceful_stop(request_stop: Callable[[], None], announcement: str) -> Iterator[None]:
-    """Within the block the first signal prints `announcement` and calls `request_stop`; another one raises KeyboardInterrupt."""
+    """Within the block the first signal prints `announcement` and calls `request_stop`;
+    another one raises KeyboardInterrupt.
+    """
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> Any:

@@ -7,14 +7,18 @@ from typing import Any
 
 
 class TensorBoardMirror:
-    """Writes each row as scalars over environment steps into ``tensorboard/`` of the run's folder."""
+    """Writes each row as scalars over environment steps into ``tensorboard/`` of the
+    run's folder.
+    """
 
     def __init__(self) -> None:
         """Raises ValueError where the package is missing."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ValueError("--tensorboard needs the package tensorboard; run: pip install tensorboard") from None
+            raise ValueError(
+                "--tensorboard needs the package tensorboard; run: pip install tensorboard"
+            ) from None
         self._make: Any = SummaryWriter
         self._writer: Any = None
 

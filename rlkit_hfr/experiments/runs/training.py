@@ -28,7 +28,18 @@ class Run(Protocol):
     def train(self) -> int: ...
 
 
-_OF_A_NEW_RUN = ("env", "relabeler", "preset", "config", "assignments", "seed", "run_dir", "snapshot_mode", "snapshot_gap", "precision")
+_OF_A_NEW_RUN = (
+    "env",
+    "relabeler",
+    "preset",
+    "config",
+    "assignments",
+    "seed",
+    "run_dir",
+    "snapshot_mode",
+    "snapshot_gap",
+    "precision",
+)
 
 
 def start(args: argparse.Namespace) -> int:
@@ -49,7 +60,9 @@ def start(args: argparse.Namespace) -> int:
 def resume(args: argparse.Namespace) -> int:
     given = [name for name in _OF_A_NEW_RUN if getattr(args, name) not in (None, [])]
     if given or args.host != "carried":
-        names = ", ".join(f"--{name.replace('_', '-').replace('assignments', 'set')}" for name in given or ["host"])
+        names = ", ".join(
+            f"--{name.replace('_', '-').replace('assignments', 'set')}" for name in given or ["host"]
+        )
         raise ValueError(f"--resume goes on with the settings of its folder and takes no {names}")
     folder = args.resume.absolute()
     variant = read_variant(folder)
@@ -69,7 +82,9 @@ def _built(build: Callable[[], T]) -> T:
     try:
         return build()
     except (RuntimeError, MemoryError) as error:  # torch's word for networks that do not fit
-        raise ValueError(f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size") from None
+        raise ValueError(
+            f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size"
+        ) from None
 
 
 def _train(run: Run, variant: Variant, folder: Path) -> int:
@@ -87,16 +102,26 @@ def _variant(args: argparse.Namespace) -> Variant:
         raise ValueError(f"--seed must be zero or more, got {args.seed}")
     if gap < 1:
         raise ValueError(f"--snapshot-gap must be positive, got {gap}")
-    half = [] if args.precision is None else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
-    variant = build_variant(args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed)
+    half = (
+        []
+        if args.precision is None
+        else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
+    )
+    variant = build_variant(
+        args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
+    )
     return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
 
 
 def _new_folder(args: argparse.Namespace, variant: Variant) -> Path:
     if args.run_dir is None:
-        return create_log_dir(args.log_dir.absolute(), f"{variant['env_name']}_{variant['relabeler']}", variant["seed"])
+        return create_log_dir(
+            args.log_dir.absolute(), f"{variant['env_name']}_{variant['relabeler']}", variant["seed"]
+        )
     folder: Path = args.run_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "variant.json").exists() or (folder / "progress.csv").exists():
-        raise ValueError(f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder")
+        raise ValueError(
+            f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder"
+        )
     return folder

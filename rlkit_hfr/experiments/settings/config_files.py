@@ -1,4 +1,6 @@
-"""Settings from a JSON file: a variant of ours, or a config of oyster or the HFR release, translated."""
+"""Settings from a JSON file: a variant of ours, or a config of oyster or the HFR
+release, translated.
+"""
 from __future__ import annotations
 
 import json
@@ -13,17 +15,32 @@ from rlkit_hfr.relabelers import did_you_mean
 _RECORDS = ("preset", "seed", "versions", "snapshots", "host", "machine")
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
-_FIXED = {"recurrent": False, "update_post_train": 1, "path_to_weights": None, "randomize_tasks": True, "sparse": True}
+_FIXED = {
+    "recurrent": False,
+    "update_post_train": 1,
+    "path_to_weights": None,
+    "randomize_tasks": True,
+    "sparse": True,
+}
 _WITHOUT_EFFECT = {
     "util_params", "dump_eval_paths", "log_success_rate", "render_eval_paths", "save_replay_buffer", "save_algorithm",
 }  # fmt: skip
 _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "random": "random"}
-_TRANSLATED = {"embedding_mini_batch_size", "relabel_method", "utility_batch_size", "use_learned_reward", "use_softmax"}
+_TRANSLATED = {
+    "embedding_mini_batch_size",
+    "relabel_method",
+    "utility_batch_size",
+    "use_learned_reward",
+    "use_softmax",
+}
 _OF_OTHERS = {*_FIXED, *_WITHOUT_EFFECT, *_TRANSLATED}
 
 
 def load_config(path: Path) -> dict[str, Any]:
-    """The content of a settings file. ValueError if it can't be read, or holds no JSON object."""
+    """The content of a settings file.
+
+    ValueError if it can't be read, or holds no JSON object.
+    """
     try:
         content = json.loads(path.read_text())
     except OSError as error:
@@ -39,12 +56,16 @@ def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:
     """The seed of the run whose variant this is, None if it names none."""
     seed = content.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ValueError(f"seed in {source} must be a whole number, zero or more, got {seed!r}; give another by --seed")
+        raise ValueError(
+            f"seed in {source} must be a whole number, zero or more, got {seed!r}; give another by --seed"
+        )
     return seed
 
 
 def settings_in(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, Any]]:
-    """The settings of a loaded file under our names, as (key, value). source: its name, for messages."""
+    """The settings of a loaded file under our names, as (key, value). source: its name,
+    for messages.
+    """
     entries = list(_entries(content, source))
     of_others = any(name in _OF_OTHERS for _, name, _ in entries) or "util_params" in content
     for section, name, value in entries:
@@ -59,11 +80,16 @@ def settings_in(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, 
 
 
 def check_mini_batch(content: Mapping[str, Any], batch: int, source: str) -> None:
-    """Oyster has two sizes of the context batch. ValueError if a file's are not the same."""
+    """Oyster has two sizes of the context batch.
+
+    ValueError if a file's are not the same.
+    """
     algo = content.get("algo_params")
     mini = algo.get("embedding_mini_batch_size") if isinstance(algo, Mapping) else None
     if mini is not None and mini != batch:
-        raise ValueError(f"embedding_mini_batch_size in {source} must equal embedding_batch_size ({batch}), got {mini!r}")
+        raise ValueError(
+            f"embedding_mini_batch_size in {source} must equal embedding_batch_size ({batch}), got {mini!r}"
+        )
 
 
 def _entries(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, str, Any]]:
@@ -77,7 +103,10 @@ def _entries(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, str
             yield from ((key, name, item) for name, item in value.items())
         else:
             sections = [section for section in SECTIONS if section]
-            raise ValueError(f"unknown section {key!r} in {source}{did_you_mean(key, sections)}; known: {', '.join(sections)}")
+            raise ValueError(
+                f"unknown section {key!r} in {source}{did_you_mean(key, sections)}; known: "
+                f"{', '.join(sections)}"
+            )
 
 
 def _translated(name: str, value: Any, source: str) -> Iterator[tuple[str, Any]]:
@@ -88,7 +117,9 @@ def _translated(name: str, value: Any, source: str) -> Iterator[tuple[str, Any]]
             raise ValueError(f"{name} in {source} must be {only}, the only value supported, got {got}")
     elif name == "relabel_method":
         if not isinstance(value, str) or value not in _HFR_METHODS:
-            raise ValueError(f"relabel_method in {source} must be one of {', '.join(_HFR_METHODS)}, got {value!r}")
+            raise ValueError(
+                f"relabel_method in {source} must be one of {', '.join(_HFR_METHODS)}, got {value!r}"
+            )
         yield "relabeler", _HFR_METHODS[value]
     elif name == "utility_batch_size":
         yield "relabel_params.num_initial_states", value

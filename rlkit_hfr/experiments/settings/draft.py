@@ -26,13 +26,19 @@ class Setting:
 
 
 class Draft:
-    """Values by section and name. What is set later replaces what was set before, source and all."""
+    """Values by section and name.
+
+    What is set later replaces what was set before, source and all.
+    """
 
     def __init__(self) -> None:
         self._settings: dict[tuple[str, str], Setting] = {}
 
     def put(self, key: str, value: Any, source: Source) -> None:
-        """Set ``key`` or ``section.key``. ValueError if there is no such setting, or for a bad truth value."""
+        """Set ``key`` or ``section.key``.
+
+        ValueError if there is no such setting, or for a bad truth value.
+        """
         section, name = place(key)
         if is_truth(section, name):
             check_truth(name, value)

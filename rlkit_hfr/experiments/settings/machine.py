@@ -1,4 +1,6 @@
-"""What a run's numbers depend on beside its settings: versions, the processor, and what is computed in."""
+"""What a run's numbers depend on beside its settings: versions, the processor, and what
+is computed in.
+"""
 from __future__ import annotations
 
 import platform
@@ -34,7 +36,9 @@ def processor(device: torch.device) -> str:
 
 
 def machine(device: torch.device, *, updates: str, scoring: str) -> dict[str, str]:
-    """What ``variant.json`` records under this name. updates, scoring: "fp32" or "bf16", as computed."""
+    """What ``variant.json`` records under this name. updates, scoring: "fp32" or
+    "bf16", as computed.
+    """
     return {"processor": processor(device), "device": device.type, "updates": updates, "scoring": scoring}
 
 

@@ -1,8 +1,8 @@
 """Hyper-parameters by environment.
 
 `paper` holds the reference values: HFR's configurations; oyster's of the point robots,
-cheetah-dir, ant-dir, humanoid-dir, hopper and walker; ours of visual-reacher, for which the
-papers name none. `quick` is the same, scaled down to minutes on two cores.
+cheetah-dir, ant-dir, humanoid-dir, hopper and walker; ours of visual-reacher, for which
+the papers name none. `quick` is the same, scaled down to minutes on two cores.
 """
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ SAME_TASKS = {"four-corners": 4, "cheetah-dir": 2, "ant-dir": 2}
 class Preset:
     """Settings of one environment, under their names in a variant.
 
-    Steps are environment steps. None: the preset does not name it, PEARL's default holds.
+    Steps are environment steps. None: the preset does not name it, PEARL's default
+    holds.
     """
 
     n_train_tasks: int

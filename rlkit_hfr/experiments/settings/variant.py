@@ -1,4 +1,6 @@
-"""A run's complete settings (rlkit's "variant"): defaults, preset, JSON file and command line, in this order."""
+"""A run's complete settings (rlkit's "variant"): defaults, preset, JSON file and
+command line, in this order.
+"""
 from __future__ import annotations
 
 import dataclasses
@@ -8,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rlkit_hfr import RELABELERS
-from rlkit_hfr.experiments.settings.config_files import check_mini_batch, load_config, recorded_seed, settings_in
+from rlkit_hfr.experiments.settings.config_files import (
+    check_mini_batch,
+    load_config,
+    recorded_seed,
+    settings_in,
+)
 from rlkit_hfr.experiments.settings.draft import Draft, Source, Variant
 from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, SECTIONS
 from rlkit_hfr.experiments.settings.machine import versions
@@ -49,8 +56,9 @@ def build_variant(
 ) -> Variant:
     """The settings of a run. ValueError for what is wrong with them.
 
-    Defaults come first, then the preset (the paper's, unless a config is given without one),
-    then the config, then the command line: `env_name`, `relabeler` and the `assignments`.
+    Defaults come first, then the preset (the paper's, unless a config is given without
+    one), then the config, then the command line: `env_name`, `relabeler` and the
+    `assignments`.
     seed: None takes the config's, or 0.
     """
     content = load_config(config) if config else {}
@@ -83,7 +91,8 @@ def build_variant(
 
 
 def _leave_out_options_of_others(draft: Draft, of_another: bool) -> None:
-    """Drop the options that the relabeler does not take, unless somebody asked for them.
+    """Drop the options that the relabeler does not take, unless somebody asked for
+    them.
 
     A preset names the options of every relabeler. So does a config that was written for
     another one (`of_another`).
@@ -92,13 +101,17 @@ def _leave_out_options_of_others(draft: Draft, of_another: bool) -> None:
     if not isinstance(name, str):
         raise ValueError(f"relabeler must be a name, got {name!r}")
     if name not in RELABELERS:
-        raise ValueError(f"unknown relabeler {name!r}{did_you_mean(name, RELABELERS)}; known: {', '.join(RELABELERS)}")
+        raise ValueError(
+            f"unknown relabeler {name!r}{did_you_mean(name, RELABELERS)}; known: {', '.join(RELABELERS)}"
+        )
     others = set(SECTIONS["relabel_params"]) - {*ATTACH_KEYS, *relabeler_options(RELABELERS[name])}
     draft.drop("relabel_params", others, {Source.PRESET, Source.CONFIG} if of_another else {Source.PRESET})
 
 
 def _finished(variant: Variant) -> Variant:
-    """Check what can be checked before anything is built; set how many tasks the environment has."""
+    """Check what can be checked before anything is built; set how many tasks the
+    environment has.
+    """
     for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size"):
         _check_whole(key, variant[key], least=1, words="a positive whole number")
     if not isinstance(variant["env_name"], str):
@@ -113,10 +126,13 @@ def _finished(variant: Variant) -> Variant:
     same = variant["env_name"] in SAME_TASKS
     number = variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], train + test))
     if max(train, test) > number:
-        raise ValueError(f"n_train_tasks and n_eval_tasks must be at most n_tasks = {number}, got {train} and {test}")
+        raise ValueError(
+            f"n_train_tasks and n_eval_tasks must be at most n_tasks = {number}, got {train} and {test}"
+        )
     if train + test > number and not same:
         raise ValueError(
-            f"n_tasks must be at least n_train_tasks + n_eval_tasks = {train + test}, so that test tasks are new,"
+            f"n_tasks must be at least n_train_tasks + n_eval_tasks = {train + test}, "
+            "so that test tasks are new,"
             f" got {number}"
         )
     return variant

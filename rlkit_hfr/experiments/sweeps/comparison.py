@@ -19,14 +19,23 @@ from rich.table import Table
 from rlkit_hfr.experiments.programs import command
 from rlkit_hfr.experiments.runs.console import duration
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
-from rlkit_hfr.experiments.sweeps.executors import Executor, LocalProcesses, RayTasks, SlurmJobs, default_slots, let_children_import
+from rlkit_hfr.experiments.sweeps.executors import (
+    Executor,
+    LocalProcesses,
+    RayTasks,
+    SlurmJobs,
+    default_slots,
+    let_children_import,
+)
 from rlkit_hfr.experiments.sweeps.jobs import Job, finished, grid, last_words, progress_of
 
 _POLL_SECONDS = 1.0
 
 
 def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    """Run the comparison that `args` ask for; returns the exit code. argv: what was typed, for the record."""
+    """Run the comparison that `args` ask for; returns the exit code. argv: what was
+    typed, for the record.
+    """
     if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
         raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
     log_dir = args.log_dir.absolute()
@@ -52,7 +61,9 @@ def _note_command(log_dir: Path, command: str) -> None:
     """Add the command to those by which the folder's runs were made."""
     file = log_dir / "compare.json"
     known = json.loads(file.read_text()).get("commands", []) if file.exists() else []
-    file.write_text(json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n")
+    file.write_text(
+        json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n"
+    )
 
 
 def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
@@ -112,21 +123,33 @@ class Comparison:
             self._executor.stop(handle, at_once=False)
 
     def _turn(self) -> bool:
-        """Note what has ended, start what may start; whether anything is left to wait for."""
+        """Note what has ended, start what may start; whether anything is left to wait
+        for.
+        """
         for job, handle in list(self._handles.items()):
             code = self._executor.poll(handle)
             if code is not None:
                 del self._handles[job]
-                self._change(job, "finished" if code == 0 and finished(job) else "stopped" if self._stopping else "failed")
+                self._change(
+                    job,
+                    "finished" if code == 0 and finished(job) else "stopped" if self._stopping else "failed",
+                )
         for job in self._jobs:
             slots = self._executor.slots
-            if self._state[job] == "waiting" and not self._stopping and (slots is None or len(self._handles) < slots):
+            if (
+                self._state[job] == "waiting"
+                and not self._stopping
+                and (slots is None or len(self._handles) < slots)
+            ):
                 self._started[job] = time.monotonic(), progress_of(job).rows
                 self._handles[job] = self._executor.submit(job)
                 self._change(job, "running" if slots is not None else "queued")
         for job in self._handles:
             if self._state[job] == "queued" and progress_of(job).rows > self._started[job][1]:
-                self._started[job] = time.monotonic(), progress_of(job).rows  # what it waited in the queue says nothing of its speed
+                self._started[job] = (
+                    time.monotonic(),
+                    progress_of(job).rows,
+                )  # what it waited in the queue says nothing of its speed
                 self._change(job, "running")
         return bool(self._handles)
 
@@ -134,23 +157,35 @@ class Comparison:
         self._state[job] = state
         if not self._console.is_terminal:
             progress = progress_of(job)
-            figures = f"{progress.rows}/{self._totals[job]}, test return {progress.test_return:.2f}" if progress.rows else "from the beginning"
-            self._console.print(f"{state}: {job.env} {job.label} seed {job.seed} ({figures})", highlight=False, markup=False)
+            figures = (
+                f"{progress.rows}/{self._totals[job]}, test return {progress.test_return:.2f}"
+                if progress.rows
+                else "from the beginning"
+            )
+            self._console.print(
+                f"{state}: {job.env} {job.label} seed {job.seed} ({figures})", highlight=False, markup=False
+            )
 
     def table(self) -> Table:
         """The runs as they stand."""
-        table = Table("environment", "relabeler", "seed", "state", "iteration", "test return", "success", "left")
+        table = Table(
+            "environment", "relabeler", "seed", "state", "iteration", "test return", "success", "left"
+        )
         for job in self._jobs:
             progress, total, state = progress_of(job), self._totals[job], self._state[job]
             figures = [_figure(progress.test_return, ".2f"), _figure(progress.success, ".0%")]
             left = self._left(job, progress.rows, total) if state == "running" else ""
             shown = {"failed": "[bold red]failed[/]", "running": "[bold]running[/]"}.get(state, state)
-            table.add_row(job.env, job.label, str(job.seed), shown, f"{progress.rows}/{total}", *figures, left)
+            table.add_row(
+                job.env, job.label, str(job.seed), shown, f"{progress.rows}/{total}", *figures, left
+            )
         return table
 
     def _left(self, job: Job, rows: int, total: int) -> str:
         started, before = self._started[job]
-        return duration((time.monotonic() - started) / (rows - before) * (total - rows)) if rows > before else ""
+        return (
+            duration((time.monotonic() - started) / (rows - before) * (total - rows)) if rows > before else ""
+        )
 
 
 def _figure(value: float, form: str) -> str:

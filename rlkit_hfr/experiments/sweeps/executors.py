@@ -1,5 +1,7 @@
-"""Where the runs of a comparison are executed: processes of this machine, Ray, or SLURM. Each run is a process of its own, because logger,
-timers and global generators belong to a process."""
+"""Where the runs of a comparison are executed: processes of this machine, Ray, or
+SLURM. Each run is a process of its own, because logger, timers and global generators
+belong to a process.
+"""
 from __future__ import annotations
 
 import logging
@@ -34,19 +36,29 @@ class Executor(Protocol):
 
 
 def let_children_import() -> None:
-    """Let the processes that this one starts find the packages of this clone, installed or not."""
+    """Let the processes that this one starts find the packages of this clone, installed
+    or not.
+    """
     root, known = Path(__file__).resolve().parents[3], os.environ.get("PYTHONPATH", "")
     if (root / "setup.cfg").is_file() and str(root) not in known.split(os.pathsep):
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), known]))
 
 
 def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """A run in a session of its own, on one thread, its output in its folder: Ctrl-C in the terminal is for the comparison."""
+    """A run in a session of its own, on one thread, its output in its folder: Ctrl-C in
+    the terminal is for the comparison.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / CONSOLE, "ab") as console:
         console.write(f"{ATTEMPT}{shlex.join(command)}\n".encode())
         console.flush()
-        return subprocess.Popen(command, stdout=console, stderr=subprocess.STDOUT, env={**os.environ, **_ONE_THREAD}, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **_ONE_THREAD},
+            start_new_session=True,
+        )
 
 
 def run_to_end(command: list[str], folder: str) -> int:
@@ -85,7 +97,9 @@ class RayTasks:
     slots: int | None = None
 
     def __init__(self, address: str) -> None:
-        """address: "local" starts Ray on this machine; "auto" or HOST:PORT joins a cluster. ValueError without Ray."""
+        """address: "local" starts Ray on this machine; "auto" or HOST:PORT joins a
+        cluster. ValueError without Ray.
+        """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         if address == "local":
@@ -93,12 +107,22 @@ class RayTasks:
         try:
             import ray
         except ImportError:
-            raise ValueError("--ray needs the package ray; run: pip install 'rlkit-hfr[ray]', or leave --ray out for local processes") from None
+            raise ValueError(
+                "--ray needs the package ray; run: pip install 'rlkit-hfr[ray]', "
+                "or leave --ray out for local processes"
+            ) from None
         self._ray: Any = ray
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False if address == "local" else None)
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address == "local" else None,
+            )
         except ConnectionError as error:
-            raise ValueError(f"--ray {address}: no cluster there ({error}); use 'local' to start one on this machine") from None
+            raise ValueError(
+                f"--ray {address}: no cluster there ({error}); use 'local' to start one on this machine"
+            ) from None
         # One worker process a run (max_calls), and no second try: a run that failed is to be seen.
         self._run = ray.remote(num_cpus=1, max_calls=1, max_retries=0)(run_to_end)
 
@@ -128,13 +152,20 @@ class SlurmJobs:
     slots: int | None = None
 
     def __init__(self, partition: str, hours: float, folder: Path) -> None:
-        """partition: of SLURM; "local" runs submitit's jobs on this machine. ValueError without submitit or SLURM."""
+        """partition: of SLURM; "local" runs submitit's jobs on this machine.
+
+        ValueError without submitit or SLURM.
+        """
         try:
             import submitit
         except ImportError:
-            raise ValueError("--slurm needs the package submitit; run: pip install 'rlkit-hfr[slurm]'") from None
+            raise ValueError(
+                "--slurm needs the package submitit; run: pip install 'rlkit-hfr[slurm]'"
+            ) from None
         try:
-            self._executor = submitit.AutoExecutor(folder=folder / "submitit", cluster="local" if partition == "local" else "slurm")
+            self._executor = submitit.AutoExecutor(
+                folder=folder / "submitit", cluster="local" if partition == "local" else "slurm"
+            )
         except RuntimeError as error:
             raise ValueError(f"--slurm {partition}: {error}") from None
         self._executor.update_parameters(timeout_min=int(60 * hours), cpus_per_task=1, name="rlkit-hfr")

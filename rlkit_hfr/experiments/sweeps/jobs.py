@@ -1,4 +1,6 @@
-"""The runs of a comparison: the grid of environments, relabelers, settings and seeds, and how far each has come."""
+"""The runs of a comparison: the grid of environments, relabelers, settings and seeds,
+and how far each has come.
+"""
 from __future__ import annotations
 
 import csv
@@ -20,7 +22,9 @@ _OF_THE_MACHINE = ("versions", "snapshots", "machine")
 
 @dataclass(frozen=True)
 class Job:
-    """One run. settings: the assignments ``key=value`` of all runs and of its own cell of the grid."""
+    """One run. settings: the assignments ``key=value`` of all runs and of its own cell
+    of the grid.
+    """
 
     env: str
     relabeler: str
@@ -33,7 +37,9 @@ class Job:
 
     def variant(self) -> Variant:
         """The settings that it is to have. ValueError for bad ones."""
-        return build_variant(self.env, self.relabeler, self.preset, self.config, list(self.settings), self.seed)
+        return build_variant(
+            self.env, self.relabeler, self.preset, self.config, list(self.settings), self.seed
+        )
 
     def command(self) -> list[str]:
         """Begin it, or go on with it."""
@@ -47,13 +53,20 @@ class Job:
         return [*launcher, *names, *options, "--run-dir", str(self.folder)]
 
     def check(self) -> None:
-        """ValueError if its settings are wrong, or if its folder holds a run with others."""
+        """ValueError if its settings are wrong, or if its folder holds a run with
+        others.
+        """
         wanted = json.loads(json.dumps(self.variant()))
         if (self.folder / "variant.json").exists():
             found = read_variant(self.folder)
-            odd = sorted(key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key))
+            odd = sorted(
+                key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key)
+            )
             if odd:
-                raise ValueError(f"{self.folder} holds a run with another {', '.join(odd)}; give the same command, or another --log-dir")
+                raise ValueError(
+                    f"{self.folder} holds a run with another {', '.join(odd)}; give the same command, "
+                    "or another --log-dir"
+                )
 
 
 @dataclass(frozen=True)
@@ -66,18 +79,36 @@ class Progress:
 
 
 def grid(
-    envs: Sequence[str], relabelers: Sequence[str], seeds: Iterable[int], assignments: Sequence[str], preset: str | None, config: Path | None,
+    envs: Sequence[str],
+    relabelers: Sequence[str],
+    seeds: Iterable[int],
+    assignments: Sequence[str],
+    preset: str | None,
+    config: Path | None,
     log_dir: Path,
 ) -> list[Job]:
-    """Every combination; an assignment ``key=a,b`` spans an axis of its own, and names it in the folders. An option that a relabeler does not
-    take is none of its axes. Seeds vary slowest, so that a comparison that is stopped early has all methods."""
+    """Every combination; an assignment ``key=a,b`` spans an axis of its own, and names
+    it in the folders. An option that a relabeler does not take is none of its axes.
+    Seeds vary slowest, so that a comparison that is stopped early has all methods.
+    """
     jobs = []
     for seed, env, relabeler in itertools.product(seeds, envs, relabelers):
         axes = [_values(item) for item in assignments if _concerns(item, relabeler)]
         for cell in itertools.product(*axes):
             own = [item for item, axis in zip(cell, axes, strict=True) if len(axis) > 1]
             label = " ".join([relabeler, *own])
-            jobs.append(Job(env, relabeler, seed, label, cell, preset, config, log_dir / env / label.replace(" ", ",") / f"s-{seed}"))
+            jobs.append(
+                Job(
+                    env,
+                    relabeler,
+                    seed,
+                    label,
+                    cell,
+                    preset,
+                    config,
+                    log_dir / env / label.replace(" ", ",") / f"s-{seed}",
+                )
+            )
     return jobs
 
 
@@ -102,10 +133,14 @@ def progress_of(job: Job) -> Progress:
     if not file.exists():
         return Progress()
     with open(file, newline="") as opened:
-        rows = [row for row in csv.DictReader(opened) if None not in row.values()]  # but for one that is being written
+        rows = [
+            row for row in csv.DictReader(opened) if None not in row.values()
+        ]  # but for one that is being written
     if not rows:
         return Progress()
-    figures = [float(rows[-1].get(f"{name}_all_test_tasks") or "nan") for name in ("AverageReturn", "SuccessRate")]
+    figures = [
+        float(rows[-1].get(f"{name}_all_test_tasks") or "nan") for name in ("AverageReturn", "SuccessRate")
+    ]
     return Progress(len(rows), *figures)
 
 
@@ -114,9 +149,11 @@ def finished(job: Job) -> bool:
 
 
 def last_words(job: Job) -> str:
-    """Why the last attempt at a run ended: its error, or else the last line that it printed."""
+    """Why the last attempt at a run ended: its error, or else the last line that it
+    printed.
+    """
     file = job.folder / CONSOLE
     lines = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
-    lines = lines[max((i for i, line in enumerate(lines) if line.startswith(ATTEMPT)), default=-1) + 1:]
+    lines = lines[max((i for i, line in enumerate(lines) if line.startswith(ATTEMPT)), default=-1) + 1 :]
     errors = [line for line in lines if line.startswith(("error:", "Stopped"))]
     return (errors or lines or ["it left no message"])[-1]

@@ -1,4 +1,6 @@
-"""Everybody's logs come under one set of names; what can't be read is left out and named."""
+"""Everybody's logs come under one set of names; what can't be read is left out and
+named.
+"""
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,11 +15,19 @@ from rlkit_hfr.experiments.analysis.logs import load_runs, read_table
 def test_logs_of_four_code_bases_come_under_one_set_of_names(write_run, tmp_path):
     write_run("a/ours", variant=settings_of())
     write_run("b/oyster", variant={"env_name": "cheetah-vel", "algo_params": {}})
-    write_run("c/rlkit_2020_01_01_00_00_00_0000--s-7", RLKIT, variant={"env_name": "ant-dir", "algo_params": {}})
-    write_run("d/release", RELEASE, variant={"env_name": "sawyer-push", "algo_params": {"relabel_method": "hfr-q"}})
+    write_run(
+        "c/rlkit_2020_01_01_00_00_00_0000--s-7", RLKIT, variant={"env_name": "ant-dir", "algo_params": {}}
+    )
+    write_run(
+        "d/release", RELEASE, variant={"env_name": "sawyer-push", "algo_params": {"relabel_method": "hfr-q"}}
+    )
     runs = {run.folder.parent.name: run for run in load_runs([tmp_path])}
     assert {name: (run.env, run.method) for name, run in runs.items()} == {
-        "a": ("sawyer-push", "hfr"), "b": ("cheetah-vel", "none"), "c": ("ant-dir", "none"), "d": ("sawyer-push", "hfr-q (release)")}
+        "a": ("sawyer-push", "hfr"),
+        "b": ("cheetah-vel", "none"),
+        "c": ("ant-dir", "none"),
+        "d": ("sawyer-push", "hfr-q (release)"),
+    }
     assert runs["c"].seed == 7
     for run in runs.values():
         np.testing.assert_array_equal(run.table["steps"], 100 * np.arange(1, 13))
@@ -36,7 +46,10 @@ def test_headers_in_mid_file_and_half_rows_are_dropped(tmp_path):
 def test_methods_that_differ_in_a_setting_are_told_apart(write_run, tmp_path):
     for seed in (0, 1):
         for value in (1.0, 10.0):
-            write_run(f"{value}/s-{seed}", variant={**settings_of(seed=seed), "relabel_params": {"temperature": value}})
+            write_run(
+                f"{value}/s-{seed}",
+                variant={**settings_of(seed=seed), "relabel_params": {"temperature": value}},
+            )
     runs = load_runs([tmp_path])
     assert {run.method for run in runs} == {"hfr temperature=1.0", "hfr temperature=10.0"}
     assert sorted(run.seed for run in runs) == [0, 0, 1, 1]

@@ -11,18 +11,33 @@ from rlkit_hfr.experiments.commands.plot import main
 
 
 def test_a_report_names_seeds_versions_commands_and_single_seeds(write_run, tmp_path, capsys):
-    extra = {"relabel/share that changed task": 0.5, "relabel/effective tasks": 3.0, "relabel/time (s)": 1.0, "Sample Time (s)": 4.0}
+    extra = {
+        "relabel/share that changed task": 0.5,
+        "relabel/effective tasks": 3.0,
+        "relabel/time (s)": 1.0,
+        "Sample Time (s)": 4.0,
+    }
     folder = write_run("sweep/hfr/s-0", variant=settings_of(seed=0), extra=extra)
     write_run("sweep/hfr/s-1", variant=settings_of(seed=1), extra=extra, offset=1.0)
     write_run("sweep/none/s-0", variant=settings_of("none"))
     (folder / "relabeling").mkdir()
     for epoch in (0, 1):
-        np.savez(folder / "relabeling" / f"epoch_{epoch}.npz", tasks=np.arange(2), source_to_new=np.array([[1.0, 3.0], [0.0, 0.0]]))
-    (tmp_path / "sweep" / "compare.json").write_text(json.dumps({"commands": ["python launchers/compare.py --env sawyer-push"]}))
+        np.savez(
+            folder / "relabeling" / f"epoch_{epoch}.npz",
+            tasks=np.arange(2),
+            source_to_new=np.array([[1.0, 3.0], [0.0, 0.0]]),
+        )
+    (tmp_path / "sweep" / "compare.json").write_text(
+        json.dumps({"commands": ["python launchers/compare.py --env sawyer-push"]})
+    )
     assert main([str(tmp_path / "sweep")]) == 0
     out = tmp_path / "sweep" / "report"
     names = {file.name for file in out.iterdir()}
-    figures = {f"{name}.{end}" for name in ("curves", "aggregate", "relabeling-sawyer-push", "time") for end in ("png", "pdf")}
+    figures = {
+        f"{name}.{end}"
+        for name in ("curves", "aggregate", "relabeling-sawyer-push", "time")
+        for end in ("png", "pdf")
+    }
     assert names == figures | {"report.md", "report.html"}
     text = (out / "report.md").read_text()
     assert "| `hfr` | 0, 1 |" in text

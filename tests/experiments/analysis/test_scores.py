@@ -25,7 +25,9 @@ def test_the_interquartile_mean_and_its_interval():
     np.testing.assert_allclose(centre, stats.trim_mean(values, 0.25, axis=0))
     assert (low < centre).all()
     assert (centre < high).all()
-    spread = 1.96 * 1.1 / np.sqrt(40)  # the trimmed mean of a normal sample has about 1.1 times the deviation of the mean
+    spread = (
+        1.96 * 1.1 / np.sqrt(40)
+    )  # the trimmed mean of a normal sample has about 1.1 times the deviation of the mean
     np.testing.assert_allclose(high - low, 2 * spread, rtol=0.4)
     centre, low, high = interval(values[:1])
     np.testing.assert_array_equal(centre, values[0])
@@ -48,9 +50,13 @@ def test_final_scores_scaling_and_who_is_better(write_run, tmp_path):
     for seed in range(3):
         for env in ("x", "y"):
             write_run(f"{env}/none/s-{seed}", RLKIT, variant=settings_of("none", seed, env), offset=seed)
-            write_run(f"{env}/hfr/s-{seed}", RLKIT, variant=settings_of("hfr", seed, env), offset=100.0 + seed)
+            write_run(
+                f"{env}/hfr/s-{seed}", RLKIT, variant=settings_of("hfr", seed, env), offset=100.0 + seed
+            )
     runs = load_runs([tmp_path])
-    assert final_score(runs[0], "test return", 4) == pytest.approx(np.mean([8, 9, 10, 11]) + runs[0].seed + (100 if runs[0].method == "hfr" else 0))
+    assert final_score(runs[0], "test return", 4) == pytest.approx(
+        np.mean([8, 9, 10, 11]) + runs[0].seed + (100 if runs[0].method == "hfr" else 0)
+    )
     matrices, words = score_matrices(runs, 4)
     assert "scaled to [0, 1]" in words
     np.testing.assert_allclose(matrices["none"], np.array([[0, 0], [1, 1], [2, 2]]) / 102)
@@ -64,7 +70,12 @@ def test_final_scores_scaling_and_who_is_better(write_run, tmp_path):
 
 def test_runs_without_steps_in_common_have_no_curve(write_run, tmp_path):
     write_run("s-0", variant=settings_of(seed=0), rows=3)
-    write_run("s-1", {"steps": "Number of env steps total", "return": "AverageReturn_all_test_tasks"}, variant=settings_of(seed=1), rows=12)
+    write_run(
+        "s-1",
+        {"steps": "Number of env steps total", "return": "AverageReturn_all_test_tasks"},
+        variant=settings_of(seed=1),
+        rows=12,
+    )
     runs = load_runs([tmp_path])
     late = next(run for run in runs if run.seed == 1)
     late.table.loc[:, "steps"] += 5000

@@ -1,4 +1,6 @@
-"""The command line: presets, configs, overrides, what a run leaves behind, and what a wrong word is told."""
+"""The command line: presets, configs, overrides, what a run leaves behind, and what a
+wrong word is told.
+"""
 from __future__ import annotations
 
 import csv
@@ -41,7 +43,13 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     (folder,) = (tmp_path / "log" / "sparse-point-robot-hfr").iterdir()
     assert str(folder) in out
     assert "iteration 2/2" in out
-    assert {path.name for path in folder.iterdir()} == {"progress.csv", "variant.json", "debug.log", "params.pkl", "relabeling"}
+    assert {path.name for path in folder.iterdir()} == {
+        "progress.csv",
+        "variant.json",
+        "debug.log",
+        "params.pkl",
+        "relabeling",
+    }
     rows = list(csv.DictReader((folder / "progress.csv").open()))
     assert [row["Epoch"] for row in rows] == ["0", "1"]
     for column in ("AverageReturn_all_test_tasks", "SuccessRate_all_test_tasks", "QF Loss", "Number of env steps total", "Total Train Time (s)",
@@ -50,7 +58,10 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     variant = json.loads((folder / "variant.json").read_text())
     assert variant["seed"] == 5
     assert variant["relabeler"] == "hfr"
-    assert variant["versions"]["torch"] == torch.__version__.split("+")[0] or variant["versions"]["torch"] == torch.__version__
+    assert (
+        variant["versions"]["torch"] == torch.__version__.split("+")[0]
+        or variant["versions"]["torch"] == torch.__version__
+    )
     assert torch.load(folder / "params.pkl", weights_only=True)["epoch"] == 1
 
 
@@ -66,9 +77,17 @@ def test_seeds_are_honoured(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in ENVIRONMENTS if name != "sparse-point-robot"])
 def test_every_family_runs_two_iterations_of_the_quick_preset_with_hfr(tmp_path, name):
-    same = ["n_train_tasks=2", "n_eval_tasks=2", "num_tasks_sample=6"] if name.endswith("-dir") and name != "humanoid-dir" else []
+    same = (
+        ["n_train_tasks=2", "n_eval_tasks=2", "num_tasks_sample=6"]
+        if name.endswith("-dir") and name != "humanoid-dir"
+        else []
+    )
     same = ["n_train_tasks=4", "n_eval_tasks=4"] if name == "four-corners" else same
-    small = [part for item in (*same, "max_path_length=20", "relabel_fraction=1.0", "num_extra_rl_steps_posterior=0") for part in ("--set", item)]
+    small = [
+        part
+        for item in (*same, "max_path_length=20", "relabel_fraction=1.0", "num_extra_rl_steps_posterior=0")
+        for part in ("--set", item)
+    ]
     where = ["--log-dir", str(tmp_path / "log")]
     assert main(["--env", name, "--preset", "quick", "--relabeler", "hfr", *where, *TINY_ARGS, *small]) == 0
     (file,) = tmp_path.glob("log/*/*/progress.csv")
@@ -84,7 +103,9 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
     first = json.loads(file.read_text())
     again = build_variant(None, None, None, file, [], first["seed"])
     of_the_run = ("preset", "snapshots", "machine")
-    assert {k: v for k, v in again.items() if k not in of_the_run} == {k: v for k, v in first.items() if k not in of_the_run}
+    assert {k: v for k, v in again.items() if k not in of_the_run} == {
+        k: v for k, v in first.items() if k not in of_the_run
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,7 +121,10 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
         (["--env", "point-robot", "--set", "num_iterations=0"], "num_iterations must be positive"),
         (["--env", "point-robot", "--set", "net_size=2.5"], "net_size must be a positive whole number"),
         (["--env", "point-robot", "--set", "relabel_fraction=7"], "between 0 and 1"),
-        (["--env", "point-robot", "--relabeler", "random", "--set", "temperature=1"], "has no option 'temperature'"),
+        (
+            ["--env", "point-robot", "--relabeler", "random", "--set", "temperature=1"],
+            "has no option 'temperature'",
+        ),
         (["--env", "point-robot", "--set", "n_tasks=2"], "must be at most n_tasks"),
         (["--env", "point-robot", "--set", "n_tasks=90"], "so that test tasks are new"),
         (["--env", "point-robot", "--set", "n_tasks=abc"], "n_tasks must be a whole number"),
@@ -112,9 +136,15 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
         (["--config", "{tmp}/number.json"], "env_name must be a name"),
         (["--env", "point-robot", "--set", "start=caged"], "start"),
         (["--env", "point-robot", "--seed", "-1"], "--seed must be zero or more"),
-        (["--env", "point-robot", "--set", "precision=bf16"], "algo_params.precision or relabel_params.precision"),
+        (
+            ["--env", "point-robot", "--set", "precision=bf16"],
+            "algo_params.precision or relabel_params.precision",
+        ),
         (["--env", "point-robot", "--set", "use_information_bottleneck=1"], "must be true or false, got 1"),
-        (["--config", "{tmp}/softmax.json"], "use_softmax in {tmp}/softmax.json must be true or false, got \"no\""),
+        (
+            ["--config", "{tmp}/softmax.json"],
+            'use_softmax in {tmp}/softmax.json must be true or false, got "no"',
+        ),
         (["--config", "{tmp}/seed.json"], "seed in {tmp}/seed.json must be a whole number"),
         (["--config", "nowhere.json"], "can't read the config nowhere.json"),
         (["--config", "{tmp}/broken.json"], "not valid JSON"),
@@ -142,7 +172,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     assert {path.name for path in tmp_path.iterdir()} == set(files)  # nothing half-made
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the CUDA device that the test wants missing")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="this machine has the CUDA device that the test wants missing"
+)
 def test_a_missing_cuda_device_is_said(capsys):
     assert main(["--env", "point-robot", "--device", "cuda"]) == 2
     assert "no CUDA device" in capsys.readouterr().err
@@ -158,23 +190,40 @@ def test_a_read_only_folder_is_said(tmp_path, capsys):
 def test_a_configs_seed_holds_unless_another_is_given(tmp_path, capsys):
     file = tmp_path / "variant.json"
     file.write_text(json.dumps({"env_name": "point-robot", "seed": 7}))
-    for arguments, seed in ((["--config", str(file)], 7), (["--config", str(file), "--seed", "3"], 3), (["--env", "point-robot"], 0)):
+    for arguments, seed in (
+        (["--config", str(file)], 7),
+        (["--config", str(file), "--seed", "3"], 3),
+        (["--env", "point-robot"], 0),
+    ):
         assert main([*arguments, "--dry-run"]) == 0
         assert json.loads(capsys.readouterr().out)["seed"] == seed
 
 
 def test_dry_run_prints_the_settings_and_makes_nothing(tmp_path, capsys):
-    assert main(["--env", "sawyer-push", "--preset", "quick", "--dry-run", "--log-dir", str(tmp_path / "log")]) == 0
+    assert (
+        main(["--env", "sawyer-push", "--preset", "quick", "--dry-run", "--log-dir", str(tmp_path / "log")])
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["env_name"] == "sawyer-push"
     assert not list(tmp_path.iterdir())
 
 
 def test_interrupt_keeps_what_was_logged(tmp_path):
-    arguments = ["--env", "point-robot", "--log-dir", str(tmp_path), *TINY_ARGS, "--set", "num_iterations=9999"]
+    arguments = [
+        "--env",
+        "point-robot",
+        "--log-dir",
+        str(tmp_path),
+        *TINY_ARGS,
+        "--set",
+        "num_iterations=9999",
+    ]
     command = [sys.executable, "launchers/pearl_hfr.py", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not any(len(f.read_text().splitlines()) > 3 for f in tmp_path.glob("*/*/progress.csv")):
+    while time.monotonic() < deadline and not any(
+        len(f.read_text().splitlines()) > 3 for f in tmp_path.glob("*/*/progress.csv")
+    ):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -197,7 +246,9 @@ def test_help_names_what_there_is():
 
 
 def test_no_launcher_hides_a_package():
-    """Run as a script, the folder of the launchers comes first on the path: their files must not be named like what others import."""
+    """Run as a script, the folder of the launchers comes first on the path: their files
+    must not be named like what others import.
+    """
     import importlib.util
 
     names = [file.stem for file in (ROOT / "launchers").glob("*.py") if file.stem != "__init__"]
@@ -206,10 +257,21 @@ def test_no_launcher_hides_a_package():
 
 
 def test_tensorboard_mirrors_every_row(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'rlkit-hfr[tensorboard]'")
+    pytest.importorskip(
+        "tensorboard", reason="TensorBoard is not installed: pip install 'rlkit-hfr[tensorboard]'"
+    )
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    command = [sys.executable, "launchers/pearl_hfr.py", "--env", "point-robot", "--tensorboard", "--run-dir", str(tmp_path / "run"), *TINY_ARGS]
+    command = [
+        sys.executable,
+        "launchers/pearl_hfr.py",
+        "--env",
+        "point-robot",
+        "--tensorboard",
+        "--run-dir",
+        str(tmp_path / "run"),
+        *TINY_ARGS,
+    ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
@@ -217,7 +279,9 @@ def test_tensorboard_mirrors_every_row(tmp_path):
     rows = list(csv.DictReader((tmp_path / "run" / "progress.csv").open()))
     scalars = events.Scalars("AverageReturn_all_test_tasks")
     assert [event.step for event in scalars] == [int(row["Number of env steps total"]) for row in rows]
-    assert [event.value for event in scalars] == pytest.approx([float(row["AverageReturn_all_test_tasks"]) for row in rows])
+    assert [event.value for event in scalars] == pytest.approx(
+        [float(row["AverageReturn_all_test_tasks"]) for row in rows]
+    )
 
 
 def test_without_tensorboard_its_package_is_named(tmp_path, capsys, monkeypatch):

@@ -1,4 +1,6 @@
-"""Watching a trained agent adapt: what is shown, and what is said where something is missing."""
+"""Watching a trained agent adapt: what is shown, and what is said where something is
+missing.
+"""
 from __future__ import annotations
 
 import pytest
@@ -10,7 +12,14 @@ from rlkit_hfr.experiments.commands.train import main
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    tiny = ["num_iterations=1", "n_train_tasks=3", "n_eval_tasks=2", "num_train_steps_per_itr=2", "num_steps_per_eval=60", "net_size=8"]
+    tiny = [
+        "num_iterations=1",
+        "n_train_tasks=3",
+        "n_eval_tasks=2",
+        "num_train_steps_per_itr=2",
+        "num_steps_per_eval=60",
+        "net_size=8",
+    ]
     pairs = [part for item in tiny for part in ("--set", item)]
     assert main(["--env", "sparse-point-robot", "--preset", "quick", "--run-dir", str(folder), *pairs]) == 0
     return folder

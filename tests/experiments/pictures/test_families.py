@@ -15,7 +15,13 @@ _SHOW = "from rlkit_hfr.experiments.commands.show_env import main; raise SystemE
 
 
 def _run(code: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
 
 
 @pytest.mark.parametrize("name", ["four-corners", "sparse-point-robot", "point-robot"])

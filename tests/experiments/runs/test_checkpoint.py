@@ -1,4 +1,6 @@
-"""A run that was killed goes on as if it had not been; what is damaged is named and left as it is."""
+"""A run that was killed goes on as if it had not been; what is damaged is named and
+left as it is.
+"""
 from __future__ import annotations
 
 import csv
@@ -27,14 +29,17 @@ TINY = [
 ]  # fmt: skip
 
 
-def _start(folder: Path, *settings: str, env: str = "sparse-point-robot", relabeler: str = "hfr") -> list[str]:
+def _start(
+    folder: Path, *settings: str, env: str = "sparse-point-robot", relabeler: str = "hfr"
+) -> list[str]:
     pairs = [part for item in (*TINY, *settings) for part in ("--set", item)]
     return ["--env", env, "--relabeler", relabeler, "--preset", "quick", "--run-dir", str(folder), *pairs]
 
 
 def _in_a_child(arguments: list[str], before=None, kill_when=None) -> int:
-    """Run the launcher in a forked process; returns its exit code, or minus the signal that ended it. kill_when: asked until it is true, which
-    is the moment of a SIGKILL."""
+    """Run the launcher in a forked process; returns its exit code, or minus the signal
+    that ended it. kill_when: asked until it is true, which is the moment of a SIGKILL.
+    """
     child = os.fork()
     if child == 0:
         code = 70
@@ -62,7 +67,10 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     with open(folder / "progress.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["Epoch"] for row in rows] == [str(i) for i in range(len(rows))]
-    return [{key: value for key, value in row.items() if "(s)" not in key and "share of time" not in key} for row in rows]
+    return [
+        {key: value for key, value in row.items() if "(s)" not in key and "share of time" not in key}
+        for row in rows
+    ]
 
 
 def _go_on_until_done(folder: Path, start: list[str]) -> None:
@@ -141,7 +149,10 @@ def test_stopping_after_any_iteration_is_invisible(tmp_path, whole, env, relabel
 
         save, carried.save_checkpoint = carried.save_checkpoint, saved
 
-    assert _in_a_child(_start(folder, *settings, env=env, relabeler=relabeler), before=stop_early) == -signal.SIGKILL
+    assert (
+        _in_a_child(_start(folder, *settings, env=env, relabeler=relabeler), before=stop_early)
+        == -signal.SIGKILL
+    )
     assert _in_a_child(["--resume", str(folder)], before=stop_early) == -signal.SIGKILL
     assert len(_rows(folder)) == 3
     _go_on_until_done(folder, [])
@@ -165,7 +176,10 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
 
     def die_in_the_checkpoint():
         def half(content, file, *rest):
-            if getattr(file, "name", "").endswith("checkpoint.tmp") and content["algorithm"]["iterations_done"] == 4:
+            if (
+                getattr(file, "name", "").endswith("checkpoint.tmp")
+                and content["algorithm"]["iterations_done"] == 4
+            ):
                 file.write(b"half a checkpoint")
                 file.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -184,7 +198,9 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
 
 
 def _interrupts(updates, number=signal.SIGINT):
-    """Patches a child so that it gets a signal at each of these updates; three make an iteration."""
+    """Patches a child so that it gets a signal at each of these updates; three make an
+    iteration.
+    """
 
     def patch():
         def step(self, indices):
@@ -284,7 +300,10 @@ def test_what_is_damaged_is_named_and_left_alone(stopped, capsys, damage, messag
     assert not Path("/tmp/rlkit_hfr_evil").exists()
 
 
-@pytest.mark.parametrize("arguments", [("--env", "point-robot"), ("--seed", "0"), ("--set", "a=1"), ("--host", "oyster"), ("--run-dir", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--env", "point-robot"), ("--seed", "0"), ("--set", "a=1"), ("--host", "oyster"), ("--run-dir", "x")],
+)
 def test_resume_takes_no_settings(stopped, capsys, arguments):
     assert main(["--resume", str(stopped), *arguments]) == 2
     assert arguments[0] in capsys.readouterr().err

@@ -55,7 +55,9 @@ def test_ones_are_truths_in_oysters_files_alone(tmp_path):
 @pytest.mark.parametrize("value", ["no", "false", 1, 0, None, 1.0])
 @pytest.mark.parametrize("key", ["use_softmax", "use_learned_reward"])
 def test_hfrs_truths_are_true_or_false(tmp_path, key, value):
-    with pytest.raises(ValueError, match=f"{key} in .*config.json must be true or false, got .*; write true or false"):
+    with pytest.raises(
+        ValueError, match=f"{key} in .*config.json must be true or false, got .*; write true or false"
+    ):
         _variant(tmp_path, {key: value})
 
 
@@ -75,5 +77,7 @@ def test_two_sizes_of_the_context_batch_are_refused(tmp_path):
 
 @pytest.mark.parametrize("section", ["", "algo_parms"])
 def test_unknown_sections_are_named(tmp_path, section):
-    with pytest.raises(ValueError, match=f"unknown section '{section}' in .*; known: algo_params, relabel_params, env_params"):
+    with pytest.raises(
+        ValueError, match=f"unknown section '{section}' in .*; known: algo_params, relabel_params, env_params"
+    ):
         _variant(tmp_path, {}, **{section: {}})

@@ -24,7 +24,9 @@ TINY = [
     (["--set", "algo_params.precision=auto"], "bf16", "fp32"),
 ])  # fmt: skip
 def test_what_was_computed_in_is_recorded_and_said(tmp_path, capsys, monkeypatch, asked, updates, scoring):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # "auto" would take half precision
+    monkeypatch.setattr(
+        torch.cpu, "_is_avx512_bf16_supported", lambda: True
+    )  # "auto" would take half precision
     settings = [part for item in TINY for part in ("--set", item)]
     arguments = ["--env", "point-robot", "--preset", "quick", "--device", "cpu", *settings, *asked]
     assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0

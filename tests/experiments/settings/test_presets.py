@@ -1,4 +1,6 @@
-"""Presets are what they always were, value for value: a number that moves would change everybody's runs."""
+"""Presets are what they always were, value for value: a number that moves would change
+everybody's runs.
+"""
 from __future__ import annotations
 
 import dataclasses
@@ -41,6 +43,11 @@ def test_paper_presets_hold_the_papers_values():
         50, 90, 100.0, 150, 256,
     )  # fmt: skip
     corners = preset("four-corners", "paper")
-    assert (corners["discount"], corners["embedding_batch_size"], corners["num_exp_traj_eval"], corners["kl_lambda"]) == (0.9, 1024, 5, 1.0)
+    assert (
+        corners["discount"],
+        corners["embedding_batch_size"],
+        corners["num_exp_traj_eval"],
+        corners["kl_lambda"],
+    ) == (0.9, 1024, 5, 1.0)
     assert preset("cheetah-vel", "paper")["num_extra_rl_steps_posterior"] == 600
     assert preset("sparse-point-robot", "paper")["sparse_rewards"] is True

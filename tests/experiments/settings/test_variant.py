@@ -1,4 +1,6 @@
-"""What wins over what, what is refused, and that nothing depends on the machine unless it is asked for."""
+"""What wins over what, what is refused, and that nothing depends on the machine unless
+it is asked for.
+"""
 from __future__ import annotations
 
 import json
@@ -34,8 +36,14 @@ def test_every_environment_has_presets_that_build(env_name, name, relabeler):
 def test_the_command_line_wins_over_config_over_preset(tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"algo_params": {"meta_batch": 3, "batch_size": 7}, "net_size": 9}))
-    variant = build_variant("point-robot", "random", "paper", file, ["algo_params.batch_size=5", "relabel_fraction=0.25"], 0)
-    assert (variant["algo_params"]["meta_batch"], variant["algo_params"]["batch_size"], variant["net_size"]) == (3, 5, 9)
+    variant = build_variant(
+        "point-robot", "random", "paper", file, ["algo_params.batch_size=5", "relabel_fraction=0.25"], 0
+    )
+    assert (
+        variant["algo_params"]["meta_batch"],
+        variant["algo_params"]["batch_size"],
+        variant["net_size"],
+    ) == (3, 5, 9)
     assert variant["algo_params"]["num_train_steps_per_itr"] == 1000
     assert variant["relabel_params"] == {"precision": "fp32", "relabel_fraction": 0.25}
 
@@ -56,7 +64,9 @@ def test_an_option_that_was_asked_for_is_refused_where_it_does_not_belong(config
     with refused:  # the config was written for this relabeler
         _options(None, config=config(relabeler="air", relabel_params={"num_initial_states": 3}))
     with refused:
-        _options("air", preset="quick", config=config(relabeler="air", relabel_params={"num_initial_states": 3}))
+        _options(
+            "air", preset="quick", config=config(relabeler="air", relabel_params={"num_initial_states": 3})
+        )
 
 
 def test_a_config_of_another_relabeler_leaves_its_options_behind(config):
@@ -75,7 +85,10 @@ def test_scoring_is_in_single_precision_unless_asked_for():
 
 def test_an_ambiguous_name_is_refused_with_both_sections(config):
     expected = "algo_params and relabel_params; say which: algo_params.precision or relabel_params.precision"
-    for given in (dict(assignments=["precision=bf16"]), dict(config=config(env_name="point-robot", precision="bf16"))):
+    for given in (
+        dict(assignments=["precision=bf16"]),
+        dict(config=config(env_name="point-robot", precision="bf16")),
+    ):
         with pytest.raises(ValueError, match=expected):
             _options("hfr", **given)
     variant = build_variant("point-robot", None, None, None, ["algo_params.precision=bf16"], 0)
@@ -93,14 +106,18 @@ def test_a_configs_seed_holds_unless_another_is_given(config):
 
 @pytest.mark.parametrize("seed", [-1, 2.5, "7", True, [7]])
 def test_a_seed_that_is_none_is_refused(config, seed):
-    with pytest.raises(ValueError, match="seed in .*config.json must be a whole number, zero or more, got .*--seed"):
+    with pytest.raises(
+        ValueError, match="seed in .*config.json must be a whole number, zero or more, got .*--seed"
+    ):
         build_variant(None, None, None, config(env_name="point-robot", seed=seed), [], None)
 
 
 @pytest.mark.parametrize("value", ["no", "1", "0", '"false"', "null", "1.0", "[]"])
 @pytest.mark.parametrize("key", ["sparse_rewards", "algo_params.eval_deterministic", "keep_original"])
 def test_truth_values_are_true_or_false(key, value):
-    with pytest.raises(ValueError, match=f"{key.rpartition('.')[2]} must be true or false, got .*; write true or false"):
+    with pytest.raises(
+        ValueError, match=f"{key.rpartition('.')[2]} must be true or false, got .*; write true or false"
+    ):
         _options("hfr", assignments=[f"{key}={value}"])
 
 

@@ -1,4 +1,6 @@
-"""Sweeps: which runs there are, that they end alike wherever they are executed, and what becomes of those that fail."""
+"""Sweeps: which runs there are, that they end alike wherever they are executed, and
+what becomes of those that fail.
+"""
 from __future__ import annotations
 
 import csv
@@ -28,7 +30,9 @@ def _rows(folder: Path) -> dict[str, list[dict[str, str]]]:
     logs = {}
     for file in sorted(folder.rglob("progress.csv")):
         rows = list(csv.DictReader(file.open()))
-        logs[str(file.relative_to(folder))] = [{k: v for k, v in row.items() if "(s)" not in k and "share of time" not in k} for row in rows]
+        logs[str(file.relative_to(folder))] = [
+            {k: v for k, v in row.items() if "(s)" not in k and "share of time" not in k} for row in rows
+        ]
     return logs
 
 
@@ -74,7 +78,9 @@ def test_every_run_has_a_folder_with_all_its_rows(sweep):
     assert sorted(logs) == [f"point-robot/{r}/s-{s}/progress.csv" for r in ("hfr", "none") for s in (0, 1)]
     assert all(len(rows) == 2 for rows in logs.values())
     assert logs["point-robot/hfr/s-0/progress.csv"] != logs["point-robot/hfr/s-1/progress.csv"]
-    assert json.loads((folder / "compare.json").read_text())["commands"][0].startswith("rlkit-hfr compare --env point-robot")
+    assert json.loads((folder / "compare.json").read_text())["commands"][0].startswith(
+        "rlkit-hfr compare --env point-robot"
+    )
 
 
 def test_the_same_command_keeps_what_is_finished_and_goes_on_with_the_rest(sweep, capsys):
@@ -88,7 +94,9 @@ def test_the_same_command_keeps_what_is_finished_and_goes_on_with_the_rest(sweep
     assert "4 runs, 3 finished already" in out
     assert out.count("running:") == 1
     after = {file: file.read_bytes() for file in folder.rglob("progress.csv")}
-    assert {f: b for f, b in after.items() if broken not in f.parents} == {f: b for f, b in before.items() if broken not in f.parents}
+    assert {f: b for f, b in after.items() if broken not in f.parents} == {
+        f: b for f, b in before.items() if broken not in f.parents
+    }
     assert len(_rows(folder)["point-robot/hfr/s-1/progress.csv"]) == 2
 
 
@@ -102,7 +110,23 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, capsys):
     poison = tmp_path / "point-robot" / "hfr" / "s-0"
     poison.mkdir(parents=True)
     (poison / "progress.csv").write_text("a run without settings\n")
-    assert main(["--env", "point-robot", "--relabelers", "hfr", "none", "--seeds", "1", *TINY_ARGS, "--log-dir", str(tmp_path)]) == 1
+    assert (
+        main(
+            [
+                "--env",
+                "point-robot",
+                "--relabelers",
+                "hfr",
+                "none",
+                "--seeds",
+                "1",
+                *TINY_ARGS,
+                "--log-dir",
+                str(tmp_path),
+            ]
+        )
+        == 1
+    )
     out = capsys.readouterr().out
     assert f"failed: {poison}: error:" in out.replace("\n", " ")
     assert "holds a run already" in out.replace("\n", " ")
@@ -124,8 +148,22 @@ def test_bad_input_is_one_line_before_anything_runs(tmp_path, capsys, arguments,
 
 
 def test_ctrl_c_lets_runs_write_their_checkpoints_and_the_same_command_goes_on(tmp_path):
-    long = [arg.replace("num_iterations=2", "num_iterations=6").replace("itr=3", "itr=150") for arg in TINY_ARGS]
-    arguments = ["--env", "point-robot", "--relabelers", "hfr", "--seeds", "2", "--jobs", "2", *long, "--log-dir", str(tmp_path)]
+    long = [
+        arg.replace("num_iterations=2", "num_iterations=6").replace("itr=3", "itr=150") for arg in TINY_ARGS
+    ]
+    arguments = [
+        "--env",
+        "point-robot",
+        "--relabelers",
+        "hfr",
+        "--seeds",
+        "2",
+        "--jobs",
+        "2",
+        *long,
+        "--log-dir",
+        str(tmp_path),
+    ]
     process = subprocess.Popen([sys.executable, "-m", "rlkit_hfr", "compare", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True)  # fmt: skip
     jobs = grid(["point-robot"], ["hfr"], range(2), [], None, None, tmp_path)
