@@ -15,8 +15,8 @@ import torch
 from timing import alternating_seconds
 from torch import Tensor, nn
 
-from launchers.experiment import build_algorithm
-from launchers.variant import build_variant
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl import sac
 
 Algorithm = sac.PEARLSoftActorCritic

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from env_wrappers import ENVIRONMENTS
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.presets import preset
-from launchers.variant import build_variant
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.settings.presets import preset
+from rlkit_hfr.experiments.settings.variant import build_variant
 
 _PRECISIONS: dict[str, list[str]] = {
     "fp32": ["relabel_params.precision=fp32"],
-    "default": [],  # updates in single precision, scoring in what pays
+    "auto": ["relabel_params.precision=auto"],  # updates in single precision, scoring in what pays
     "bf16": ["algo_params.precision=bf16", "relabel_params.precision=bf16"],
 }
 

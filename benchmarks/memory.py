@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from launchers.checkpoint import NAME, save_checkpoint
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.variant import build_variant
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import NAME, save_checkpoint
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.logger import setup_logger
 
 

@@ -31,9 +31,9 @@ import numpy as np
 import torch
 from scipy import stats
 
-from launchers.experiment import build_algorithm
-from launchers.variant import build_variant
 from rlkit_hfr import attach
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.relabelers import make_relabeler
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {

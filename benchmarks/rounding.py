@@ -11,9 +11,9 @@ import argparse
 import numpy as np
 import torch
 
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.variant import build_variant
 from rlkit_hfr import Relabeling
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.paths import PathDict
 
 

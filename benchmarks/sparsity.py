@@ -2,7 +2,7 @@
 
 Per sparse family: the share of episodes that hit their own task's goal at some step, and any training task's; the mean number of training
 tasks hit by an episode; the share of transitions rewarded under their own task, and under some task. Episodes lean one way throughout
-(`launchers.show_env.random_path`), or act uniformly.
+(`rlkit_hfr.experiments.pictures.families.random_path`), or act uniformly.
 """
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import argparse
 import numpy as np
 
 from env_wrappers import ENVIRONMENTS, make_env
-from launchers.presets import SAME_TASKS, preset
-from launchers.show_env import random_path
+from rlkit_hfr.experiments.pictures.families import random_path
+from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from timing import alternating_seconds, median_seconds
 
-from launchers.experiment import build_algorithm
-from launchers.foreign import build_foreign, import_host
-from launchers.variant import build_variant
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host
+from rlkit_hfr.experiments.settings.variant import build_variant
 
 _PAIRS = {"policy": "agent.policy", "context_encoder": "agent.context_encoder", "qf1": "qf1", "qf2": "qf2", "vf": "vf", "target_vf": "target_vf"}
 

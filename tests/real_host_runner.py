@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from launchers.experiment import build_algorithm
-from launchers.foreign import build_foreign, import_host, setup_foreign_logger
-from launchers.variant import build_variant
 from rlkit_hfr import RelabelDecision, Relabeler, attach
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host, setup_foreign_logger
+from rlkit_hfr.experiments.settings.variant import build_variant
 
 TINY = [
     "n_train_tasks=4", "n_eval_tasks=2", "num_iterations=3", "num_initial_steps=40", "num_tasks_sample=3", "num_steps_prior=40",

@@ -14,11 +14,11 @@ from standins import EVERY
 from torch import nn
 
 from launchers import watch
-from launchers.carried import CarriedRun
-from launchers.checkpoint import load_checkpoint
-from launchers.experiment import attach_relabeler, build_algorithm
-from launchers.variant import Variant, build_variant
 from rlkit_hfr import RELABELERS, attach
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.carried import CarriedRun
+from rlkit_hfr.experiments.runs.checkpoint import load_checkpoint
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.hosts.isolation import isolated
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.upload import to_device

@@ -7,11 +7,11 @@ import standin_families
 import torch
 
 from env_wrappers import make_env
-from launchers.carried import CarriedRun
-from launchers.experiment import build_algorithm
-from launchers.pearl_hfr import main
-from launchers.variant import build_variant
 from rlkit_hfr import attach
+from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.runs.carried import CarriedRun
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.precision import uses_bfloat16
 

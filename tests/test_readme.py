@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from env_wrappers import ENVIRONMENTS
-from launchers.pearl_hfr import parser
 from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.commands.train import parser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

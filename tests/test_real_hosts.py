@@ -121,7 +121,7 @@ def test_the_launcher_runs_our_presets_on_the_host(host, tmp_path):
 
 @_needs("oyster")
 def test_the_wrong_checkout_is_named(capsys):
-    from launchers.pearl_hfr import main
+    from rlkit_hfr.experiments.commands.train import main
 
     assert main(["--env", "point-robot", "--host", "rlkit", "--host-path", os.environ["OYSTER_PATH"]]) == 2
     assert "is a checkout of oyster; use --host oyster" in capsys.readouterr().err

@@ -1,1 +1,0 @@
-"""Command-line programs. Each runs as ``python launchers/NAME.py --help``."""

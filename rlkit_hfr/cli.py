@@ -1,0 +1,36 @@
+"""``rlkit-hfr PROGRAM ...``: every program of the package under one command.
+
+Nothing heavy is imported here, nor by a program before it knows what it is to do:
+``--help`` answers at once.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from rlkit_hfr._version import __version__
+from rlkit_hfr.experiments.programs import PROGRAMS, command
+
+
+def parser() -> argparse.ArgumentParser:
+    lines = [f"  {name:<14}{program.summary}" for name, program in PROGRAMS.items()]
+    p = argparse.ArgumentParser(
+        prog=command(),
+        description="Hindsight Foresight Relabeling for PEARL on rlkit.",
+        epilog="\n".join(["programs:", *lines, "", f"{command()} PROGRAM --help describes one."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--version", action="version", version=f"rlkit-hfr {__version__}")
+    p.add_argument("program", choices=PROGRAMS, metavar="PROGRAM", help="what to run, one of those below")
+    p.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="the program's own arguments")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program that the command line names; returns its exit code."""
+    args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
+    program: Any = import_module(PROGRAMS[args.program].module)
+    return int(program.main(args.arguments))

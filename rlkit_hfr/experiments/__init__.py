@@ -1,0 +1,3 @@
+"""What the programs do: settings, runs, sweeps of runs, analysis of their logs,
+pictures, and the commands themselves.
+"""

@@ -1,0 +1,1 @@
+"""What recorded runs show: logs, scores over seeds, figures, the report."""

@@ -1,0 +1,1 @@
+"""The programs: arguments in, exit code out."""

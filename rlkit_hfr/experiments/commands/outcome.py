@@ -1,0 +1,16 @@
+"""How a program that can't do what it was asked says so."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def refuse(error: Exception, *, folder: Path, advice: str) -> int:
+    """One line on stderr and exit code 2. folder, advice: where it was to write, and
+    what to do if it can't.
+    """
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror is not None:  # the system's; our own have a sentence
+        text = f"can't write {error.filename or folder}: {error.strerror}; {advice}"
+    print(f"error: {text}", file=sys.stderr)
+    return 2

@@ -1,0 +1,46 @@
+"""What a task family looks like: ``rlkit-hfr show-env --env sawyer-push``."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from env_wrappers import ENVIRONMENTS
+from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.programs import command
+
+_DESCRIPTION = """\
+What a task family looks like. Writes a picture of its tasks with random trajectories in
+task space and the rewards of one trajectory under every task, and for MuJoCo families a
+rendered GIF. No display is needed.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog=command("show-env"),
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--env", required=True, metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or all"
+    )
+    p.add_argument("--out", type=Path, default=Path("output/environments"), metavar="DIR",
+                   help="folder of the pictures (default: output/environments)")  # fmt: skip
+    p.add_argument("--paths", type=int, default=6, help="random trajectories (default: 6)")
+    p.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    from rlkit_hfr.experiments.pictures.families import show
+
+    try:
+        if args.paths < 1:
+            raise ValueError(f"--paths must be positive, got {args.paths}")
+        args.out.mkdir(parents=True, exist_ok=True)
+        for name in ENVIRONMENTS if args.env == "all" else [args.env]:
+            show(name, args.out, args.paths, args.seed)
+    except (ValueError, OSError) as error:
+        return refuse(error, folder=args.out, advice="choose another --out")
+    return 0

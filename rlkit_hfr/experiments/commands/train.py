@@ -1,0 +1,79 @@
+"""Meta-train PEARL with relabeling: ``rlkit-hfr train --env sawyer-push --preset
+quick``.
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from env_wrappers import ENVIRONMENTS
+from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.programs import command
+
+# Said here again, because their homes import torch, for which --help should not wait. A test compares them.
+_RELABELERS = (
+    "none", "random", "hfr", "hfr-bellman", "hipi", "hipi-trajectory", "air", "advantage", "return", "final-state",
+    "future-state",
+)  # fmt: skip
+_PRECISIONS = ("fp32", "bf16", "auto")
+_HOSTS = ("carried", "oyster", "rlkit")
+_SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(prog=command("train"), description="Meta-train PEARL with relabeling.")
+    add = p.add_argument
+    add("--env", metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}")
+    add("--relabeler", metavar="NAME", help=f"one of {', '.join(_RELABELERS)} (default: hfr)")
+    add("--preset", metavar="NAME", help="paper or quick (default: paper, or none with --config)")
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="JSON file of settings; oyster's and HFR's configs are understood",
+    )
+    add("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE",
+        help="override one setting; repeatable")  # fmt: skip
+    add("--seed", type=int, help="(default: the config's, or 0)")
+    add(
+        "--log-dir",
+        type=Path,
+        default=Path("output"),
+        help="where the run's own folder is made (default: output)",
+    )
+    add(
+        "--run-dir",
+        type=Path,
+        metavar="DIR",
+        help="the run's own folder, new or empty, instead of one in --log-dir",
+    )
+    add("--resume", type=Path, metavar="DIR", help="go on with the run of this folder, whatever stopped it")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add("--precision", choices=_PRECISIONS, help="of updates' and scoring's matrix products (default: fp32)")
+    add("--host", choices=_HOSTS, default="carried", help="whose PEARL to run (default: carried)")
+    add(
+        "--host-path",
+        type=Path,
+        metavar="DIR",
+        help="checkout of the host (default: the rlkit that can be imported)",
+    )
+    add(
+        "--snapshot-mode", choices=_SNAPSHOT_MODES, help="which iterations' networks are kept (default: last)"
+    )
+    add("--snapshot-gap", type=int, help="iterations between the snapshots of the gap modes (default: 10)")
+    add("--keep-checkpoint", action="store_true", help="keep checkpoint.pt when the run is finished")
+    add("--tensorboard", action="store_true", help="mirror progress.csv for TensorBoard")
+    add("--dry-run", action="store_true", help="print the settings and stop")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    from rlkit_hfr.experiments.runs import training
+
+    try:
+        return training.resume(args) if args.resume is not None else training.start(args)
+    except (ValueError, TypeError, OSError) as error:
+        return refuse(
+            error, folder=args.run_dir or args.log_dir, advice="choose another --log-dir or --run-dir"
+        )

@@ -1,0 +1,1 @@
+"""Pictures of task families, of trained agents, and of what relabelers choose."""

@@ -1,0 +1,121 @@
+"""A trained agent adapts to a test task: pictures of its trajectories before and after,
+and for MuJoCo families a film. No display is needed.
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
+
+import numpy as np
+import torch
+
+from env_wrappers.mujoco_env import MujocoHindsightEnv
+from rlkit_hfr.experiments.pictures.render import (
+    Film,
+    PhysicsRecorder,
+    draw_path,
+    draw_tasks,
+    place_goal,
+    save_gif,
+)
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import read_variant
+from rlkit_hfr.paths import recorded_rewards
+from rlkit_hfr.pearl.evaluation import adapt
+from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
+
+
+def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
+    """The algorithm of a run's folder with its trained networks.
+
+    ValueError if they are not there, or do not fit.
+    """
+    variant = read_variant(run)
+    try:
+        networks = torch.load(run / snapshot, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(
+            f"can't read {run / snapshot}: {error.strerror}; name another by --snapshot"
+        ) from None
+    except Exception as error:  # torch raises whatever a damaged archive happens to trip
+        raise ValueError(f"{run / snapshot} is damaged or no snapshot ({type(error).__name__})") from None
+    algorithm = build_algorithm(variant, torch.device("cpu"))
+    try:
+        algorithm.load_snapshot(networks)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"{run / snapshot} does not fit the settings in variant.json ({str(error).splitlines()[0]})"
+        ) from None
+    algorithm.training_mode(False)
+    return algorithm
+
+
+def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> None:
+    """Adapt once to `task`, print the return of each trajectory, write the pictures."""
+    env, config = algorithm.env, algorithm.config
+    films = isinstance(env, MujocoHindsightEnv)
+    if films:
+        algorithm.sampler.env = PhysicsRecorder(env)
+    torch.manual_seed(seed)
+    (paths, *_) = adapt(algorithm.agent, algorithm.sampler, [task], config)[1]
+    names = [
+        f"trajectory {j}, {'exploring' if j <= config.num_exp_traj_eval else 'adapted'}"
+        for j in range(1, len(paths) + 1)
+    ]
+    returns = [float(recorded_rewards(path, config.sparse_rewards).sum()) for path in paths]
+    for name, value, path in zip(names, returns, paths, strict=True):
+        success = (
+            f", success {path['env_infos']['success'][-1]:.0f}" if "success" in path["env_infos"] else ""
+        )
+        print(f"{name}: return {value:.2f} in {len(path['rewards'])} steps{success}")
+    _picture(
+        algorithm,
+        task,
+        paths,
+        [f"{name}\nreturn {value:.2f}" for name, value in zip(names, returns, strict=True)],
+        out / "adaptation.png",
+    )
+    print(out / "adaptation.png")
+    if films:
+        try:
+            film = Film(env, place_goal(env, task))
+            frames = [
+                frame
+                for path in (paths[0], paths[-1])
+                for frame in film.frames(path["env_infos"]["physics"][::2])
+            ]
+            save_gif(out / "adaptation.gif", frames)
+            print(f"{out / 'adaptation.gif'}: the first trajectory, then the last")
+        except ValueError as error:
+            print(f"no film: {error}", file=sys.stderr)
+
+
+def _picture(
+    algorithm: PEARLSoftActorCritic, task: int, paths: list[dict[str, Any]], titles: list[str], file: Path
+) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown = sorted({*range(min(3, len(paths))), len(paths) - 1})
+    fig, axes = plt.subplots(
+        1,
+        len(shown),
+        figsize=(3.6 * len(shown), 4.6),
+        constrained_layout=True,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+    )
+    for axis, j in zip(axes[0], shown, strict=True):
+        draw_tasks(axis, algorithm.env, algorithm.train_tasks, color="0.85")
+        draw_tasks(axis, algorithm.env, [task], color="tab:red")
+        draw_path(axis, algorithm.env, np.asarray(paths[j]["env_infos"]["achieved"]), lw=1.5)
+        axis.set_title(titles[j], fontsize=9)
+    fig.suptitle("The task is red, training tasks gray")
+    fig.savefig(file, dpi=90)
+    plt.close(fig)

@@ -1,0 +1,124 @@
+"""What a task family looks like: its tasks with random trajectories in task space, the
+rewards of one trajectory under every task, and for MuJoCo families a rendered film. No
+display is needed.
+"""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
+
+import numpy as np
+
+from env_wrappers import ENVIRONMENTS, HindsightEnv, make_env
+from env_wrappers.mujoco_env import MujocoHindsightEnv
+from rlkit_hfr.experiments.pictures.render import (
+    Film,
+    PhysicsRecorder,
+    draw_path,
+    draw_tasks,
+    place_goal,
+    save_gif,
+)
+from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
+
+
+def show(name: str, out: Path, number: int, seed: int) -> None:
+    """Write the pictures of one family."""
+    if name in ENVIRONMENTS:
+        settings = preset(name, "paper")
+        env = make_env(
+            name,
+            n_tasks=SAME_TASKS.get(name, settings["n_train_tasks"] + settings["n_eval_tasks"]),
+            seed=seed,
+        )
+    else:
+        env = make_env(name)  # which says what there is
+    rng = np.random.default_rng(seed)
+    paths = [
+        random_path(env, int(rng.integers(len(env.tasks))), settings["max_path_length"], rng)
+        for _ in range(number)
+    ]
+    panels = (
+        [("what the agent sees", env.reset_task(0).reshape(env.image_shape)[-1])]
+        if hasattr(env, "image_shape")
+        else []
+    )
+    if isinstance(env, MujocoHindsightEnv):
+        try:
+            frames = Film(env, place_goal(env, paths[0]["task"])).frames(paths[0]["physics"][:100:2])
+            save_gif(out / f"{name}.gif", frames)
+            print(out / f"{name}.gif")
+            panels.insert(0, ("rendered", frames[len(frames) // 2]))
+        except ValueError as error:
+            print(f"no film: {error}", file=sys.stderr)
+    _picture(name, env, paths, settings["n_train_tasks"], panels, out / f"{name}.png")
+    print(out / f"{name}.png")
+
+
+def random_path(
+    env: HindsightEnv, task: int, horizon: int, rng: np.random.Generator, uniform: bool = False
+) -> dict[str, Any]:
+    """An episode of actions that lean one way throughout, so that it gets somewhere:
+    tanh(mean + noise), the mean drawn once; or of uniform actions. Its env_infos are
+    those of the steps; physics: the simulator's states.
+    """
+    recorded: Any = PhysicsRecorder(env) if isinstance(env, MujocoHindsightEnv) else env
+    recorded.reset_task(task)
+    lean, done = 0.5 * rng.standard_normal(env.action_space.shape), False
+    infos: list[dict[str, Any]] = []
+    while not done and len(infos) < horizon:
+        action = (
+            rng.uniform(-1.0, 1.0, env.action_space.shape)
+            if uniform
+            else np.tanh(lean + rng.standard_normal(env.action_space.shape))
+        )
+        _, _, done, info = recorded.step(action)
+        infos.append(info)
+    path = dict(task=task, env_infos=infos, achieved=np.stack([info["achieved"] for info in infos]))
+    return {**path, "physics": [info["physics"] for info in infos]} if "physics" in infos[0] else path
+
+
+def _picture(
+    name: str,
+    env: HindsightEnv,
+    paths: list[dict[str, Any]],
+    n_train: int,
+    panels: list[tuple[str, np.ndarray]],
+    file: Path,
+) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(
+        1, 2 + len(panels), figsize=(9.0 + 3.5 * len(panels), 4), constrained_layout=True
+    )
+    draw_tasks(axes[0], env, range(n_train))
+    for path in paths:
+        draw_path(axes[0], env, path["achieved"], lw=1)
+    axes[0].set_title(f"{n_train} training tasks, {len(paths)} random trajectories")
+    results = [env.compute_rewards(path, range(n_train)) for path in paths]
+    kind = "reward" if results[0].sparse_rewards is None else "sparse reward"
+    grids = [result.rewards if result.sparse_rewards is None else result.sparse_rewards for result in results]
+    contested = max(
+        grids, key=lambda grid: grid.sum(axis=1).std()
+    )  # the trajectory over which tasks differ most
+    image = axes[1].imshow(
+        contested[np.argsort(contested.sum(axis=1))[::-1]],
+        aspect="auto",
+        interpolation="nearest",
+        cmap="viridis",
+    )
+    axes[1].set(xlabel="step", ylabel="task, by return", title=f"{kind} of one trajectory under every task")
+    axes[1].yaxis.get_major_locator().set_params(integer=True)
+    fig.colorbar(image, ax=axes[1], label=kind)
+    for axis, (title, pixels) in zip(axes[2:], panels, strict=True):
+        axis.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+        axis.set(title=title, xticks=[], yticks=[])
+    fig.suptitle(name)
+    fig.savefig(file, dpi=70)
+    plt.close(fig)

@@ -1,0 +1,220 @@
+"""The didactic example of HFR section 4: which task should a trajectory over the
+penalty square be used for?
+
+PEARL with HFR is trained on Four-Corners. Then the return (HIPI) and the utility (HFR)
+of one trajectory that hovers over the penalty square of the top-right task are
+compared, and both relabeling distributions drawn. Random actions do not find a corner
+within minutes; so the buffers begin with straight episodes in random directions, some
+of which do.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from env_wrappers import HindsightEnv, make_env
+from rlkit_hfr.distribution import log_partition, relabel_probs
+from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.relabelers.hfr import HFRRelabeler
+from rlkit_hfr.scoring.scorer import Scorer
+
+TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
+_COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")
+
+
+def hovering_path(length: int = 20) -> dict[str, Any]:
+    """From the centre into the top-right penalty square, and there to and fro."""
+    steps = np.full((length, 2), 0.1)
+    steps[0] = 0.05
+    steps[3:] = 0.05 * np.where(np.arange(length - 3) % 2, 1.0, -1.0)[:, None]
+    positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
+    return dict(
+        observations=positions[:-1], actions=(steps / 0.1).astype(np.float32), next_observations=positions[1:],
+        rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool), env_infos={"achieved": positions[1:]},
+    )  # fmt: skip
+
+
+def straight_paths(
+    env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Episodes of a task that run straight from the centre, each in a direction of its
+    own. Some hit a corner, which random actions do not.
+    """
+    paths = []
+    for angle in rng.uniform(0.0, 2.0 * np.pi, number):
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        action = (direction / np.abs(direction).max()).astype(np.float32)
+        env.reset_task(task)
+        obs, steps = env.reset(), []
+        for _ in range(length):
+            next_obs, reward, done, info = env.step(action)
+            steps.append((obs, action, reward, next_obs, done, info["achieved"]))
+            obs = next_obs
+            if done:
+                break
+        o, a, r, o2, d, achieved = (np.array(column) for column in zip(*steps, strict=True))
+        paths.append(dict(observations=o.astype(np.float32), actions=a, rewards=r.astype(np.float32)[:, None],
+                          next_observations=o2.astype(np.float32), terminals=d[:, None], env_infos={"achieved": achieved}))  # fmt: skip
+    return paths
+
+
+@torch.no_grad()
+def explain(
+    path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, samples: int
+) -> dict[str, list[float]]:
+    """Returns, utilities and both relabeling distributions of a path, each a list over
+    the four tasks.
+
+    Utilities are averaged over `samples` draws of z. HIPI's distribution is its
+    trajectory form (HIPI eq. 7): the softmax of the return, scaled as in training,
+    minus the log mean exp of the returns of the task's stored trajectories.
+    """
+    scale = scorer.networks.reward_scale
+    returns = torch.as_tensor(scorer.task_rewards(path).rewards.sum(axis=1)).double()
+    stored = torch.stack([
+        torch.tensor([rows[:, -1].sum() for rows in scorer.memory.trajectories(task, relabeler.num_partition_samples)])
+        for task in scorer.candidate_tasks
+    ], dim=1)  # fmt: skip
+    utilities = relabeler.utilities([path] * samples, scorer).double().mean(dim=0)
+    log_z = relabeler.log_partition(scorer)
+    assert log_z is not None
+    columns = {
+        "return": returns,
+        "utility": utilities,
+        "log Z": log_z,
+        "q (HIPI, returns)": relabel_probs(scale * returns, log_partition(scale * stored)),
+        "q (HIPI, returns, without Z)": relabel_probs(scale * returns),
+        "q (HFR, utilities)": relabel_probs(utilities, log_z),
+        "q (HFR, utilities, without Z)": relabel_probs(utilities),
+    }
+    return {name: [float(x) for x in values] for name, values in columns.items()}
+
+
+def draw(
+    path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str
+) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    fig, (world, values, probs) = plt.subplots(1, 3, figsize=(14, 4.4), constrained_layout=True)
+    low, high = 0.1, 0.5
+    for (gx, gy), colour in zip(env.tasks, _COLOURS, strict=True):
+        world.add_patch(plt.Circle((gx, gy), 0.2, color=colour, alpha=0.9))
+        corner = (low if gx > 0 else -high, low if gy > 0 else -high)
+        world.add_patch(plt.Rectangle(corner, high - low, high - low, color=colour, alpha=0.25))
+    points = np.concatenate([path["observations"][:1], path["next_observations"]])
+    world.plot(*points.T, "k.-", lw=1, label="trajectory")
+    world.set(
+        xlim=(-1.3, 1.3),
+        ylim=(-1.3, 1.3),
+        aspect="equal",
+        xlabel="x",
+        ylabel="y",
+        title="Goals (discs), penalty squares, trajectory",
+    )
+    world.legend(loc="upper center")
+
+    at, width = np.arange(4), 0.38
+    values.bar(at, figures["utility"], color=_COLOURS, edgecolor="black")
+    for i, (utility, value) in enumerate(zip(figures["utility"], figures["return"], strict=True)):
+        values.annotate(
+            f"U {utility:.0f}\nreturn {value:.0f}",
+            (i, utility),
+            ha="center",
+            va="top" if utility < 0 else "bottom",
+            fontsize=9,
+        )
+    values.set(title="Utility and return under each task", ylabel="utility (scaled return after adapting)")
+    values.margins(y=0.2)
+    probs.bar(
+        at - width / 2,
+        figures["q (HIPI, returns)"],
+        width,
+        label="HIPI (return)",
+        color="0.75",
+        edgecolor="black",
+        hatch="//",
+    )
+    probs.bar(
+        at + width / 2,
+        figures["q (HFR, utilities)"],
+        width,
+        label="HFR (utility)",
+        color=_COLOURS,
+        edgecolor="black",
+    )
+    probs.set(title="Relabeling distribution q(task | trajectory)", ylabel="probability", ylim=(0, 1.15))
+    probs.legend(loc="upper center", ncols=2)
+    for axis in (values, probs):
+        axis.set_xticks(at, TASK_NAMES, fontsize=9)
+        axis.axhline(0.0, color="black", lw=0.8)
+    fig.suptitle(subtitle)
+    fig.savefig(file, dpi=110)
+
+
+def show_example(args: argparse.Namespace) -> int:
+    """Train, explain and draw; returns the exit code."""
+    if args.samples < 1 or args.straight_paths < 0:
+        raise ValueError(
+            "--samples must be positive and --straight-paths zero or more, "
+            f"got {args.samples} and {args.straight_paths}"
+        )
+    variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
+    args.output.mkdir(parents=True, exist_ok=True)
+    console = Console(variant["algo_params"]["num_iterations"])
+    algorithm = build_algorithm(
+        variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done
+    )
+    relabeling = attach_relabeler(algorithm, variant)
+    rng = np.random.default_rng(args.seed)
+    for task in algorithm.train_tasks:
+        paths = straight_paths(
+            make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng
+        )
+        algorithm.replay_buffer.add_paths(task, paths)
+        algorithm.enc_replay_buffer.add_paths(task, paths)
+    try:
+        algorithm.train()
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted after {console.finished} iterations; explaining with what was learned so far.",
+            file=sys.stderr,
+        )
+    path = hovering_path()
+    scorer = relabeling.scorer
+    scorer.refresh()
+    if not scorer.memory.is_warm():
+        print("error: nothing was collected yet, so there is nothing to explain", file=sys.stderr)
+        return 130
+    figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
+    algorithm.agent.clear_z(num_tasks=4)
+    history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(algorithm.train_tasks)]
+    shares = choices(path, algorithm.train_tasks[0], scorer, history, args.samples, rng)
+    subtitle = f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and {algorithm._n_train_steps_total:,} updates"
+    draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)
+    caption = f"Where each method sends the hovering trajectory of the top-right task\n{subtitle}"
+    draw_choices(shares, TASK_NAMES, args.output / "choices.png", caption)
+    content = {"tasks": TASK_NAMES, **figures, "choices": shares, "variant": variant}
+    (args.output / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
+    print("\n" + f"{'':32}" + "".join(f"{name:>14}" for name in TASK_NAMES))
+    for name, row in figures.items():
+        print(
+            f"{name:32}"
+            + "".join(f"{value:14.3f}" if name.startswith("q") else f"{value:14.1f}" for value in row)
+        )
+    print("\nshare of the path that each method sends to a task")
+    for name, row in shares.items():
+        print(f"{name:32}" + "".join(f"{value:14.2f}" for value in row))
+    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
+    return 0

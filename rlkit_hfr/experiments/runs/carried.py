@@ -1,0 +1,139 @@
+"""A run of the carried PEARL: console, checkpoints, and how it ends."""
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, restore, save_checkpoint
+from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.experiments.runs.interrupt import graceful_stop
+from rlkit_hfr.experiments.runs.tensorboard import TensorBoardMirror
+from rlkit_hfr.experiments.settings.machine import described, machine
+from rlkit_hfr.experiments.settings.variant import Variant
+from rlkit_hfr.pearl.logger import logger, reopen_logger, setup_logger
+from rlkit_hfr.pearl.meta_algorithm import DivergedError
+from rlkit_hfr.precision import uses_bfloat16
+from rlkit_hfr.state import State
+
+
+class CarriedRun:
+    """An algorithm with its relabeler attached.
+
+    `start` or `resume` give it a folder, `train` runs it to its end.
+    """
+
+    def __init__(
+        self, variant: Variant, device: torch.device, keep_checkpoint: bool = False, tensorboard: bool = False
+    ) -> None:
+        """keep_checkpoint: also when the run is finished; tensorboard: mirror the rows
+        of progress.csv.
+        """
+        self.variant, self.device = variant, device
+        self._keep_checkpoint, self._mirror = keep_checkpoint, TensorBoardMirror() if tensorboard else None
+        self._console = Console(variant["algo_params"]["num_iterations"])
+        self._algorithm = build_algorithm(
+            variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done
+        )
+        self._relabeling = attach_relabeler(self._algorithm, variant)
+        self._folder, self._lock = Path(), contextlib.ExitStack()
+        updates = "bf16" if uses_bfloat16(self._algorithm.config.precision, device) else "fp32"
+        self.machine = machine(device, updates=updates, scoring=self._relabeling.precision)
+
+    def start(self, folder: Path) -> None:
+        """Begin in a new, empty folder. ValueError if another process is writing to it."""
+        self._folder = folder
+        self._lock.enter_context(alone_in(folder))
+        self.variant = {**self.variant, "machine": self.machine}
+        setup_logger(folder, self.variant, **self.variant["snapshots"])
+        logger.log(
+            f"Relabeling by {self._relabeling.relabeler.name}, scored in {self.machine['scoring']}; "
+            f"on {described(self.machine)}"
+        )
+        self._save()
+
+    def resume(self, folder: Path, content: State | None) -> None:
+        """Go on in the folder from a `load_checkpoint` of it, or begin there if that is
+        None: the run was stopped before it had one. ValueError if another process is
+        writing to it.
+        """
+        if content is None:
+            (folder / "progress.csv").unlink(missing_ok=True)  # a header at most
+            self.start(folder)
+            return
+        self._folder = folder
+        self._lock.enter_context(alone_in(folder))
+        reopen_logger(folder, **self.variant["snapshots"])
+        try:
+            restore(content, self._algorithm, self._relabeling)
+        except ValueError:
+            self._lock.close()
+            raise
+        self._console.resumed(self._algorithm.iterations_done)
+        if self.machine != self.variant.get("machine", self.machine):
+            logger.log(f"Going on, on another machine: {described(self.machine)}")
+
+    def _save(self) -> None:
+        save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling)
+
+    def _iteration_done(self, row: dict[str, Any]) -> None:
+        self._console.iteration_done(row)
+        self._save()
+        if self._mirror is not None:
+            self._mirror.write(self._folder, row)
+
+    def _request_stop(self) -> None:
+        self._algorithm.stop_requested = True
+
+    def train(self) -> int:
+        """Run to the end; the exit code of the process: 0, 1 if it diverged or could
+        not write, 130 if it was interrupted.
+        """
+        with self._lock:
+            return self._train()
+
+    def _train(self) -> int:
+        told = "Finishing this iteration, then writing its row and the checkpoint; once more stops at once."
+        try:
+            with graceful_stop(self._request_stop, told):
+                self._algorithm.train()
+        except KeyboardInterrupt:
+            return self._stopped("interrupted", 130)
+        except DivergedError as error:
+            return self._stopped(
+                f"{error}; training stopped before that iteration's row, "
+                "lower the learning rates or look at the rewards",
+                1,
+            )
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            return self._stopped(
+                f"out of memory ({str(error).splitlines()[0] if str(error) else 'no more'}); "
+                "make room or use smaller networks",
+                1,
+            )
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            return self._stopped(
+                f"can't write: {error.strerror or error}{where}; make room or allow writing", 1
+            )
+        if self._algorithm.iterations_done < self._console.num_iterations:
+            return self._stopped("interrupted", 130)
+        if not self._keep_checkpoint:
+            (self._folder / NAME).unlink(missing_ok=True)
+        return 0
+
+    def _stopped(self, why: str, code: int) -> int:
+        done, number = self._algorithm.iterations_done, self._console.num_iterations
+        print(f"\nStopped after {done} of {number} iterations: {why}.", file=sys.stderr)
+        print(
+            f"Go on from {self._folder / NAME} with: "
+            f"{command('train')} --resume {shlex.quote(str(self._folder))}",
+            file=sys.stderr,
+        )
+        return code

@@ -1,0 +1,261 @@
+"""Our environments and presets on the unmodified public algorithms: a checkout of
+oyster or of Berkeley's rlkit.
+
+They are not on PyPI, and import things that they do not use in this; empty placeholder
+modules stand in for those that are missing.
+"""
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from env_wrappers import make_env
+from rlkit_hfr.experiments.runs.build import attach_relabeler, seed_everything
+from rlkit_hfr.experiments.settings.machine import machine
+from rlkit_hfr.experiments.settings.variant import Variant
+
+CLONE = {
+    "oyster": "git clone https://github.com/katerakelly/oyster",
+    "rlkit": "git clone https://github.com/rail-berkeley/rlkit",
+}
+_MARKS = {"oyster": "rlkit/torch/sac/agent.py", "rlkit": "rlkit/torch/smac/agent.py"}
+_UNUSED_IMPORTS = (
+    "mujoco_py",
+    "torchvision",
+    "torchvision.models",
+    "torchvision.transforms",
+    "cv2",
+    "boto3",
+    "ipdb",
+)
+# Ours that oyster's and rlkit's algorithms do not have.
+_OURS_ALONE = {"num_envs", "precision", "step_threads"}
+
+
+def import_host(host: str, path: Path | None) -> list[str]:
+    """Make `path`'s rlkit the importable one; returns the names of the placeholder
+    modules that were needed.
+
+    Raises ValueError if there is no such checkout, or if the rlkit that is found is
+    another one.
+    """
+    path = _checkout(host, path)
+    if not _importable("joblib"):
+        raise ValueError(f"--host {host}: its logger needs joblib; run: pip install joblib")
+    sys.path.insert(0, str(path))
+    placeholders = [name for name in _UNUSED_IMPORTS if not _importable(name)]
+    for name in placeholders:
+        module = sys.modules[name] = _Placeholder(name)
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+    os.environ.setdefault("DEBUG", "0")  # oyster's launcher sets it, its evaluation reads it
+    loaded = importlib.import_module("rlkit")
+    folder = Path(next(iter(getattr(loaded, "__path__", [""])))).resolve()
+    if folder != (path / "rlkit").resolve():
+        raise ValueError(
+            f"another rlkit is in the way: {folder}; expected {path / 'rlkit'}; "
+            "uninstall it or unset PYTHONPATH"
+        )
+    return placeholders
+
+
+class _Placeholder(types.ModuleType):
+    """Stands in for a module that is imported and not used: its attributes are None."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+def _checkout(host: str, path: Path | None) -> Path:
+    if path is None:
+        spec = importlib.util.find_spec("rlkit")
+        found = list(spec.submodule_search_locations or []) if spec else []
+        if not found:
+            raise ValueError(
+                f"--host {host}: no rlkit can be imported; run: {CLONE[host]}; "
+                "and give its folder with --host-path"
+            )
+        path = Path(found[0]).parent
+    path = path.resolve()
+    if (path / _MARKS[host]).is_file():
+        return path
+    for other, mark in _MARKS.items():
+        if (path / mark).is_file():
+            raise ValueError(
+                f"--host {host}: {path} is a checkout of {other}; use --host {other}, or run: {CLONE[host]}"
+            )
+    if (path / "rlkit").is_dir() and not (path / "rlkit" / "core").is_dir():
+        raise ValueError(
+            f"--host {host}: the rlkit in {path} is PyPI's unrelated package; uninstall it and run: "
+            f"{CLONE[host]}"
+        )
+    raise ValueError(
+        f"--host {host}: {path} is no checkout of {host} (it has no {_MARKS[host]}); run: {CLONE[host]}"
+    )
+
+
+def _importable(name: str) -> bool:
+    if name in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
+    """The host's own PEARL on our environment with the variant's settings.
+
+    `import_host` must have run.
+    """
+    seed_everything(variant["seed"])
+    env = make_env(variant["env_name"], seed=variant["seed"], **variant["env_params"])
+    tasks = list(env.get_all_task_idx())
+    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
+    settings = {key: value for key, value in variant["algo_params"].items() if key not in _OURS_ALONE}
+    settings |= dict(embedding_mini_batch_size=settings["embedding_batch_size"], update_post_train=1)
+    if settings["sparse_rewards"]:
+        raise ValueError(
+            f"--host {host} can't run {variant['env_name']}: "
+            "its evaluation of sparse rewards fails on numpy 2; use --host carried"
+        )
+    importlib.import_module("rlkit.torch.pytorch_util").set_gpu_mode(device.type == "cuda")
+    algorithm = _BUILDERS[host](env, train, test, variant, settings)
+    algorithm.to(device)
+    return algorithm
+
+
+def _sizes(env: Any, variant: Variant, settings: dict[str, Any]) -> tuple[int, int, int, int, list[int]]:
+    obs, action = (int(np.prod(space.shape)) for space in (env.observation_space, env.action_space))
+    row = obs + action + 1 + (obs if settings["use_next_obs_in_context"] else 0)
+    return obs, action, variant["latent_size"], row, [variant["net_size"]] * 3
+
+
+def _build_oyster(
+    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
+) -> Any:
+    networks = importlib.import_module("rlkit.torch.networks")
+    obs, action, latent, row, hidden = _sizes(env, variant, settings)
+    settings |= dict(recurrent=False, dump_eval_paths=False)
+    width = latent * (2 if settings["use_information_bottleneck"] else 1)
+    encoder = networks.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=width)
+    critics = [
+        networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1)
+        for _ in range(2)
+    ]
+    value = networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + latent, output_size=1)
+    policy_class = importlib.import_module("rlkit.torch.sac.policies").TanhGaussianPolicy
+    policy = policy_class(hidden_sizes=hidden, obs_dim=obs + latent, latent_dim=latent, action_dim=action)
+    agent = importlib.import_module("rlkit.torch.sac.agent").PEARLAgent(latent, encoder, policy, **settings)
+    algorithm = importlib.import_module("rlkit.torch.sac.sac").PEARLSoftActorCritic
+    return algorithm(
+        env=env,
+        train_tasks=train,
+        eval_tasks=test,
+        nets=[agent, *critics, value],
+        latent_dim=latent,
+        **settings,
+    )
+
+
+def _build_rlkit(
+    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
+) -> Any:
+    obs, action, latent, row, hidden = _sizes(env, variant, settings)
+    mlp = importlib.import_module("rlkit.torch.networks").ConcatMlp
+    smac = importlib.import_module("rlkit.torch.smac.networks")
+    policy_class = importlib.import_module("rlkit.torch.sac.policies").TanhGaussianPolicy
+    critics = [mlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1) for _ in range(2)]
+    value = mlp(hidden_sizes=hidden, input_size=obs + latent, output_size=1)
+    policy = policy_class(hidden_sizes=hidden, obs_dim=obs + latent, action_dim=action)
+    encoder = smac.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=2 * latent)
+    decoder = smac.MlpDecoder(hidden_sizes=[64, 64], input_size=obs + action + latent, output_size=1)
+    next_obs = settings["use_next_obs_in_context"]
+    agent = importlib.import_module("rlkit.torch.smac.agent").SmacAgent(
+        latent, encoder, policy, decoder, use_next_obs_in_context=next_obs
+    )
+    trainer_class = importlib.import_module("rlkit.torch.smac.pearl").PEARLSoftActorCriticTrainer
+    of_trainer = {name: settings.pop(name) for name in _TRAINER_SETTINGS}
+    trainer = trainer_class(
+        latent_dim=latent, agent=agent, qf1=critics[0], qf2=critics[1], vf=value, reward_predictor=decoder, context_encoder=encoder,
+        context_decoder=decoder, reward_scale=settings.pop("reward_scale"), discount=settings["discount"], **of_trainer,
+    )  # fmt: skip
+    algorithm = importlib.import_module("rlkit.core.meta_rl_algorithm").MetaRLAlgorithm
+    descriptions = {"train_tasks": [env.tasks[i] for i in train], "eval_tasks": [env.tasks[i] for i in test]}
+    return algorithm(
+        env=env,
+        agent=agent,
+        trainer=trainer,
+        train_task_indices=train,
+        eval_task_indices=test,
+        **descriptions,
+        **settings,
+    )
+
+
+_TRAINER_SETTINGS = (
+    "policy_lr", "qf_lr", "vf_lr", "context_lr", "kl_lambda", "policy_mean_reg_weight", "policy_std_reg_weight", "use_information_bottleneck",
+    "soft_target_tau",
+)  # fmt: skip
+_BUILDERS: dict[str, Callable[..., Any]] = {"oyster": _build_oyster, "rlkit": _build_rlkit}
+
+
+def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, snapshot_gap: int) -> Any:
+    """Point the host's own logger at a run folder; it writes progress.csv, debug.log,
+    variant.json and snapshots by itself.
+    """
+    logger = importlib.import_module("rlkit.core").logger
+    logger.log_variant(str(log_dir / "variant.json"), variant)
+    logger.add_text_output(str(log_dir / "debug.log"))
+    logger.add_tabular_output(str(log_dir / "progress.csv"))
+    logger.set_snapshot_dir(str(log_dir))
+    logger.set_snapshot_mode(snapshot_mode)
+    logger.set_snapshot_gap(snapshot_gap)
+    return logger
+
+
+class ForeignRun:
+    """A host's own algorithm with our relabeler attached.
+
+    Its loop is its own: Ctrl-C stops it at once, and it can't be resumed.
+    """
+
+    def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
+        self.device = device
+        if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
+            raise ValueError(
+                f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL"
+            )
+        self._placeholders = import_host(host, path)
+        self._algorithm = build_foreign(host, variant, device)
+        relabeling = attach_relabeler(self._algorithm, variant)
+        self.machine = machine(device, updates="fp32", scoring=relabeling.precision)
+        self.variant = {**variant, "host": host, "machine": self.machine}
+
+    def start(self, folder: Path) -> None:
+        host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])
+        if self._placeholders:
+            names = ", ".join(self._placeholders)
+            host_logger.log(
+                f"empty placeholder modules stand in for {names}, "
+                f"which {self.variant['host']} imports and this run does not use"
+            )
+
+    def train(self) -> int:
+        try:
+            self._algorithm.train()
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
+        return 0

@@ -1,0 +1,127 @@
+"""Starting and resuming a run as the command line of ``train`` asks for it."""
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from rlkit_hfr.experiments.runs.build import pick_device
+from rlkit_hfr.experiments.runs.carried import CarriedRun
+from rlkit_hfr.experiments.runs.checkpoint import is_finished, load_checkpoint, read_variant
+from rlkit_hfr.experiments.runs.foreign import ForeignRun
+from rlkit_hfr.experiments.settings.machine import described
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant
+from rlkit_hfr.pearl.logger import create_log_dir
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Something to train in a folder of its own."""
+
+    machine: dict[str, str]
+
+    def start(self, folder: Path) -> None: ...
+
+    def train(self) -> int: ...
+
+
+_OF_A_NEW_RUN = (
+    "env",
+    "relabeler",
+    "preset",
+    "config",
+    "assignments",
+    "seed",
+    "run_dir",
+    "snapshot_mode",
+    "snapshot_gap",
+    "precision",
+)
+
+
+def start(args: argparse.Namespace) -> int:
+    variant = _variant(args)
+    device = pick_device(args.device)
+    run: Run = _built(lambda: (
+        CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard) if args.host == "carried"
+        else ForeignRun(args.host, args.host_path, variant, device)
+    ))  # fmt: skip
+    if args.dry_run:
+        print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
+        return 0
+    folder = _new_folder(args, variant)
+    run.start(folder)
+    return _train(run, variant, folder)
+
+
+def resume(args: argparse.Namespace) -> int:
+    given = [name for name in _OF_A_NEW_RUN if getattr(args, name) not in (None, [])]
+    if given or args.host != "carried":
+        names = ", ".join(
+            f"--{name.replace('_', '-').replace('assignments', 'set')}" for name in given or ["host"]
+        )
+        raise ValueError(f"--resume goes on with the settings of its folder and takes no {names}")
+    folder = args.resume.absolute()
+    variant = read_variant(folder)
+    if args.dry_run:
+        print(json.dumps(variant, indent=2, sort_keys=True))
+        return 0
+    if is_finished(folder) and not args.keep_checkpoint:
+        print(f"Finished already. Log: {folder}")
+        return 0
+    content, device = load_checkpoint(folder, variant), pick_device(args.device)
+    run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard))
+    run.resume(folder, content)
+    return _train(run, variant, folder)
+
+
+def _built(build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except (RuntimeError, MemoryError) as error:  # torch's word for networks that do not fit
+        raise ValueError(
+            f"can't build the networks: {str(error).splitlines()[0]}; check net_size and latent_size"
+        ) from None
+
+
+def _train(run: Run, variant: Variant, folder: Path) -> int:
+    what = f"{variant['env_name']}, relabeler {variant['relabeler']}, seed {variant['seed']}"
+    print(f"{what}, on {described(run.machine)}. Log: {folder}", flush=True)
+    code = run.train()
+    if code == 0:
+        print(f"Done. Log: {folder}")
+    return code
+
+
+def _variant(args: argparse.Namespace) -> Variant:
+    gap = 10 if args.snapshot_gap is None else args.snapshot_gap
+    if args.seed is not None and args.seed < 0:
+        raise ValueError(f"--seed must be zero or more, got {args.seed}")
+    if gap < 1:
+        raise ValueError(f"--snapshot-gap must be positive, got {gap}")
+    half = (
+        []
+        if args.precision is None
+        else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
+    )
+    variant = build_variant(
+        args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
+    )
+    return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
+
+
+def _new_folder(args: argparse.Namespace, variant: Variant) -> Path:
+    if args.run_dir is None:
+        return create_log_dir(
+            args.log_dir.absolute(), f"{variant['env_name']}_{variant['relabeler']}", variant["seed"]
+        )
+    folder: Path = args.run_dir.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "variant.json").exists() or (folder / "progress.csv").exists():
+        raise ValueError(
+            f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder"
+        )
+    return folder

@@ -1,0 +1,62 @@
+"""Settings on their way to a variant: each value keeps the source it came from."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from rlkit_hfr.experiments.settings.keys import SECTIONS, check_truth, is_truth, place
+
+Variant = dict[str, Any]
+
+
+class Source(Enum):
+    """Where a value came from."""
+
+    DEFAULT = "the defaults"
+    PRESET = "the preset"
+    CONFIG = "the config"
+    COMMAND_LINE = "the command line"
+
+
+@dataclass(frozen=True)
+class Setting:
+    value: Any
+    source: Source
+
+
+class Draft:
+    """Values by section and name.
+
+    What is set later replaces what was set before, source and all.
+    """
+
+    def __init__(self) -> None:
+        self._settings: dict[tuple[str, str], Setting] = {}
+
+    def put(self, key: str, value: Any, source: Source) -> None:
+        """Set ``key`` or ``section.key``.
+
+        ValueError if there is no such setting, or for a bad truth value.
+        """
+        section, name = place(key)
+        if is_truth(section, name):
+            check_truth(name, value)
+        self._settings[section, name] = Setting(value, source)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._settings[place(key)].value
+
+    def drop(self, section: str, names: set[str], sources: set[Source]) -> None:
+        """Forget the settings of these names that come from these sources."""
+        for name in names:
+            setting = self._settings.get((section, name))
+            if setting is not None and setting.source in sources:
+                del self._settings[section, name]
+
+    def variant(self) -> Variant:
+        """The values by themselves, sections as dicts within."""
+        variant: Variant = {section: {} for section in SECTIONS if section}
+        for (section, name), setting in self._settings.items():
+            (variant[section] if section else variant)[name] = setting.value
+        return variant

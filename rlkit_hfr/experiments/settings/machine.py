@@ -1,0 +1,51 @@
+"""What a run's numbers depend on beside its settings: versions, the processor, and what
+is computed in.
+"""
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from rlkit_hfr import __version__
+
+
+def versions() -> dict[str, str]:
+    """Of Python, of this package and of those that compute."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "rlkit_hfr": __version__}
+    for package in ("torch", "numpy", "mujoco", "metaworld", "gymnasium", "gym"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def processor(device: torch.device) -> str:
+    """The name of the processor that a device stands for, as its maker writes it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names and names[0] else platform.processor() or platform.machine()
+
+
+def machine(device: torch.device, *, updates: str, scoring: str) -> dict[str, str]:
+    """What ``variant.json`` records under this name. updates, scoring: "fp32" or
+    "bf16", as computed.
+    """
+    return {"processor": processor(device), "device": device.type, "updates": updates, "scoring": scoring}
+
+
+def described(machine: dict[str, str]) -> str:
+    """The same in words, for the console."""
+    if machine["updates"] == machine["scoring"]:
+        precision = f"updates and scoring in {machine['updates']}"
+    else:
+        precision = f"updates in {machine['updates']}, scoring in {machine['scoring']}"
+    return f"{machine['device']} ({machine['processor']}), {precision}"

@@ -1,0 +1,322 @@
+"""Hyper-parameters by environment.
+
+`paper` holds the reference values: HFR's configurations; oyster's of the point robots,
+cheetah-dir, ant-dir, humanoid-dir, hopper and walker; ours of visual-reacher, for which
+the papers name none. `quick` is the same, scaled down to minutes on two cores.
+"""
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlkit_hfr.checks import did_you_mean
+
+Settings = dict[str, Any]
+
+# Families whose few tasks are trained and tested alike, and how many there are.
+SAME_TASKS = {"four-corners": 4, "cheetah-dir": 2, "ant-dir": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Settings of one environment, under their names in a variant.
+
+    Steps are environment steps. None: the preset does not name it, PEARL's default
+    holds.
+    """
+
+    n_train_tasks: int
+    n_eval_tasks: int
+    num_iterations: int
+    num_tasks_sample: int
+    num_initial_steps: int
+    num_steps_prior: int
+    num_steps_posterior: int
+    num_extra_rl_steps_posterior: int
+    num_train_steps_per_itr: int
+    num_evals: int
+    num_steps_per_eval: int
+    num_exp_traj_eval: int
+    max_path_length: int
+    discount: float
+    reward_scale: float
+    kl_lambda: float
+    embedding_batch_size: int
+    meta_batch: int
+    num_initial_states: int
+    batch_size: int | None = None
+    net_size: int | None = None
+    sparse_rewards: bool | None = None
+    use_next_obs_in_context: bool | None = None
+
+    def settings(self) -> Settings:
+        """What the preset names."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+
+_POINT_ROBOT = Preset(
+    n_train_tasks=80,
+    n_eval_tasks=20,
+    num_iterations=500,
+    num_tasks_sample=5,
+    num_initial_steps=200,
+    num_steps_prior=200,
+    num_steps_posterior=0,
+    num_extra_rl_steps_posterior=200,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=60,
+    num_exp_traj_eval=1,
+    max_path_length=20,
+    discount=0.99,
+    reward_scale=100.0,
+    kl_lambda=0.1,
+    embedding_batch_size=64,
+    meta_batch=16,
+    num_initial_states=64,
+)
+_SPARSE_POINT_ROBOT = replace(
+    _POINT_ROBOT,
+    num_tasks_sample=10,
+    num_steps_prior=100,
+    num_steps_posterior=900,
+    num_extra_rl_steps_posterior=0,
+    num_steps_per_eval=400,
+    num_exp_traj_eval=5,
+    discount=0.9,
+    kl_lambda=1.0,
+    embedding_batch_size=1024,
+    sparse_rewards=True,
+)
+_SAWYER_PUSH = Preset(
+    n_train_tasks=50,
+    n_eval_tasks=10,
+    num_iterations=90,
+    num_tasks_sample=10,
+    num_initial_steps=2000,
+    num_steps_prior=400,
+    num_steps_posterior=600,
+    num_extra_rl_steps_posterior=0,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=600,
+    num_exp_traj_eval=2,
+    max_path_length=150,
+    discount=0.99,
+    reward_scale=100.0,
+    kl_lambda=0.1,
+    embedding_batch_size=64,
+    meta_batch=16,
+    num_initial_states=256,
+)
+_CHEETAH_VEL_SPARSE = Preset(
+    n_train_tasks=100,
+    n_eval_tasks=30,
+    num_iterations=160,
+    num_tasks_sample=5,
+    num_initial_steps=2000,
+    num_steps_prior=400,
+    num_steps_posterior=600,
+    num_extra_rl_steps_posterior=0,
+    num_train_steps_per_itr=1000,
+    num_evals=2,
+    num_steps_per_eval=600,
+    num_exp_traj_eval=2,
+    max_path_length=200,
+    discount=0.99,
+    reward_scale=5.0,
+    kl_lambda=0.1,
+    embedding_batch_size=100,
+    meta_batch=16,
+    num_initial_states=256,
+)
+# Dense rewards: what is collected with z from the posterior is for the RL buffer alone.
+_CHEETAH_VEL = replace(
+    _CHEETAH_VEL_SPARSE, num_steps_posterior=0, num_extra_rl_steps_posterior=600, num_evals=1
+)
+_ANT_GOAL = replace(
+    _CHEETAH_VEL_SPARSE,
+    num_iterations=180,
+    num_tasks_sample=10,
+    num_evals=1,
+    kl_lambda=1.0,
+    embedding_batch_size=256,
+    num_initial_states=64,
+)
+_ANT_DIR = replace(
+    _CHEETAH_VEL,
+    n_train_tasks=2,
+    n_eval_tasks=2,
+    num_iterations=500,
+    num_train_steps_per_itr=4000,
+    num_evals=4,
+    embedding_batch_size=256,
+    meta_batch=4,
+    num_initial_states=64,
+)
+_HOPPER_RAND_PARAMS = replace(
+    _CHEETAH_VEL,
+    n_train_tasks=40,
+    n_eval_tasks=10,
+    num_iterations=500,
+    num_train_steps_per_itr=4000,
+    num_evals=2,
+    meta_batch=10,
+    num_initial_states=64,
+    use_next_obs_in_context=True,  # dynamics show in next states
+)
+
+PAPER: dict[str, Preset] = {
+    "point-robot": _POINT_ROBOT,
+    "sparse-point-robot": _SPARSE_POINT_ROBOT,
+    "four-corners": replace(
+        _SPARSE_POINT_ROBOT,
+        n_train_tasks=4,
+        n_eval_tasks=4,
+        num_iterations=300,
+        meta_batch=8,
+        num_initial_states=1024,
+        sparse_rewards=None,
+    ),
+    "sawyer-reach": replace(_SAWYER_PUSH, num_iterations=40, reward_scale=10.0),
+    "sawyer-push": _SAWYER_PUSH,
+    "cheetah-vel-sparse": _CHEETAH_VEL_SPARSE,
+    "cheetah-vel": _CHEETAH_VEL,
+    "cheetah-highdim": replace(_CHEETAH_VEL, num_iterations=180, num_tasks_sample=10),
+    "cheetah-dir": replace(
+        _ANT_DIR, num_steps_prior=1000, num_extra_rl_steps_posterior=1000, num_train_steps_per_itr=2000
+    ),
+    "ant-goal": _ANT_GOAL,
+    "ant-vel": replace(
+        _CHEETAH_VEL,
+        n_train_tasks=150,
+        num_tasks_sample=10,
+        kl_lambda=1.0,
+        embedding_batch_size=256,
+        meta_batch=10,
+    ),
+    "ant-dir": _ANT_DIR,
+    "humanoid-dir": replace(
+        _CHEETAH_VEL,
+        num_iterations=500,
+        num_train_steps_per_itr=4000,
+        embedding_batch_size=256,
+        num_initial_states=64,
+    ),
+    "visual-reacher": replace(
+        _SAWYER_PUSH,
+        num_iterations=60,
+        num_initial_steps=1000,
+        num_steps_prior=200,
+        num_steps_posterior=300,
+        num_steps_per_eval=200,
+        max_path_length=50,
+        discount=0.95,
+        reward_scale=10.0,
+        embedding_batch_size=100,
+        num_initial_states=128,
+    ),
+    "hopper-rand-params": _HOPPER_RAND_PARAMS,
+    "walker-rand-params": _HOPPER_RAND_PARAMS,
+    # Randomised dynamics change nothing else.
+    "ant-goal-rand-params": _ANT_GOAL,
+    "cheetah-vel-sparse-rand-params": _CHEETAH_VEL_SPARSE,
+}
+
+
+def _quick(name: str, **changes: Any) -> Preset:
+    """The paper's preset with smaller networks and batches, and `changes`."""
+    shared: Settings = dict(net_size=128, meta_batch=10, batch_size=64, num_initial_states=64)
+    return replace(PAPER[name], **{**shared, **changes})
+
+
+def _quick_point(name: str, **changes: Any) -> Preset:
+    return _quick(
+        name,
+        n_train_tasks=40,
+        n_eval_tasks=10,
+        num_iterations=50,
+        num_initial_steps=100,
+        num_steps_prior=100,
+        num_train_steps_per_itr=200,
+        **changes,
+    )
+
+
+def _quick_sawyer(name: str) -> Preset:
+    return _quick(
+        name,
+        n_train_tasks=20,
+        n_eval_tasks=5,
+        num_iterations=25,
+        num_tasks_sample=10,
+        num_initial_steps=600,
+        num_steps_prior=300,
+        num_steps_posterior=300,
+        num_train_steps_per_itr=200,
+        num_evals=2,
+        num_steps_per_eval=600,
+    )
+
+
+def _quick_locomotion(name: str, **changes: Any) -> Preset:
+    """Shorter visits; their steps with z from the posterior are of the paper's kind."""
+    posterior = "num_steps_posterior" if PAPER[name].num_steps_posterior else "num_extra_rl_steps_posterior"
+    shared: Settings = dict(
+        n_train_tasks=20,
+        n_eval_tasks=5,
+        num_iterations=20,
+        num_initial_steps=400,
+        num_steps_prior=200,
+        num_train_steps_per_itr=200,
+        num_evals=1,
+    )
+    return _quick(name, **{**shared, posterior: 200, **changes})
+
+
+QUICK: dict[str, Preset] = {
+    "point-robot": _quick_point("point-robot", num_extra_rl_steps_posterior=100),
+    "sparse-point-robot": _quick_point(
+        "sparse-point-robot", num_steps_posterior=200, num_steps_per_eval=160, embedding_batch_size=256
+    ),
+    "four-corners": _quick(
+        "four-corners",
+        num_iterations=40,
+        num_steps_prior=100,
+        num_steps_posterior=300,
+        num_train_steps_per_itr=200,
+        num_steps_per_eval=200,
+        embedding_batch_size=256,
+        meta_batch=8,
+        num_initial_states=256,
+    ),
+    "sawyer-reach": _quick_sawyer("sawyer-reach"),
+    "sawyer-push": _quick_sawyer("sawyer-push"),
+    "cheetah-vel-sparse": _quick_locomotion("cheetah-vel-sparse"),
+    "cheetah-vel": _quick_locomotion("cheetah-vel"),
+    "cheetah-highdim": _quick_locomotion("cheetah-highdim"),
+    "cheetah-dir": _quick_locomotion("cheetah-dir", n_train_tasks=2, n_eval_tasks=2, meta_batch=4),
+    "ant-goal": _quick_locomotion("ant-goal"),
+    "ant-vel": _quick_locomotion("ant-vel"),
+    "ant-dir": _quick_locomotion("ant-dir", n_train_tasks=2, n_eval_tasks=2, meta_batch=4),
+    "humanoid-dir": _quick_locomotion("humanoid-dir"),
+    "visual-reacher": _quick_locomotion("visual-reacher", num_initial_steps=200),
+    "ant-goal-rand-params": _quick_locomotion("ant-goal-rand-params"),
+    "cheetah-vel-sparse-rand-params": _quick_locomotion("cheetah-vel-sparse-rand-params"),
+    "hopper-rand-params": _quick_locomotion("hopper-rand-params"),
+    "walker-rand-params": _quick_locomotion("walker-rand-params"),
+}
+
+PRESETS = {"paper": PAPER, "quick": QUICK}
+
+
+def preset(env_name: str, name: str) -> Settings:
+    """The settings of a preset for one environment."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+    records = PRESETS[name]
+    if env_name not in records:
+        near, known = did_you_mean(env_name, records), ", ".join(sorted(records))
+        raise ValueError(f"there is no preset for the environment {env_name!r}{near}; known: {known}")
+    return records[env_name].settings()

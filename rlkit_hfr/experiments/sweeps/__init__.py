@@ -1,0 +1,1 @@
+"""Many runs: the grid, where they are executed, how far they are."""

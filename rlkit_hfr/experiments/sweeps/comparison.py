@@ -1,0 +1,192 @@
+"""A comparison: jobs are started, watched and stopped, and shown while they run."""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.runs.console import duration
+from rlkit_hfr.experiments.runs.interrupt import graceful_stop
+from rlkit_hfr.experiments.sweeps.executors import (
+    Executor,
+    LocalProcesses,
+    RayTasks,
+    SlurmJobs,
+    default_slots,
+    let_children_import,
+)
+from rlkit_hfr.experiments.sweeps.jobs import Job, finished, grid, last_words, progress_of
+
+_POLL_SECONDS = 1.0
+
+
+def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Run the comparison that `args` ask for; returns the exit code. argv: what was
+    typed, for the record.
+    """
+    if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
+        raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
+    log_dir = args.log_dir.absolute()
+    config = None if args.config is None else args.config.absolute()
+    jobs = grid(args.env, args.relabelers, range(args.seeds), args.assignments, args.preset, config, log_dir)
+    if len({job.folder for job in jobs}) < len(jobs):
+        raise ValueError("an environment, relabeler or setting was given twice")
+    for job in jobs:
+        job.check()
+    log_dir.mkdir(parents=True, exist_ok=True)
+    _note_command(log_dir, f"{command('compare')} {shlex.join(argv)}")
+    let_children_import()
+    executor = _executor(args, log_dir)
+    try:
+        code = Comparison(jobs, executor).run()
+    finally:
+        executor.close()
+    print(f"Figures and a report: {command('plot')} {shlex.quote(str(args.log_dir))}")
+    return code
+
+
+def _note_command(log_dir: Path, command: str) -> None:
+    """Add the command to those by which the folder's runs were made."""
+    file = log_dir / "compare.json"
+    known = json.loads(file.read_text()).get("commands", []) if file.exists() else []
+    file.write_text(
+        json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n"
+    )
+
+
+def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
+    if args.ray is not None:
+        return RayTasks(args.ray)
+    if args.slurm is not None:
+        return SlurmJobs(args.slurm, args.hours, log_dir)
+    return LocalProcesses(args.jobs or default_slots())
+
+
+class Comparison:
+    """Runs jobs to their ends and shows how far they are."""
+
+    def __init__(self, jobs: Sequence[Job], executor: Executor) -> None:
+        self._jobs, self._executor = list(jobs), executor
+        self._state: dict[Job, str] = {job: "finished" if finished(job) else "waiting" for job in jobs}
+        self._totals = {job: job.variant()["algo_params"]["num_iterations"] for job in jobs}
+        self._handles: dict[Job, Any] = {}
+        self._started: dict[Job, tuple[float, int]] = {}
+        self._stopping = False
+        self._console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=140)
+
+    def run(self) -> int:
+        """0 if all are finished, 1 if some failed, 130 if it was interrupted."""
+        kept = sum(state == "finished" for state in self._state.values())
+        self._console.print(f"{len(self._jobs)} runs, {kept} finished already", highlight=False)
+        told = "Every run finishes its iteration and writes its checkpoint; once more kills them."
+        live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else nullcontext()
+        try:
+            with graceful_stop(self._stop, told), live as shown:
+                while self._turn():
+                    if shown is not None:
+                        shown.update(self.table(), refresh=True)
+                    time.sleep(_POLL_SECONDS)
+                if shown is not None:
+                    shown.update(self.table(), refresh=True)
+        except KeyboardInterrupt:
+            for handle in self._handles.values():
+                self._executor.stop(handle, at_once=True)
+            self._stopping = True
+        except BaseException:
+            self._stop()  # nobody would know of the runs
+            raise
+        if not self._console.is_terminal:
+            self._console.print(self.table())
+        failed = [job for job in self._jobs if self._state[job] == "failed"]
+        for job in failed:
+            self._console.print(f"failed: {job.folder}: {last_words(job)}", highlight=False, markup=False)
+        if self._stopping:
+            print("Interrupted; the same command goes on.", file=sys.stderr)
+            return 130
+        return 1 if failed else 0
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for handle in self._handles.values():
+            self._executor.stop(handle, at_once=False)
+
+    def _turn(self) -> bool:
+        """Note what has ended, start what may start; whether anything is left to wait
+        for.
+        """
+        for job, handle in list(self._handles.items()):
+            code = self._executor.poll(handle)
+            if code is not None:
+                del self._handles[job]
+                self._change(
+                    job,
+                    "finished" if code == 0 and finished(job) else "stopped" if self._stopping else "failed",
+                )
+        for job in self._jobs:
+            slots = self._executor.slots
+            if (
+                self._state[job] == "waiting"
+                and not self._stopping
+                and (slots is None or len(self._handles) < slots)
+            ):
+                self._started[job] = time.monotonic(), progress_of(job).rows
+                self._handles[job] = self._executor.submit(job)
+                self._change(job, "running" if slots is not None else "queued")
+        for job in self._handles:
+            if self._state[job] == "queued" and progress_of(job).rows > self._started[job][1]:
+                self._started[job] = (
+                    time.monotonic(),
+                    progress_of(job).rows,
+                )  # what it waited in the queue says nothing of its speed
+                self._change(job, "running")
+        return bool(self._handles)
+
+    def _change(self, job: Job, state: str) -> None:
+        self._state[job] = state
+        if not self._console.is_terminal:
+            progress = progress_of(job)
+            figures = (
+                f"{progress.rows}/{self._totals[job]}, test return {progress.test_return:.2f}"
+                if progress.rows
+                else "from the beginning"
+            )
+            self._console.print(
+                f"{state}: {job.env} {job.label} seed {job.seed} ({figures})", highlight=False, markup=False
+            )
+
+    def table(self) -> Table:
+        """The runs as they stand."""
+        table = Table(
+            "environment", "relabeler", "seed", "state", "iteration", "test return", "success", "left"
+        )
+        for job in self._jobs:
+            progress, total, state = progress_of(job), self._totals[job], self._state[job]
+            figures = [_figure(progress.test_return, ".2f"), _figure(progress.success, ".0%")]
+            left = self._left(job, progress.rows, total) if state == "running" else ""
+            shown = {"failed": "[bold red]failed[/]", "running": "[bold]running[/]"}.get(state, state)
+            table.add_row(
+                job.env, job.label, str(job.seed), shown, f"{progress.rows}/{total}", *figures, left
+            )
+        return table
+
+    def _left(self, job: Job, rows: int, total: int) -> str:
+        started, before = self._started[job]
+        return (
+            duration((time.monotonic() - started) / (rows - before) * (total - rows)) if rows > before else ""
+        )
+
+
+def _figure(value: float, form: str) -> str:
+    return "" if math.isnan(value) else format(value, form)

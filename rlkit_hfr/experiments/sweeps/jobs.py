@@ -1,0 +1,159 @@
+"""The runs of a comparison: the grid of environments, relabelers, settings and seeds,
+and how far each has come.
+"""
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.runs.checkpoint import is_finished, read_variant
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
+from rlkit_hfr.relabelers import relabeler_options
+
+CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
+_OF_THE_MACHINE = ("versions", "snapshots", "machine")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run. settings: the assignments ``key=value`` of all runs and of its own cell
+    of the grid.
+    """
+
+    env: str
+    relabeler: str
+    seed: int
+    label: str
+    settings: tuple[str, ...]
+    preset: str | None
+    config: Path | None
+    folder: Path
+
+    def variant(self) -> Variant:
+        """The settings that it is to have. ValueError for bad ones."""
+        return build_variant(
+            self.env, self.relabeler, self.preset, self.config, list(self.settings), self.seed
+        )
+
+    def command(self) -> list[str]:
+        """Begin it, or go on with it."""
+        launcher = [sys.executable, "-m", "rlkit_hfr", "train"]
+        if (self.folder / "variant.json").exists():
+            return [*launcher, "--resume", str(self.folder)]
+        options = [part for item in self.settings for part in ("--set", item)]
+        options += ["--preset", self.preset] if self.preset else []
+        options += ["--config", str(self.config)] if self.config else []
+        names = ["--env", self.env, "--relabeler", self.relabeler, "--seed", str(self.seed)]
+        return [*launcher, *names, *options, "--run-dir", str(self.folder)]
+
+    def check(self) -> None:
+        """ValueError if its settings are wrong, or if its folder holds a run with
+        others.
+        """
+        wanted = json.loads(json.dumps(self.variant()))
+        if (self.folder / "variant.json").exists():
+            found = read_variant(self.folder)
+            odd = sorted(
+                key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key)
+            )
+            if odd:
+                raise ValueError(
+                    f"{self.folder} holds a run with another {', '.join(odd)}; give the same command, "
+                    "or another --log-dir"
+                )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run's progress.csv has come; what it has no figure for is NaN."""
+
+    rows: int = 0
+    test_return: float = float("nan")
+    success: float = float("nan")
+
+
+def grid(
+    envs: Sequence[str],
+    relabelers: Sequence[str],
+    seeds: Iterable[int],
+    assignments: Sequence[str],
+    preset: str | None,
+    config: Path | None,
+    log_dir: Path,
+) -> list[Job]:
+    """Every combination; an assignment ``key=a,b`` spans an axis of its own, and names
+    it in the folders. An option that a relabeler does not take is none of its axes.
+    Seeds vary slowest, so that a comparison that is stopped early has all methods.
+    """
+    jobs = []
+    for seed, env, relabeler in itertools.product(seeds, envs, relabelers):
+        axes = [_values(item) for item in assignments if _concerns(item, relabeler)]
+        for cell in itertools.product(*axes):
+            own = [item for item, axis in zip(cell, axes, strict=True) if len(axis) > 1]
+            label = " ".join([relabeler, *own])
+            jobs.append(
+                Job(
+                    env,
+                    relabeler,
+                    seed,
+                    label,
+                    cell,
+                    preset,
+                    config,
+                    log_dir / env / label.replace(" ", ",") / f"s-{seed}",
+                )
+            )
+    return jobs
+
+
+def _concerns(assignment: str, relabeler: str) -> bool:
+    """Whether a setting is one of all runs, or an option of this relabeler."""
+    key = parse_assignment(assignment)[0].rpartition(".")[2]
+    takers = [name for name, cls in RELABELERS.items() if key in relabeler_options(cls)]
+    return not takers or relabeler in takers or relabeler not in RELABELERS
+
+
+def _values(assignment: str) -> list[str]:
+    key, _ = parse_assignment(assignment)
+    values = assignment.partition("=")[2].split(",")
+    if len(set(values)) < len(values) or "" in values:
+        raise ValueError(f"--set {assignment}: values must be distinct and not empty")
+    return [f"{key}={value}" for value in values]
+
+
+def progress_of(job: Job) -> Progress:
+    """Read what a run has written so far."""
+    file = job.folder / "progress.csv"
+    if not file.exists():
+        return Progress()
+    with open(file, newline="") as opened:
+        rows = [
+            row for row in csv.DictReader(opened) if None not in row.values()
+        ]  # but for one that is being written
+    if not rows:
+        return Progress()
+    figures = [
+        float(rows[-1].get(f"{name}_all_test_tasks") or "nan") for name in ("AverageReturn", "SuccessRate")
+    ]
+    return Progress(len(rows), *figures)
+
+
+def finished(job: Job) -> bool:
+    return is_finished(job.folder)
+
+
+def last_words(job: Job) -> str:
+    """Why the last attempt at a run ended: its error, or else the last line that it
+    printed.
+    """
+    file = job.folder / CONSOLE
+    lines = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
+    lines = lines[max((i for i, line in enumerate(lines) if line.startswith(ATTEMPT)), default=-1) + 1 :]
+    errors = [line for line in lines if line.startswith(("error:", "Stopped"))]
+    return (errors or lines or ["it left no message"])[-1]

@@ -1,0 +1,71 @@
+"""Everybody's logs come under one set of names; what can't be read is left out and
+named.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from log_files import RELEASE, RLKIT, settings_of
+
+from rlkit_hfr.experiments.analysis.logs import load_runs, read_table
+
+
+def test_logs_of_four_code_bases_come_under_one_set_of_names(write_run, tmp_path):
+    write_run("a/ours", variant=settings_of())
+    write_run("b/oyster", variant={"env_name": "cheetah-vel", "algo_params": {}})
+    write_run(
+        "c/rlkit_2020_01_01_00_00_00_0000--s-7", RLKIT, variant={"env_name": "ant-dir", "algo_params": {}}
+    )
+    write_run(
+        "d/release", RELEASE, variant={"env_name": "sawyer-push", "algo_params": {"relabel_method": "hfr-q"}}
+    )
+    runs = {run.folder.parent.name: run for run in load_runs([tmp_path])}
+    assert {name: (run.env, run.method) for name, run in runs.items()} == {
+        "a": ("sawyer-push", "hfr"),
+        "b": ("cheetah-vel", "none"),
+        "c": ("ant-dir", "none"),
+        "d": ("sawyer-push", "hfr-q (release)"),
+    }
+    assert runs["c"].seed == 7
+    for run in runs.values():
+        np.testing.assert_array_equal(run.table["steps"], 100 * np.arange(1, 13))
+        np.testing.assert_array_equal(run.table["test return"], np.arange(12))
+    assert runs["d"].table["test success"].iloc[0] == 0.5
+    assert runs["c"].table["test success"].isna().all()
+
+
+def test_headers_in_mid_file_and_half_rows_are_dropped(tmp_path):
+    (tmp_path / "progress.csv").write_text("a,b\n0,1\n1,2\na,b\n2,\n3,nan\n4")
+    table = read_table(tmp_path / "progress.csv")
+    assert table["a"].tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(table["b"], [1, 2, np.nan, np.nan])
+
+
+def test_methods_that_differ_in_a_setting_are_told_apart(write_run, tmp_path):
+    for seed in (0, 1):
+        for value in (1.0, 10.0):
+            write_run(
+                f"{value}/s-{seed}",
+                variant={**settings_of(seed=seed), "relabel_params": {"temperature": value}},
+            )
+    runs = load_runs([tmp_path])
+    assert {run.method for run in runs} == {"hfr temperature=1.0", "hfr temperature=10.0"}
+    assert sorted(run.seed for run in runs) == [0, 0, 1, 1]
+
+
+def test_unreadable_runs_are_left_out_and_named(write_run, tmp_path):
+    write_run("good", variant=settings_of())
+    write_run("bad", {"steps": "x", "return": "y"}, variant=settings_of())
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "progress.csv").write_text("")
+    with pytest.warns(UserWarning, match=r"left out .*(bad|empty)"):
+        assert len(load_runs([tmp_path])) == 1
+    with pytest.raises(ValueError, match="no progress.csv below"):
+        load_runs([tmp_path / "nowhere"])
+
+
+def test_recorded_runs_can_be_read():
+    runs = load_runs([Path(__file__).parents[3] / "results"])
+    assert {"none", "hfr"} <= {run.method.split()[0] for run in runs}

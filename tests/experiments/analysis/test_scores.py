@@ -1,0 +1,91 @@
+"""Statistics whose answer is known."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from log_files import RLKIT, settings_of
+from scipy import stats
+
+from rlkit_hfr.experiments.analysis.logs import load_runs
+from rlkit_hfr.experiments.analysis.scores import (
+    aggregate_iqm,
+    curve,
+    final_score,
+    interval,
+    probability_of_improvement,
+    score_matrices,
+    smoothed,
+)
+
+
+def test_the_interquartile_mean_and_its_interval():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(40, 3)) + [0.0, 5.0, 9.0]
+    centre, low, high = interval(values)
+    np.testing.assert_allclose(centre, stats.trim_mean(values, 0.25, axis=0))
+    assert (low < centre).all()
+    assert (centre < high).all()
+    spread = (
+        1.96 * 1.1 / np.sqrt(40)
+    )  # the trimmed mean of a normal sample has about 1.1 times the deviation of the mean
+    np.testing.assert_allclose(high - low, 2 * spread, rtol=0.4)
+    centre, low, high = interval(values[:1])
+    np.testing.assert_array_equal(centre, values[0])
+    assert low is None
+    assert high is None
+    np.testing.assert_allclose(interval(values, "mean")[0], values.mean(axis=0))
+
+
+def test_curves_are_of_the_steps_that_all_seeds_have(write_run, tmp_path):
+    write_run("s-0", variant=settings_of(seed=0), rows=12)
+    write_run("s-1", variant=settings_of(seed=1), rows=6, offset=2.0)
+    drawn = curve(load_runs([tmp_path]), "test return", window=1, statistic="mean")
+    assert (drawn.steps[0], drawn.steps[-1]) == (100, 600)
+    np.testing.assert_allclose(drawn.centre, drawn.steps / 100)  # half way between i and i + 2
+    assert drawn.seeds == 2
+    np.testing.assert_allclose(smoothed(np.array([1.0, np.nan, 3.0, 5.0]), 2), [1.0, 1.0, 3.0, 4.0])
+
+
+def test_final_scores_scaling_and_who_is_better(write_run, tmp_path):
+    for seed in range(3):
+        for env in ("x", "y"):
+            write_run(f"{env}/none/s-{seed}", RLKIT, variant=settings_of("none", seed, env), offset=seed)
+            write_run(
+                f"{env}/hfr/s-{seed}", RLKIT, variant=settings_of("hfr", seed, env), offset=100.0 + seed
+            )
+    runs = load_runs([tmp_path])
+    assert final_score(runs[0], "test return", 4) == pytest.approx(
+        np.mean([8, 9, 10, 11]) + runs[0].seed + (100 if runs[0].method == "hfr" else 0)
+    )
+    matrices, words = score_matrices(runs, 4)
+    assert "scaled to [0, 1]" in words
+    np.testing.assert_allclose(matrices["none"], np.array([[0, 0], [1, 1], [2, 2]]) / 102)
+    np.testing.assert_allclose(matrices["hfr"], 1 - matrices["none"][::-1])
+    centre, low, high = probability_of_improvement(matrices, "none")["hfr"]
+    assert (centre, low, high) == (1.0, 1.0, 1.0)
+    centre, low, high = aggregate_iqm(matrices)["none"]
+    assert centre == pytest.approx(stats.trim_mean(matrices["none"].ravel(), 0.25))
+    assert low <= centre <= high
+
+
+def test_runs_without_steps_in_common_have_no_curve(write_run, tmp_path):
+    write_run("s-0", variant=settings_of(seed=0), rows=3)
+    write_run(
+        "s-1",
+        {"steps": "Number of env steps total", "return": "AverageReturn_all_test_tasks"},
+        variant=settings_of(seed=1),
+        rows=12,
+    )
+    runs = load_runs([tmp_path])
+    late = next(run for run in runs if run.seed == 1)
+    late.table.loc[:, "steps"] += 5000
+    assert curve(runs, "test return", 1) is None
+
+
+def test_success_rates_are_taken_where_all_have_them(write_run, tmp_path):
+    write_run("a", variant=settings_of("none"), success=0.25)
+    write_run("b", variant=settings_of("hfr"), success=1.0)
+    matrices, words = score_matrices(load_runs([tmp_path]), 3)
+    assert words == "success rate"
+    assert matrices["none"].tolist() == [[0.25]]
+    assert np.isnan(aggregate_iqm(matrices)["none"][1])  # one seed has no interval

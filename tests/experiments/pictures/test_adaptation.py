@@ -1,0 +1,44 @@
+"""Watching a trained agent adapt: what is shown, and what is said where something is
+missing.
+"""
+from __future__ import annotations
+
+import pytest
+
+from rlkit_hfr.experiments.commands import watch
+from rlkit_hfr.experiments.commands.train import main
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    tiny = [
+        "num_iterations=1",
+        "n_train_tasks=3",
+        "n_eval_tasks=2",
+        "num_train_steps_per_itr=2",
+        "num_steps_per_eval=60",
+        "net_size=8",
+    ]
+    pairs = [part for item in tiny for part in ("--set", item)]
+    assert main(["--env", "sparse-point-robot", "--preset", "quick", "--run-dir", str(folder), *pairs]) == 0
+    return folder
+
+
+def test_watching_a_run_shows_every_trajectory(trained, capsys):
+    assert watch.main(["--run", str(trained), "--task", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("exploring") == 3 or "adapted" in out
+    assert "trajectory 3" in out
+    assert (trained / "adaptation.png").exists()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--task", "9"], "--task must be in"), (["--snapshot", "itr_7.pkl"], "can't read"), (["--snapshot", "progress.csv"], "no snapshot"),
+    (["--run", "/nowhere"], "holds no run"),
+])  # fmt: skip
+def test_watch_says_what_is_wrong(trained, capsys, arguments, message):
+    assert watch.main(["--run", str(trained), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1

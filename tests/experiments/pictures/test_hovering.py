@@ -1,0 +1,46 @@
+"""The didactic example of HFR section 4."""
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from env_wrappers import make_env
+from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.commands.four_corners import main
+from rlkit_hfr.experiments.pictures.hovering import hovering_path
+
+
+def test_the_hovering_trajectory_has_the_papers_returns():
+    rewards = make_env("four-corners").compute_rewards(hovering_path(), range(4)).rewards
+    assert rewards.sum(axis=1).tolist() == [-58.0, -20.0, -20.0, -20.0]
+
+
+def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
+    tiny = ["num_iterations=1", "num_initial_steps=40", "num_tasks_sample=2", "num_steps_prior=20", "num_steps_posterior=20",
+            "num_train_steps_per_itr=2", "num_steps_per_eval=40", "net_size=8", "batch_size=8", "embedding_batch_size=8"]  # fmt: skip
+    assert (
+        main(
+            [*(arg for item in tiny for arg in ("--set", item)), "--output", str(tmp_path), "--samples", "3"]
+        )
+        == 0
+    )
+    figures = json.loads((tmp_path / "four_corners.json").read_text())
+    assert (tmp_path / "four_corners.png").stat().st_size > 10_000
+    assert figures["return"] == [-58.0, -20.0, -20.0, -20.0]
+    for name in ("q (HFR, utilities)", "q (HIPI, returns)", "q (HIPI, returns, without Z)"):
+        assert sum(figures[name]) == pytest.approx(1.0)
+    assert (
+        figures["q (HIPI, returns, without Z)"][0] < 1e-6
+    )  # by return alone nobody takes it for the task that it identifies
+    assert (tmp_path / "choices.png").stat().st_size > 10_000
+    assert set(figures["choices"]) == set(RELABELERS) - {"none"}
+    assert all(sum(row) == pytest.approx(1.0) for row in figures["choices"].values())
+    assert figures["choices"]["return"][0] == 0.0  # its return is the worst there
+    assert figures["choices"]["final-state"] == [1.0, 0.0, 0.0, 0.0]  # it ends at no corner and is left alone
+    assert "top right" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line(capsys):
+    assert main(["--preset", "fast"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown preset")
