@@ -28,5 +28,7 @@ class HIPITrajectoryRelabeler(TrajectoryRelabeler):
         """log Z, kept while the networks do not change, as for the other methods."""
         number, device = self.num_partition_samples, scorer.networks.device
         # Where the networks are, because a scorer that is restored puts there what it kept.
-        stored = scorer.once("stored_returns", lambda: torch.as_tensor(scorer.stored_returns(number), device=device))
+        stored = scorer.once(
+            "stored_returns", lambda: torch.as_tensor(scorer.stored_returns(number), device=device)
+        )
         return log_partition(scorer.networks.reward_scale * stored)
