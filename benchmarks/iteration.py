@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from env_wrappers import ENVIRONMENTS
-from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm, pick_device
 from rlkit_hfr.experiments.settings.presets import preset
 from rlkit_hfr.experiments.settings.variant import build_variant
 
@@ -22,30 +22,39 @@ _PRECISIONS: dict[str, list[str]] = {
 }
 
 
+def phases(env: str, relabeler: str, of: str, updates: int, settings: list[str], device: torch.device) -> dict[str, float]:
+    """Seconds of each phase of an iteration of the preset `of`, of whose updates so many are run."""
+    small = [f"num_train_steps_per_itr={updates}", "num_iterations=2", "num_initial_steps=200"]
+    rows: list[dict[str, Any]] = []
+    variant = build_variant(env, relabeler, of, None, [*small, *settings], 0)
+    algorithm = build_algorithm(variant, device, on_epoch_end=rows.append)
+    attach_relabeler(algorithm, variant)
+    algorithm.train()
+    row = rows[1]  # the first has the initial data
+    relabeling = row["relabel/time (s)"]
+    return {
+        "updates": row["Train Time (s)"] * preset(env, of)["num_train_steps_per_itr"] / updates,
+        "collection": row["Sample Time (s)"] - relabeling, "evaluation": algorithm._previous_eval_time,
+        "relabeling": relabeling,
+    }  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", nargs="+", default=list(ENVIRONMENTS))
     parser.add_argument("--relabeler", default="hfr")
     parser.add_argument("--updates", type=int, default=20, help="updates that are run and scaled")
     parser.add_argument("--precision", nargs="+", choices=_PRECISIONS, default=list(_PRECISIONS), help="of updates and scoring")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, relabeler {args.relabeler}\n")
+    device = pick_device(args.device)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, on {device}, relabeler {args.relabeler}\n")
     print("| preset | precision | updates | collection | evaluation | relabeling | its share |\n|---|---|---|---|---|---|---|")
     for env in args.env:
         for precision in args.precision:
-            settings = [f"num_train_steps_per_itr={args.updates}", "num_iterations=2", "num_initial_steps=200", *_PRECISIONS[precision]]
-            rows: list[dict[str, Any]] = []
-            variant = build_variant(env, args.relabeler, "paper", None, settings, 0)
-            algorithm = build_algorithm(variant, torch.device("cpu"), on_epoch_end=rows.append)
-            attach_relabeler(algorithm, variant)
-            algorithm.train()
-            row = rows[1]  # the first has the initial data
-            number = preset(env, "paper")["num_train_steps_per_itr"]
-            updates = row["Train Time (s)"] * number / args.updates
-            relabeling = row["relabel/time (s)"]
-            collection, evaluation = row["Sample Time (s)"] - relabeling, algorithm._previous_eval_time
-            share = relabeling / (updates + collection + evaluation + relabeling)
-            cells = " | ".join(f"{seconds:.1f} s" for seconds in (updates, collection, evaluation, relabeling))
+            seconds = phases(env, args.relabeler, "paper", args.updates, _PRECISIONS[precision], device)
+            cells = " | ".join(f"{value:.1f} s" for value in seconds.values())
+            share = seconds["relabeling"] / sum(seconds.values())
             print(f"| `{env}` | {precision} | {cells} | {share:.1%} |", flush=True)
 
 

@@ -33,7 +33,8 @@ from rlkit_hfr.scoring.task_memory import TaskMemory
 LATENT, HIDDEN = 5, [300] * 3
 
 
-def _release_algorithm(env: Any, tasks: int, horizon: int, num_initial_states: int) -> Any:
+def _release_algorithm(env: Any, tasks: int, horizon: int, num_initial_states: int, device: torch.device) -> Any:
+    importlib.import_module("rlkit.torch.pytorch_util").set_gpu_mode(device.type == "cuda")
     networks, policies = importlib.import_module("rlkit.torch.networks"), importlib.import_module("rlkit.torch.sac.policies")
     agents, sac = importlib.import_module("rlkit.torch.sac.agent"), importlib.import_module("rlkit.torch.sac.sac")
     obs, action = env.observation_space.shape[0], env.action_space.shape[0]
@@ -52,6 +53,7 @@ def _release_algorithm(env: Any, tasks: int, horizon: int, num_initial_states: i
         env=env, train_tasks=list(range(tasks)), eval_tasks=[0], train_goals=list(env.tasks[:tasks]), latent_dim=LATENT, nets=nets,
         replay_buffer_size=20 * horizon, max_path_length=horizon, utility_batch_size=num_initial_states, **flags,
     )  # fmt: skip
+    algorithm.to(device)
     algorithm.log_Z = np.zeros(tasks)
     algorithm.task_idx = 0
     return algorithm
@@ -72,16 +74,26 @@ def _path(env: Any, task: int, length: int, rng: np.random.Generator) -> dict[st
 def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
-def main() -> int:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--horizon", type=int, default=200)
     parser.add_argument("--num-initial-states", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("this machine or this build of torch has no CUDA device")
+    return args
+
+
+def main() -> int:
+    args = _arguments()
     if not os.environ.get("HFR_PATH"):
         print("error: HFR_PATH must name a checkout of the release; run: git clone https://github.com/michaelwan11/hfr", file=sys.stderr)
         return 2
@@ -91,7 +103,7 @@ def main() -> int:
     env = make_env("cheetah-vel", n_tasks=args.tasks, seed=0)
     # The release asks the environment for one step's reward under one goal.
     env.reward = lambda info, goal: (-abs(float(info["achieved"][0]) - float(goal[0])) - float(info["achieved"][1]), False)
-    algorithm = _release_algorithm(env, args.tasks, args.horizon, args.num_initial_states)
+    algorithm = _release_algorithm(env, args.tasks, args.horizon, args.num_initial_states, torch.device(args.device))
     memory = TaskMemory(range(args.tasks), 20, args.num_initial_states, rng)
     rewards = resolve_rewards(env)
     networks = {precision: HostNetworks(algorithm, algorithm, 0) for precision in ("fp32", "bf16")}
@@ -129,7 +141,8 @@ def main() -> int:
             times[precision, "log Z"].append(_seconds(lambda s=scorer: log_z(s)))
     median = {key: statistics.median(values) for key, values in times.items()}
     threads = torch.get_num_threads()
-    print(f"K = {args.tasks}, T = {args.horizon}, N_U = {args.num_initial_states}, networks 3x300, torch {torch.__version__}, {threads} threads")
+    print(f"K = {args.tasks}, T = {args.horizon}, N_U = {args.num_initial_states}, networks 3x300")
+    print(f"torch {torch.__version__}, {threads} threads, on {args.device}")
     for what in ("path", "log Z"):
         ours = ", ".join(f"{p} {median[p, what]:.3f} s, ratio {median['release', what] / median[p, what]:.2f}" for p in scorers)
         print(f"{what}: release {median['release', what]:.3f} s; here {ours}")

@@ -1,14 +1,21 @@
-"""A CUDA device that is not there: tensors that say they are on ``cuda:0``, hold their numbers in the CPU's memory and keep a GPU's rules.
+"""A CUDA device that is not there.
 
-Torch's own FakeTensorMode has no numbers, so nothing that goes through numpy (collection, evaluation, rewards) can run in it, and builds of
-torch without CUDA end the process at its first backward pass. Here everything runs, and with the numbers of the CPU:
+Its tensors say they are on ``cuda:0``, hold their numbers in the CPU's memory and keep
+a GPU's rules. Torch's own FakeTensorMode has no numbers, so nothing that goes through
+numpy (collection, evaluation, rewards) can run in it, and builds of torch without CUDA
+end the process at its first backward pass. Here everything runs, and with the numbers
+of the CPU:
 
-* an operation whose tensors are on different devices fails, as it would on a GPU; scalars of the CPU (0-d tensors) may take part;
-* a tensor on the device has no ``numpy()``; a generator of the CPU draws nothing there; a file with such tensors does not load without a
-  ``map_location``, as on a machine without a GPU;
-* `PretendedCuda` counts what a GPU would have to be given or waited for: copies to it, copies and numbers from it.
+* an operation whose tensors are on different devices fails, as it would on a GPU;
+  scalars of the CPU (0-d tensors) may take part;
+* a tensor on the device has no ``numpy()``; a generator of the CPU draws nothing there;
+  a file with such tensors does not load without a ``map_location``, as on a machine
+  without a GPU;
+* `PretendedCuda` counts what a GPU would have to be given or waited for: copies to it,
+  copies and numbers from it.
 
-What it can't tell: kernels that CUDA lacks, memory, speed, autocast on CUDA, CUDA's own random streams.
+What it can't tell: kernels that CUDA lacks, memory, speed, autocast on CUDA, CUDA's own
+random streams.
 """
 from __future__ import annotations
 
@@ -43,9 +50,8 @@ class OnDevice(Tensor):
 
     @staticmethod
     def __new__(cls, held: Tensor) -> OnDevice:
-        return Tensor._make_wrapper_subclass(
-            cls, held.shape, strides=held.stride(), storage_offset=held.storage_offset(), dtype=held.dtype, device=_CARRIER
-        )
+        layout = dict(strides=held.stride(), storage_offset=held.storage_offset())
+        return Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype, device=_CARRIER, **layout)
 
     def __init__(self, held: Tensor) -> None:
         self.held = held
@@ -61,7 +67,7 @@ class OnDevice(Tensor):
     def numpy(self, *, force: bool = False) -> Any:
         if force:
             return self.detach().cpu().numpy()
-        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
 
     def tolist(self) -> Any:
         return self.detach().cpu().tolist()
@@ -94,7 +100,7 @@ class _Generator(torch.Generator):
 
 
 class _Redirected(TorchFunctionMode):
-    """Everything that is asked for on "cuda" is asked for on the carrier, which `PretendedCuda` knows by that."""
+    """What is asked for on "cuda" is asked for on the carrier, and known by that."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -105,18 +111,21 @@ class _Redirected(TorchFunctionMode):
             return _pinned(args[0].clone() if func is Tensor.pin_memory else func(*args, **kwargs))
         generator, there = kwargs.get("generator"), _means_cuda(kwargs.get("device"))
         if generator is not None and (generator.device.type == "cuda") != there:
-            raise RuntimeError(f"Expected a '{'cuda' if there else 'cpu'}' device type for generator but found '{generator.device.type}'")
+            wanted = "cuda" if there else "cpu"
+            found = generator.device.type
+            raise RuntimeError(f"Expected a '{wanted}' device type for generator but found '{found}'")
         if there and func in (torch.as_tensor, torch.tensor, torch.asarray):
             return func(*args, **{**kwargs, "device": None}).to(_CARRIER)
         if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], OnDevice):
-            return func(args[0], _as_index(args[1]) if not isinstance(args[1], tuple) else tuple(map(_as_index, args[1])), *args[2:])
-        move = func is Tensor.to
-        args = tuple(_CARRIER if move and _means_cuda(arg) else arg for arg in args)
-        return func(*args, **{name: _CARRIER if name == "device" and _means_cuda(value) else value for name, value in kwargs.items()})
+            parts = args[1] if isinstance(args[1], tuple) else (args[1],)
+            return func(args[0], tuple(map(_as_index, parts)), *args[2:])
+        if func is Tensor.to:
+            args = tuple(_CARRIER if _means_cuda(arg) else arg for arg in args)
+        return func(*args, **({**kwargs, "device": _CARRIER} if there else kwargs))
 
 
 def _as_index(value: Any) -> Any:
-    """Lists and arrays as tensors: the C++ of torch would make them on the carrier, without numbers."""
+    """Lists and arrays as tensors: the C++ of torch would make them without numbers."""
     return torch.as_tensor(value) if isinstance(value, (list, np.ndarray)) else value
 
 
@@ -130,8 +139,11 @@ def _pinned(tensor: Tensor) -> Tensor:
 
 
 class PretendedCuda(TorchDispatchMode):
-    """uploads: of each copy to the device, its bytes; waits: of each time that the CPU would wait for the device, the operation and the line
-    that asked for it. An upload that is not both asynchronous and from page-locked memory is a wait as well."""
+    """uploads: the bytes of each copy to the device; waits: for each time that the CPU
+    would wait for the device, the operation and the line that asked for it.
+
+    An upload that is not both asynchronous and from page-locked memory is one as well.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +159,8 @@ class PretendedCuda(TorchDispatchMode):
         tensors = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
         target = kwargs.get("device")
         here = [t for t in tensors if not isinstance(t, OnDevice)]
-        assert not any(t.device.type == _CARRIER.type for t in here), f"{func} is given a tensor that lost its numbers"
+        lost = [t for t in here if t.device.type == _CARRIER.type]
+        assert not lost, f"{func} is given a tensor that lost its numbers"
         there = len(here) < len(tensors)
         if target is not None and target.type == _CARRIER.type:
             kwargs["device"] = torch.device("cpu")
@@ -179,7 +192,8 @@ class PretendedCuda(TorchDispatchMode):
 
     def _note_move(self, name: str, args: Any, kwargs: dict[str, Any], target: torch.device | None) -> None:
         if name == "copy_":
-            to, source, non_blocking = isinstance(args[0], OnDevice), args[1], kwargs.get("non_blocking", len(args) > 2 and args[2])
+            to, source = isinstance(args[0], OnDevice), args[1]
+            non_blocking = kwargs.get("non_blocking", len(args) > 2 and args[2])
         else:
             source, non_blocking = args[0], kwargs.get("non_blocking", False)
             to = isinstance(source, OnDevice) if target is None else target.type == _CARRIER.type
@@ -204,7 +218,8 @@ class PretendedCuda(TorchDispatchMode):
             self.waits.append(f"{name} {_line()}")
         wrong = [tuple(tensor.shape) for tensor in here if tensor.ndim]
         if wrong:
-            raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu! ({func}, {wrong})")
+            found = f"at least two devices, cuda:0 and cpu! ({func}, {wrong})"
+            raise RuntimeError(f"Expected all tensors to be on the same device, but found {found}")
 
 
 def _line() -> str:
@@ -226,7 +241,7 @@ def pretended_cuda() -> Iterator[PretendedCuda]:
 
     def load_where_there_is_none(file: Any, map_location: Any = None, **options: Any) -> Any:
         if map_location is None:
-            raise RuntimeError("Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False: no map_location")
+            raise RuntimeError("Attempting to deserialize object on a CUDA device: no map_location")
         return load(file, map_location=map_location, **options)
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
@@ -234,7 +249,8 @@ def pretended_cuda() -> Iterator[PretendedCuda]:
         patch.setattr(torch, "Generator", _Generator)
         patch.setattr(torch, "load", load_where_there_is_none)
         swaps = torch.__future__.get_swap_module_params_on_conversion()
-        torch.__future__.set_swap_module_params_on_conversion(True)  # a parameter that moves is still the same object, as on a GPU
+        # A parameter that moves is still the same object, as on a GPU.
+        torch.__future__.set_swap_module_params_on_conversion(True)
         try:
             with device, _Redirected():
                 yield device

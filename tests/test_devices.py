@@ -1,9 +1,12 @@
-"""Runs on a device that is not the CPU, on machines without one: `pretended_cuda` says what stands in for it, and why."""
+"""Runs on a device, where none is: `pretended_cuda` says what stands in for it."""
 from __future__ import annotations
 
 import copy
 import csv
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,8 @@ from pretended_cuda import CUDA, OnDevice, pretended_cuda
 from standins import EVERY
 from torch import nn
 
-from launchers import watch
 from rlkit_hfr import RELABELERS, attach
+from rlkit_hfr.experiments.commands import watch
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.runs.checkpoint import load_checkpoint
@@ -23,12 +26,12 @@ from rlkit_hfr.hosts.isolation import isolated
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.upload import to_device
 
-CPU = torch.device("cpu")
+CPU, ROOT = torch.device("cpu"), Path(__file__).parents[1]
 TINY = [
     "num_iterations=3", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2",
-    "num_steps_prior=20", "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40",
-    "meta_batch=2", "batch_size=8", "embedding_batch_size=8", "net_size=8", "relabel_fraction=1.0",
-    "relabel_params.precision=fp32",
+    "num_steps_prior=20", "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1",
+    "num_steps_per_eval=40", "num_exp_traj_eval=1", "meta_batch=2", "batch_size=8", "embedding_batch_size=8",
+    "net_size=8", "relabel_fraction=1.0", "relabel_params.precision=fp32",
 ]  # fmt: skip
 
 
@@ -63,13 +66,10 @@ def test_what_a_gpu_refuses_is_refused(cuda):
             torch.randn(2, generator=torch.Generator(generator), device=device)
     file = io.BytesIO()
     torch.save(there, file)
-    for map_location in (None, "cpu"):
-        file.seek(0)
-        if map_location is None:
-            with pytest.raises(RuntimeError, match="map_location"):
-                torch.load(file, weights_only=True)
-        else:
-            assert torch.equal(torch.load(file, map_location=map_location, weights_only=True), torch.ones(2, 2))
+    file.seek(0)
+    with pytest.raises(RuntimeError, match="map_location"):
+        torch.load(file, weights_only=True)
+    assert torch.equal(torch.load(file, map_location="cpu", weights_only=True), torch.ones(2, 2))
 
 
 def test_what_a_gpu_is_waited_for_is_counted(cuda):
@@ -78,7 +78,8 @@ def test_what_a_gpu_is_waited_for_is_counted(cuda):
     for number, wait in enumerate((
         there.sum().item, lambda: bool(there.any()), lambda: float(there[0, 0]), there.tolist, there.cpu,
         lambda: torch.ones(2).to("cuda"), lambda: there[[0, 1]], lambda: there[there > 1], there.nonzero,
-        lambda: torch.equal(there, there), lambda: torch.allclose(there, there), lambda: torch.zeros(2, 3).copy_(there),
+        lambda: torch.equal(there, there), lambda: torch.allclose(there, there),
+        lambda: torch.zeros(2, 3).copy_(there),
         lambda: torch.ones(2).to("cuda", non_blocking=True),  # whose memory may be paged out
         lambda: torch.ones(2).pin_memory().to("cuda"),
     )):  # fmt: skip
@@ -114,7 +115,8 @@ def _variant(env: str, relabeler: str, *settings: str) -> Variant:
 
 def _rows(folder: Path) -> list[dict[str, str]]:
     with open(folder / "progress.csv") as file:
-        return [{name: value for name, value in row.items() if "ime" not in name} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{name: value for name, value in row.items() if "ime" not in name} for row in rows]  # no times
 
 
 def _run(variant: Variant, device: torch.device, folder: Path, iterations: int = 3) -> None:
@@ -142,7 +144,9 @@ _RUNS = {name: ("sparse-point-robot", name, ()) for name in RELABELERS} | {
     "learned": ("sparse-point-robot", "hfr", ("relabel_params.rewards=learned",)),
     "sparse rewards": ("sparse-point-robot", "hipi-trajectory", ("sparse_rewards=true",)),
     "no bottleneck": ("point-robot", "hfr", ("use_information_bottleneck=false",)),
-    "next observations": ("cheetah-vel", "hfr-bellman", ("use_next_obs_in_context=true", "max_path_length=20")),
+    "next observations": (
+        "cheetah-vel", "hfr-bellman", ("use_next_obs_in_context=true", "max_path_length=20"),
+    ),
     "images": ("visual-reacher", "hfr", ("pixel_encoder=conv", "max_path_length=10")),
 }
 
@@ -195,10 +199,11 @@ def test_relabeling_is_restored_in_the_middle_of_an_iteration(cuda, relabeler):
 
 # The update.
 def _ready(make_algorithm, env: str = "point-robot", pixel_encoder: str = "flat", **settings):
-    """An algorithm on the device with data, and the first update of an iteration, whose figures are logged, behind it."""
+    """An algorithm on the device with data, and an update behind it, as the first one's
+    figures are logged."""
     if env == "visual-reacher":
-        overrides = [f"{name}={value}".lower() for name, value in settings.items()]
-        algorithm = build_algorithm(_variant(env, "none", "max_path_length=10", f"pixel_encoder={pixel_encoder}", *overrides), CUDA)
+        variant = _variant(env, "none", "max_path_length=10", f"pixel_encoder={pixel_encoder}")
+        algorithm = build_algorithm(variant, CUDA)
     else:
         algorithm = make_algorithm(env, **settings)
         algorithm.to("cuda")
@@ -210,8 +215,9 @@ def _ready(make_algorithm, env: str = "point-robot", pixel_encoder: str = "flat"
 
 
 @pytest.mark.parametrize("settings", [
-    {}, dict(use_information_bottleneck=False), dict(use_next_obs_in_context=True), dict(env="sparse-point-robot", sparse_rewards=True),
-    dict(env="visual-reacher"), dict(env="visual-reacher", pixel_encoder="conv"),
+    {}, dict(use_information_bottleneck=False), dict(use_next_obs_in_context=True),
+    dict(env="sparse-point-robot", sparse_rewards=True), dict(env="visual-reacher"),
+    dict(env="visual-reacher", pixel_encoder="conv"),
 ], ids=str)  # fmt: skip
 def test_an_update_uploads_its_batch_at_once_and_waits_for_nothing(cuda, make_algorithm, settings):
     algorithm = _ready(make_algorithm, **settings)
@@ -232,7 +238,10 @@ def test_an_update_uploads_its_batch_at_once_and_waits_for_nothing(cuda, make_al
 def test_a_needless_wait_or_a_tensor_left_behind_in_an_update_is_noticed(cuda, make_algorithm):
     algorithm = _ready(make_algorithm)
     of_agent, cuda.waits = algorithm.agent.compute_kl_div, []
-    for needless in (lambda kl: kl * float(kl.detach() > -1), lambda kl: kl.cpu().to("cuda"), lambda kl: kl * torch.ones(3).to("cuda").mean()):
+    for needless in (
+        lambda kl: kl * float(kl.detach() > -1), lambda kl: kl.cpu().to("cuda"),
+        lambda kl: kl * torch.ones(3).to("cuda").mean(),
+    ):  # fmt: skip
         algorithm.agent.compute_kl_div = lambda needless=needless: needless(of_agent())
         algorithm._do_training([0, 1])
         assert cuda.waits
@@ -244,14 +253,14 @@ def test_a_needless_wait_or_a_tensor_left_behind_in_an_update_is_noticed(cuda, m
 
 def test_what_travels_together_arrives_as_it_was(cuda):
     generator = np.random.default_rng(0)
-    tensors = [torch.from_numpy(generator.integers(0, 255, (2, 3, 7)).astype(np.uint8)), torch.randn(2, 5, 1), torch.randn(1).double()]
+    image = torch.from_numpy(generator.integers(0, 255, (2, 3, 7)).astype(np.uint8))
+    tensors = [image, torch.randn(2, 5, 1), torch.randn(1).double()]
     arrived = to_device(tensors, CUDA)
     for sent, got in zip(tensors, arrived, strict=True):
         assert got.device == CUDA
         assert got.dtype == torch.float32
         assert torch.equal(got.cpu(), sent.float())
     assert len(cuda.uploads) == 1
-    assert cuda.waits == ["copy to the CPU at tests/test_devices.py:" + wait.rsplit(":")[-1] for wait in cuda.waits]
     same = [torch.ones(2), torch.ones(3, dtype=torch.uint8)]
     assert to_device(same, CPU)[0] is same[0]
     assert to_device(same, CPU)[1].dtype == torch.float32
@@ -259,13 +268,14 @@ def test_what_travels_together_arrives_as_it_was(cuda):
 
 # Hosts.
 def _found_out(networks):
-    return networks._posterior.__name__, networks._value is None, networks._knows_normal, networks.use_next_obs_in_context
+    calls = networks.calls
+    return calls.infers_alone, calls.value is None, calls.knows_normal
 
 
 @pytest.mark.filterwarnings("ignore:the buffers hold data already")
 @pytest.mark.parametrize("name", EVERY)
 def test_every_host_scores_on_the_device(name, cuda):
-    """The same functions of its networks are found there, and every method that it can serve decides."""
+    """The same functions of its networks are found there, and methods decide."""
     algorithm = EVERY[name]()
     here = attach(algorithm, "none")
     with torch.no_grad():
@@ -273,11 +283,11 @@ def test_every_host_scores_on_the_device(name, cuda):
             algorithm.visit(task)
     here.detach()
     found = here.scorer.networks
-    for net in found._modules():
+    for net in found.parts.modules():
         if not isinstance(next(net.parameters()), OnDevice):  # the agent's networks are among them once more
             net.to("cuda")
     for relabeler in ("hfr", "hfr-bellman", "hipi", "advantage"):
-        if relabeler == "hfr-bellman" and found._value is None:
+        if relabeler == "hfr-bellman" and found.calls.value is None:
             continue
         relabeling = attach(algorithm, relabeler, seed=0, precision="fp32")
         scorer = relabeling.scorer
@@ -285,10 +295,12 @@ def test_every_host_scores_on_the_device(name, cuda):
         paths = [path for task in algorithm.task_ids for path in algorithm.collected[task][:2]]
         for task in algorithm.task_ids:
             for path in algorithm.collected[task]:
-                scorer.memory.add(task, scorer.context_of(path), np.asarray(path["observations"][0], np.float32))
+                first = np.asarray(path["observations"][0], np.float32)
+                scorer.memory.add(task, scorer.context_of(path), first)
         cuda.reset()
+        sources, rng = [algorithm.task_ids[0]] * len(paths), np.random.default_rng(0)
         with scorer.networks.isolated():
-            decisions = relabeling.relabeler.decide(paths, [algorithm.task_ids[0]] * len(paths), scorer, np.random.default_rng(0))
+            decisions = relabeling.relabeler.decide(paths, sources, scorer, rng)
         assert len(decisions) == len(paths)
         assert cuda.uploads
         relabeling.detach()
@@ -303,11 +315,12 @@ def test_a_hosts_draws_on_a_gpu_that_is_in_use_are_put_back(monkeypatch):
         with isolated([], agent, seed=7):
             drawn.append(torch.rand(3, generator=generator))
     assert torch.equal(*drawn)
-    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=torch.Generator().manual_seed(3)))
+    undisturbed = torch.Generator().manual_seed(3)
+    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=undisturbed))
 
 
 def test_a_checkpoint_of_a_run_on_the_cpu_leaves_gpus_alone(monkeypatch, tmp_path, capsys):
-    """Reading the random generators of all GPUs would take some of their memory for every run."""
+    """Reading the random generators of all GPUs would take some of their memory."""
     touched = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: touched.append(0) or [])
@@ -328,3 +341,34 @@ def test_an_update_on_a_real_device_waits_for_nothing(make_algorithm):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     algorithm.check_losses(0)
+
+
+# The table of what a GPU brings.
+def _benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("OYSTER_PATH", None)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the test wants it missing")
+def test_the_table_is_refused_without_a_gpu():
+    result = _benchmark()
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert "no CUDA device" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_table_can_be_tried_on_a_cpu():
+    small = ["--preset", "quick", "--env", "point-robot", "--updates", "2", "--repeats", "1", "--runs", "1"]
+    small += ["--tasks", "3", "--horizon", "20", "--num-initial-states", "4"]
+    result = _benchmark("--device", "cpu", *small)
+    assert result.returncode == 0, result.stderr
+    for title, columns, rows in (
+        ("An update", 8, 2), ("Scoring by hfr", 5, 4), ("A whole iteration", 8, 2), ("Runs at once", 3, 1),
+    ):  # fmt: skip
+        lines = result.stdout.split(f"## {title}\n\n")[1].split("\n\n")[0].strip().splitlines()
+        assert len(lines) == rows + 2
+        assert all(line.count("|") == columns + 1 for line in lines)

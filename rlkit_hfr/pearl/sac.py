@@ -124,8 +124,8 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             raise DivergedError(f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}")
 
     def sample_sac(self, indices: Iterable[int]) -> list[Tensor]:
-        """RL batch of several tasks, on the CPU and of the buffers' types: observations, actions, (dense) rewards, next observations,
-        terminals, each (tasks, B, dim)."""
+        """RL batch of several tasks, on the CPU and of the buffers' types: observations,
+        actions, (dense) rewards, next observations, terminals, each (tasks, B, dim)."""
         batches = [self.replay_buffer.random_batch(task, self.batch_size) for task in indices]
         return _stacked(batches, ("observations", "actions", "rewards", "next_observations", "terminals"))
 
@@ -143,9 +143,11 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))
 
     def _take_step(self, indices: Sequence[int], context: Tensor) -> None:
-        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V, target V and policy (HFR eq. 2).
+        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V,
+        target V and policy (HFR eq. 2).
 
-        But for the first of an iteration, whose figures are logged, nothing waits for the device.
+        But for the first of an iteration, whose figures are logged, nothing waits for the
+        device.
         """
         config = self.config
         *batch, context = to_device([*self.sample_sac(indices), context], self.device)

@@ -11,9 +11,9 @@ _ALIGNMENT = 64  # bytes; views as float32 need 4, vectorised kernels up to 16
 
 
 def to_device(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """The tensors as float32 on `device`, by way of one copy that the CPU does not wait for.
+    """The tensors as float32 on `device`, by way of one copy that nothing waits for.
 
-    They travel as the bytes that they are (an image as uint8) and become float32 there.
+    They travel as the bytes that they are (images as uint8) and become float32 there.
     """
     if device.type == "cpu":
         return [tensor.float() for tensor in tensors]

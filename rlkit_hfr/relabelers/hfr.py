@@ -22,7 +22,7 @@ class ForesightRelabeler(TrajectoryRelabeler):
     draws.
     """
 
-    def __init__(self, *, num_latents: int = 1, latent: str = "sample", **options: Any) -> None:
+    def __init__(self, *, num_latents: int = 1, latent: str = "mean", **options: Any) -> None:
         """num_latents: samples of z that a utility is averaged over; latent: "sample", or "mean" for
         the posterior's mean, which needs no samples; the rest as `TrajectoryRelabeler`."""
         super().__init__(**options)

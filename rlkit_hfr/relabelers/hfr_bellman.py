@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rlkit_hfr.checks import positive_int
 from rlkit_hfr.relabelers.hfr import ForesightRelabeler
+from rlkit_hfr.relabelers.relabeler import default_temperature
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.utility import TransitionBatch, negative_bellman_error
 
@@ -21,6 +22,11 @@ class HFRBellmanRelabeler(ForesightRelabeler):
         """num_transitions: N of algorithm 2; the rest as `TrajectoryRelabeler`."""
         super().__init__(**options)
         self.num_transitions = positive_int("num_transitions", num_transitions)
+
+    @property
+    def softmax_temperature(self) -> float:
+        """As of the other methods, of an error that is squared."""
+        return default_temperature(self.reward_scale**2) if self.temperature is None else self.temperature
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         nets = scorer.networks

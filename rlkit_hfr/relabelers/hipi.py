@@ -11,7 +11,13 @@ from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
-from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, sample_rows, to_numpy
+from rlkit_hfr.relabelers.relabeler import (
+    RelabelDecision,
+    Relabeler,
+    default_temperature,
+    sample_rows,
+    to_numpy,
+)
 from rlkit_hfr.scoring.scorer import LATENTS, Scorer
 from rlkit_hfr.utility import soft_q
 
@@ -26,18 +32,18 @@ class HIPIRelabeler(Relabeler):
     def __init__(
         self,
         *,
-        temperature: float = 1.0,
+        temperature: float | None = None,
         normaliser: str = "path",
         num_partition_samples: int = 20,
         num_latents: int = 1,
         latent: str = "sample",
     ) -> None:
-        """temperature: of the softmax and of log Z, 0 for the hard-max; normaliser: "path" takes log
+        """temperature: as of `TrajectoryRelabeler`; normaliser: "path" takes log
         Z(psi) = log mean_t exp Q(s_t, a_t, z_psi) over the path's own transitions, as the release of
         HFR does; the others are those of `NORMALISERS`, over the transitions of
         `num_partition_samples` trajectories; num_latents: samples of z_psi that Q is averaged over;
         latent: "sample", or "mean" for the posterior's mean."""
-        self.temperature = non_negative("temperature", temperature)
+        self.temperature = None if temperature is None else non_negative("temperature", temperature)
         self.normaliser = one_of("normaliser", normaliser, self.normalisers)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
         self.latent = one_of("latent", latent, LATENTS)
@@ -62,27 +68,29 @@ class HIPIRelabeler(Relabeler):
         shortest = min(map(len, columns))
         return torch.stack([column[:shortest] for column in columns], dim=1)
 
-    def _log_partition(self, scorer: Scorer) -> Tensor | None:
+    def _log_partition(self, temperature: float, scorer: Scorer) -> Tensor | None:
         """log Z of every candidate task, (K,), kept while the networks do not change; None for 0."""
 
         def scores_of(samples: str) -> Tensor:
             scores: Tensor = scorer.once("sampled_utilities", lambda: self._sampled_scores(samples, scorer))
             return scores
 
-        return estimate_log_z(self.normaliser, self.temperature, scores_of)
+        return estimate_log_z(self.normaliser, temperature, scores_of)
 
     @torch.no_grad()
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks = np.asarray(scorer.candidate_tasks)
-        shared_log_z = None if self.normaliser == "path" else self._log_partition(scorer)
+        given, scale = self.temperature, scorer.networks.reward_scale
+        temperature = default_temperature(scale) if given is None else given
+        own = self.normaliser == "path"
+        shared_log_z = None if own else self._log_partition(temperature, scorer)
         decisions = []
         for path in paths:
             scores = self._scores(scorer.tensor(path["observations"]), scorer.tensor(path["actions"]), scorer)
-            own = self.normaliser == "path"
-            log_z = log_partition(scores, temperature=self.temperature) if own else shared_log_z
-            probs = to_numpy(relabel_probs(scores, log_z, self.temperature))
+            log_z = log_partition(scores, temperature=temperature) if own else shared_log_z
+            probs = to_numpy(relabel_probs(scores, log_z, temperature))
             chosen = tasks[sample_rows(probs, rng)]
             normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
             decisions.append(RelabelDecision(chosen, probs.mean(axis=0), to_numpy(scores).mean(axis=0), normaliser))

@@ -69,6 +69,9 @@ class Relabeler(abc.ABC):
         """Told of every path that is collected, offered for relabeling or not, after the decisions on it."""
 
 
+REWARDS = 0.3  # the default temperature: docs/which-estimator.md
+
+
 class TrajectoryRelabeler(Relabeler):
     """Samples one task per path from q(psi|tau) (HFR eq. 8); a method is the utility that it puts into it."""
 
@@ -76,19 +79,25 @@ class TrajectoryRelabeler(Relabeler):
         self,
         *,
         num_partition_samples: int = 20,
-        temperature: float = 1.0,
-        normaliser: str = "pooled",
+        temperature: float | None = None,
+        normaliser: str = "mean",
         tasks_per_path: int = 1,
     ) -> None:
         """num_partition_samples: M, the trajectories that log Z is taken over; temperature: of the
-        softmax and of log Z, 0 for the hard-max; normaliser: the estimator of log Z, one of
-        `NORMALISERS`; tasks_per_path: distinct tasks that get each path, drawn one after the other
-        without replacement."""
+        softmax and of log Z, in units of the utility, 0 for the hard-max, None for `REWARDS` unscaled
+        rewards; normaliser: the estimator of log Z, one of `NORMALISERS`; tasks_per_path: distinct
+        tasks that get each path, drawn one after the other without replacement."""
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
-        self.temperature = non_negative("temperature", temperature)
+        self.temperature = None if temperature is None else non_negative("temperature", temperature)
+        self.reward_scale = 1.0  # of the critic, told with every decision
         self.normaliser = one_of("normaliser", normaliser, NORMALISERS)
         self.stored_trajectories = self.num_partition_samples
+
+    @property
+    def softmax_temperature(self) -> float:
+        """The temperature in use, in units of the utility."""
+        return default_temperature(self.reward_scale) if self.temperature is None else self.temperature
 
     @abc.abstractmethod
     def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
@@ -106,11 +115,12 @@ class TrajectoryRelabeler(Relabeler):
             utilities: Tensor = scorer.once("sampled_utilities", lambda: self.sampled_utilities(samples, scorer))
             return utilities
 
-        return estimate_log_z(self.normaliser, self.temperature, utilities_of)
+        self.reward_scale = scorer.networks.reward_scale
+        return estimate_log_z(self.normaliser, self.softmax_temperature, utilities_of)
 
     def distribution(self, utilities: Tensor, log_z: Tensor | None) -> Tensor:
         """q(psi|tau) from utilities (N, K) and log Z (K,) or None: (N, K)."""
-        return relabel_probs(utilities, log_z, self.temperature)
+        return relabel_probs(utilities, log_z, self.softmax_temperature)
 
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
@@ -122,6 +132,12 @@ class TrajectoryRelabeler(Relabeler):
         values = to_numpy(utilities)
         normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
         return [RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)]
+
+
+def default_temperature(reward_scale: float) -> float:
+    """`REWARDS` unscaled rewards in the units of a critic that is trained on scaled ones, so that a host's
+    reward scale does not decide how hard the choice is."""
+    return REWARDS * reward_scale
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

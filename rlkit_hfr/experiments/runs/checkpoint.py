@@ -178,7 +178,8 @@ def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabel
 def _generators() -> State:
     legacy: Any = np.random.get_state(legacy=True)  # noqa: NPY002 (users' environments may draw from it)
     name, keys, *rest = legacy
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    # A run on the CPU is to take no memory of GPUs, which asking for their generators would.
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return dict(
         python=random.getstate(), numpy=[name, keys.tolist(), *rest], torch=torch.get_rng_state(), cuda=cuda
     )

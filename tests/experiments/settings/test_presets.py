@@ -1,4 +1,4 @@
-"""Presets are what they always were, value for value: a number that moves would change
+"""Presets are what they were recorded to be, value for value: a number that moves changes
 everybody's runs.
 """
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from env_wrappers import ENVIRONMENTS
-from rlkit_hfr.experiments.settings.presets import PAPER, PRESETS, Preset, preset
+from rlkit_hfr.experiments.settings.presets import PAPER, PRESETS, SAME_TASKS, Preset, preset
 
 RECORDED = json.loads((Path(__file__).parent / "presets.json").read_text())
 
@@ -51,3 +51,12 @@ def test_paper_presets_hold_the_papers_values():
     ) == (0.9, 1024, 5, 1.0)
     assert preset("cheetah-vel", "paper")["num_extra_rl_steps_posterior"] == 600
     assert preset("sparse-point-robot", "paper")["sparse_rewards"] is True
+
+
+@pytest.mark.parametrize("env_name", RECORDED)
+def test_the_critic_of_a_quick_run_converges(env_name):
+    """At least 4 / (tau (1 - gamma)) updates: the target is within 2 % of the fixed point that it follows."""
+    settings = preset(env_name, "quick")
+    updates = settings["num_iterations"] * settings["num_train_steps_per_itr"]
+    assert updates >= 4.0 / (settings["soft_target_tau"] * (1.0 - settings["discount"]))
+    assert settings["n_eval_tasks"] >= 20 or env_name in SAME_TASKS
