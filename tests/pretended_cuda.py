@@ -247,6 +247,7 @@ def pretended_cuda() -> Iterator[PretendedCuda]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*CUDA is not available.*")  # autocast, which is off
         patch.setattr(torch, "Generator", _Generator)
+        patch.setattr(torch.cuda, "get_device_name", lambda device: "pretended")
         patch.setattr(torch, "load", load_where_there_is_none)
         swaps = torch.__future__.get_swap_module_params_on_conversion()
         # A parameter that moves is still the same object, as on a GPU.

@@ -20,7 +20,7 @@ from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.experiments.commands import watch
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.carried import CarriedRun
-from rlkit_hfr.experiments.runs.checkpoint import load_checkpoint
+from rlkit_hfr.experiments.runs.checkpoint import load_checkpoint, read_variant
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.hosts.isolation import isolated
 from rlkit_hfr.pearl.logger import logger
@@ -122,6 +122,8 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 def _run(variant: Variant, device: torch.device, folder: Path, iterations: int = 3) -> None:
     """Begin in the folder, or go on there, until it has so many iterations."""
     logger.reset()
+    if folder.exists():
+        variant = read_variant(folder)
     run = CarriedRun(variant, device, keep_checkpoint=True)
     scorer = run._relabeling.scorer
     scorer._max_rows = 2048  # chunks of one size on all devices: each draws its own noise

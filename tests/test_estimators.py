@@ -101,7 +101,7 @@ def test_the_decision_follows_the_estimator(make_world):
     """U = (log 3, -log 3): the odds of task 0 are 9 times exp(log Z_1 - log Z_0)."""
     path = make_world.path_of(math.log(3.0))
     for normaliser in NORMALISERS:
-        relabeler = make_relabeler("hfr", normaliser=normaliser, num_partition_samples=2)
+        relabeler = make_relabeler("hfr", normaliser=normaliser, num_partition_samples=2, temperature=1.0)
         (decision,) = relabeler.decide([path], [0], make_world(), np.random.default_rng(0))
         first, second = KNOWN.get(normaliser, (0.0, 0.0))
         odds = 9.0 * math.exp(second - first)
@@ -113,7 +113,7 @@ def test_a_maximum_sends_a_solved_path_away_and_the_pool_does_not(make_world):
     """Far from temperature 1 the log mean exp over a task's own best path is a maximum: a path that solves task 0 as well as
     any before scores log 2 there, and where nothing good is stored the worst path scores more."""
     world, good = make_world(temperature=200.0), make_world.path_of(200.0 * math.log(3.0))
-    own, pool = (make_relabeler("hfr", normaliser=name, num_partition_samples=2) for name in ("trajectories", "pooled"))
+    own, pool = (make_relabeler("hfr", normaliser=name, num_partition_samples=2, temperature=1.0) for name in ("trajectories", "pooled"))
     gaps = []
     for relabeler in (own, pool):
         (decision,) = relabeler.decide([good], [1], world, np.random.default_rng(0))
@@ -125,7 +125,7 @@ def test_a_maximum_sends_a_solved_path_away_and_the_pool_does_not(make_world):
 @pytest.mark.parametrize(("normaliser", "expected"), [("pooled", 2.0 / 3.0), ("mean", 7.0**-1.5), ("off", 1.0)])
 def test_hipi_trajectory_takes_the_same_estimators(make_world, normaliser, expected):
     """Its utility is the return: LENGTH times the mean reward. A path that pays nothing has odds exp(log Z_1 - log Z_0)."""
-    relabeler = make_relabeler("hipi-trajectory", normaliser=normaliser, num_partition_samples=2)
+    relabeler = make_relabeler("hipi-trajectory", normaliser=normaliser, num_partition_samples=2, temperature=1.0)
     scorer = make_world(collected=(0.0, math.log(2.0) / LENGTH) if normaliser == "pooled" else (0.0, 0.0))
     (decision,) = relabeler.decide([make_world.path_of(0.0)], [0], scorer, np.random.default_rng(0))
     # pooled: the means over exp(R) = 1, 2 and 1, 1/2 are 3/2 and 3/4.
@@ -169,7 +169,7 @@ def test_hipi_takes_them_over_transitions(make_path, normaliser, expected):
     memory.collected(0, path_of(0.0))
     memory.collected(1, path_of(3.0))
     scorer = Scorer(TransitionNetworks(), memory, Hindsight(_rewards), [0, 1], np.random.SeedSequence(0))
-    relabeler = make_relabeler("hipi", normaliser=normaliser, num_partition_samples=2)
+    relabeler = make_relabeler("hipi", normaliser=normaliser, num_partition_samples=2, temperature=1.0)
     (decision,) = relabeler.decide([path_of(2.0)], [0], scorer, np.random.default_rng(0))
     np.testing.assert_allclose(decision.utilities, [2.0, 4.0], rtol=1e-5)
     if expected is None:
@@ -187,7 +187,7 @@ def test_the_mean_latent_has_no_noise_and_samples_average_to_it(make_world):
 
     world = make_world(variance=4.0)
     assert set(utilities(latent="mean").round(5)) == {1.0}
-    one, sixteen = utilities(), utilities(num_latents=16)
+    one, sixteen = utilities(latent="sample"), utilities(latent="sample", num_latents=16)
     assert one.mean() == pytest.approx(1.0, abs=0.4)
     assert one.std() == pytest.approx(2.0, rel=0.15)
     assert sixteen.std() == pytest.approx(2.0 / 4.0, rel=0.15)
@@ -225,3 +225,11 @@ def test_the_pool_has_recent_paths_of_every_task_and_comes_back_from_a_checkpoin
     assert markers(twin) == markers(memory)
     assert twin.contexts(1, 2)[0][0, 4] == 5.0
     np.testing.assert_array_equal(twin.pooled_paths(1)[0]["env_infos"]["achieved"].shape, (5, 2))
+
+
+@pytest.mark.parametrize(("name", "power"), [("hfr", 1), ("hipi-trajectory", 1), ("hfr-bellman", 2)])
+def test_the_default_temperature_follows_the_reward_scale(name, power):
+    relabeler = make_relabeler(name)
+    relabeler.reward_scale = 10.0
+    assert relabeler.softmax_temperature == pytest.approx(0.3 * 10.0**power)
+    assert make_relabeler(name, temperature=2.0).softmax_temperature == 2.0

@@ -137,9 +137,10 @@ def test_hipi_on_trajectories_closed_form(make_path, scorer):
     # one stored trajectory of three steps per task: log Z is its scaled return
     log_z = [2.0 * 3 * value for value in (0.1, 0.2, 0.3, 0.4)]
     weights = np.exp(np.array(returns) - np.array(log_z))
-    (decision,) = make_relabeler("hipi-trajectory", normaliser="trajectories").decide([path], [0], scorer(), np.random.default_rng(0))
+    relabeler = make_relabeler("hipi-trajectory", normaliser="trajectories", temperature=1.0)
+    (decision,) = relabeler.decide([path], [0], scorer(), np.random.default_rng(0))
     np.testing.assert_allclose(decision.probs, weights / weights.sum(), rtol=1e-4)
-    (ablation,) = make_relabeler("hipi-trajectory", normaliser="off").decide([path], [0], scorer(), np.random.default_rng(0))
+    (ablation,) = make_relabeler("hipi-trajectory", normaliser="off", temperature=1.0).decide([path], [0], scorer(), np.random.default_rng(0))
     plain = np.exp(np.array(returns))
     np.testing.assert_allclose(ablation.probs, plain / plain.sum(), rtol=1e-4)
     assert np.abs(decision.probs - ablation.probs).max() > 0.05
@@ -149,7 +150,7 @@ def test_hipi_on_trajectories_averages_exponentials_over_trajectories(scorer):
     s = scorer()
     for task in range(K):
         s.memory.add(task, np.full((3, 5), 0.0, np.float32), np.zeros(2, np.float32))
-    log_z = make_relabeler("hipi-trajectory", num_partition_samples=2, normaliser="trajectories").log_partition(s)
+    log_z = make_relabeler("hipi-trajectory", num_partition_samples=2, normaliser="trajectories", temperature=1.0).log_partition(s)
     expected = [math.log((math.exp(6 * value) + 1.0) / 2) for value in (0.1, 0.2, 0.3, 0.4)]
     np.testing.assert_allclose(log_z, expected, rtol=1e-5)
 

@@ -206,12 +206,13 @@ def _path(action, make_path, length=6):
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_two_task_world_has_the_known_answer_whatever_a_task_pays_in_general(make_path, offset):
     scorer = _two_task_scorer(offset)
-    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)
     (decision,) = relabeler.decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
     # U = (log 2, offset - log 2); Z = (mean(1, 3), e^offset mean(1, 1/3)) = (2, 2/3 e^offset): odds 2/2 to (1/2)/(2/3).
     np.testing.assert_allclose(decision.utilities, [math.log(2.0), offset - math.log(2.0)], atol=1e-4)
     np.testing.assert_allclose(decision.probs, [4 / 7, 3 / 7], atol=1e-4)
-    (ablation,) = make_relabeler("hfr", normaliser="off").decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
+    relabeler = make_relabeler("hfr", normaliser="off", temperature=1.0)
+    (ablation,) = relabeler.decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
     assert ablation.probs[1] == pytest.approx(1.0 if offset else 0.2, abs=1e-4)
     assert np.isnan(ablation.log_partition).all()
 
@@ -222,7 +223,7 @@ def test_a_task_that_pays_a_multiple_takes_everything_unless_its_partition_is_ta
     those go there that are good by its own standards."""
     scorer = _two_task_scorer(scale=200.0)
     good, poor = _path(math.log(3.0), make_path, length=3), _path(math.log(1.1), make_path, length=3)
-    on, off = (make_relabeler(method, num_partition_samples=2, normaliser=name) for name in ("trajectories", "off"))
+    on, off = (make_relabeler(method, num_partition_samples=2, normaliser=name, temperature=1.0) for name in ("trajectories", "off"))
     rng = np.random.default_rng(0)
     with_z, without_z = (relabeler.decide([good, poor], [0, 0], scorer, rng) for relabeler in (on, off))
     for decision in without_z:
@@ -239,14 +240,15 @@ def test_hard_max_always_takes_the_best_and_soft_max_samples(make_path):
     path = _path(math.log(2.0), make_path)
     hard = make_relabeler("hfr", num_partition_samples=2, temperature=0.0, normaliser="trajectories")
     assert {hard.decide([path], [1], scorer, rng)[0].tasks for _ in range(50)} == {0}
-    soft = [make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories").decide([path], [1], scorer, rng)[0].tasks for _ in range(2000)]
-    assert np.mean(soft) == pytest.approx(3 / 7, abs=0.04)
+    soft = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)
+    drawn = [soft.decide([path], [1], scorer, rng)[0].tasks for _ in range(2000)]
+    assert np.mean(drawn) == pytest.approx(3 / 7, abs=0.04)
 
 
 def test_padding_does_not_change_a_utility(make_path):
     """Paths of different lengths scored together get what they get alone."""
     scorer = _two_task_scorer()
-    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)
     paths = [_path(0.3, make_path, 2), _path(-0.7, make_path, 9), _path(0.1, make_path, 5)]
     together = relabeler.utilities(paths, scorer)
     alone = torch.cat([relabeler.utilities([path], scorer) for path in paths])
@@ -256,7 +258,7 @@ def test_padding_does_not_change_a_utility(make_path):
 
 def test_log_partition_is_kept_until_the_networks_change(make_path):
     scorer = _two_task_scorer()
-    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories")
+    relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)
     first = relabeler.log_partition(scorer)
     scorer.memory.add(0, np.full((3, 5), 9.0, np.float32), np.zeros(2, np.float32))
     torch.testing.assert_close(relabeler.log_partition(scorer), first)
