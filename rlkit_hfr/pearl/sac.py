@@ -4,7 +4,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import stats_ordered_dict
 from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
-from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, TanhGaussianPolicy
+from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, PolicyOutput, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
 from rlkit_hfr.pearl.upload import to_device
 from rlkit_hfr.precision import uses_bfloat16
@@ -48,6 +48,18 @@ def build_nets(
     vf, target_vf = (FlattenMlp(hidden, obs_dim + latent_dim, 1, features=features(obs_dim + latent_dim)) for _ in range(2))
     target_vf.load_state_dict(vf.state_dict())
     return agent, qf1, qf2, vf, target_vf
+
+
+class Rows(NamedTuple):
+    """A batch of transitions of several tasks, flattened to R rows. obs, next_obs: (R, S); actions: (R, A);
+    rewards, terminals: (R, 1); task_z: (R, Z), the sample of z of each row's task."""
+
+    obs: Tensor
+    actions: Tensor
+    rewards: Tensor
+    next_obs: Tensor
+    terminals: Tensor
+    task_z: Tensor
 
 
 class PEARLSoftActorCritic(MetaRLAlgorithm):
@@ -143,70 +155,99 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))
 
     def _take_step(self, indices: Sequence[int], context: Tensor) -> None:
-        """One update of critics and encoder (HFR eq. 3 plus the information bottleneck), V,
-        target V and policy (HFR eq. 2).
+        """One update of critics and encoder, V, target V and policy, in this order.
 
         But for the first of an iteration, whose figures are logged, nothing waits for the
         device.
         """
-        config = self.config
         *batch, context = to_device([*self.sample_sac(indices), context], self.device)
-        half = uses_bfloat16(config.precision, self.device)
-
-        def networks() -> torch.autocast:
-            """Matrix products within may be in half precision; weights, outputs, targets and losses stay in single."""
-            return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
-
-        with networks():
+        with self._networks():
             policy_out, task_z = self.agent(batch[0], context)
-        obs, actions, rewards, next_obs, terminals = (x.flatten(0, 1) for x in batch)
-        fixed_z = task_z.detach()
+        rows = Rows(*(x.flatten(0, 1) for x in batch), task_z=task_z)
 
-        # Critics and encoder: the encoder learns from the critics alone.
-        with torch.no_grad(), networks():
-            target_v = self.target_vf(next_obs, fixed_z)
-        with torch.no_grad():
-            q_target = rewards * self.reward_scale + (1.0 - terminals) * self.discount * target_v
-        with networks():
-            q1_pred, q2_pred = self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z)
-        qf_loss = F.mse_loss(q1_pred, q_target) + F.mse_loss(q2_pred, q_target)
-        loss = qf_loss
-        if self.use_information_bottleneck:
-            kl_div = self.agent.compute_kl_div()
-            loss = qf_loss + config.kl_lambda * kl_div
-        _step(loss, self.qf_optimizer, self.context_optimizer)
+        qf_loss, q1_pred, q2_pred = self._critic_loss(rows)
+        _step(qf_loss + self._information_loss(), self.qf_optimizer, self.context_optimizer)
 
-        # V regresses on the soft value of the current policy.
-        with _frozen(self.qf1, self.qf2), networks():
-            min_q = self._min_q(obs, policy_out.action, fixed_z)
-        with networks():
-            v_pred = self.vf(obs, fixed_z)
-        log_pi = config.entropy_weight * policy_out.log_pi
-        vf_loss = F.mse_loss(v_pred, (min_q - log_pi).detach())
+        min_q = self._value_of_the_policys_actions(rows, policy_out)
+        log_pi = self.config.entropy_weight * policy_out.log_pi
+        vf_loss, v_pred = self._value_loss(rows, min_q, log_pi)
         _step(vf_loss, self.vf_optimizer)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.target_vf.parameters()), list(self.vf.parameters()), config.soft_target_tau)
+        self._move_target()
 
-        # The policy maximises the soft value, kept near zero mean and unit scale before the tanh.
-        policy_loss = (log_pi - min_q).mean()
-        policy_loss = policy_loss + config.policy_mean_reg_weight * policy_out.mean.square().mean()
-        policy_loss = policy_loss + config.policy_std_reg_weight * policy_out.log_std.square().mean()
+        policy_loss = self._policy_loss(policy_out, min_q, log_pi)
         _step(policy_loss, self.policy_optimizer)
-        self._losses.append(torch.stack([qf_loss, vf_loss, policy_loss]).detach())  # looked at once an iteration, to wait for no device
 
+        losses = {"QF Loss": qf_loss, "VF Loss": vf_loss, "Policy Loss": policy_loss}
+        # Looked at once an iteration: reading a loss would synchronise the GPU.
+        self._losses.append(torch.stack(list(losses.values())).detach())
         if self.eval_statistics is None:  # the figures of an epoch are those of its first update
-            self.eval_statistics = stats = {}
-            if self.use_information_bottleneck:
-                stats["Z mean train"] = float(self.agent.z_means[0].detach().abs().mean())
-                stats["Z variance train"] = float(self.agent.z_vars[0].detach().mean())
-                stats["KL Divergence"] = float(kl_div.detach())
-                stats["KL Loss"] = config.kl_lambda * float(kl_div.detach())
-            losses = {"QF Loss": qf_loss, "VF Loss": vf_loss, "Policy Loss": policy_loss}
-            stats.update({name: float(value.detach()) for name, value in losses.items()})
-            arrays = {"Q Predictions": q1_pred, "V Predictions": v_pred, "Log Pis": policy_out.log_pi}
-            arrays |= {"Policy mu": policy_out.mean, "Policy log std": policy_out.log_std}
-            for name, values in arrays.items():
-                stats.update(stats_ordered_dict(name, values.detach().cpu()))
+            predictions = {"Q Predictions": q1_pred, "V Predictions": v_pred}
+            self.eval_statistics = self._update_statistics(losses, predictions, policy_out)
+
+    def _networks(self) -> torch.autocast:
+        """Matrix products within may be in half precision; weights, outputs, targets and losses stay in single."""
+        half = uses_bfloat16(self.config.precision, self.device)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def _critic_loss(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        """sum_i (Q_i(s, a, z) - (r + gamma (1 - d) V_target(s', z)))^2   (HFR eq. 3), and both Q. Gradients
+        reach the encoder through z: it learns from the critics alone."""
+        with torch.no_grad():
+            with self._networks():
+                target_v = self.target_vf(rows.next_obs, rows.task_z)
+            target = rows.rewards * self.reward_scale + (1.0 - rows.terminals) * self.discount * target_v
+        with self._networks():
+            predictions = [qf(rows.obs, rows.actions, rows.task_z) for qf in (self.qf1, self.qf2)]
+        q1_pred, q2_pred = predictions
+        return F.mse_loss(q1_pred, target) + F.mse_loss(q2_pred, target), q1_pred, q2_pred
+
+    def _information_loss(self) -> Tensor | float:
+        """The information bottleneck: kl_lambda KL(q(z|c) || N(0, I))   (PEARL eq. 1)."""
+        if not self.use_information_bottleneck:
+            return 0.0
+        return self.config.kl_lambda * self.agent.compute_kl_div()
+
+    def _value_of_the_policys_actions(self, rows: Rows, policy_out: PolicyOutput) -> Tensor:
+        """min Q(s, a, z) of the actions that the policy sampled; its gradient is the policy's alone."""
+        with _frozen(self.qf1, self.qf2), self._networks():
+            return self._min_q(rows.obs, policy_out.action, rows.task_z.detach())
+
+    def _value_loss(self, rows: Rows, min_q: Tensor, log_pi: Tensor) -> tuple[Tensor, Tensor]:
+        """(V(s, z) - (min Q(s, a, z) - alpha log pi(a|s, z)))^2, a from the policy   (SAC eq. 5), and V."""
+        with self._networks():
+            v_pred = self.vf(rows.obs, rows.task_z.detach())
+        return F.mse_loss(v_pred, (min_q - log_pi).detach()), v_pred
+
+    def _policy_loss(self, policy_out: PolicyOutput, min_q: Tensor, log_pi: Tensor) -> Tensor:
+        """alpha log pi(a|s, z) - min Q(s, a, z)   (HFR eq. 2), with weights that keep the Gaussian before the
+        tanh near mean 0 and standard deviation 1 (oyster: torch/sac/sac.py)."""
+        loss = (log_pi - min_q).mean()
+        loss = loss + self.config.policy_mean_reg_weight * policy_out.mean.square().mean()
+        return loss + self.config.policy_std_reg_weight * policy_out.log_std.square().mean()
+
+    def _move_target(self) -> None:
+        with torch.no_grad():
+            targets: list[Tensor] = list(self.target_vf.parameters())
+            values: list[Tensor] = list(self.vf.parameters())
+            torch._foreach_lerp_(targets, values, self.config.soft_target_tau)
+
+    def _update_statistics(
+        self, losses: Mapping[str, Tensor], predictions: Mapping[str, Tensor], policy_out: PolicyOutput
+    ) -> dict[str, Any]:
+        """What the log says of an update."""
+        stats: dict[str, Any] = {}
+        if self.use_information_bottleneck:
+            kl_div = float(self.agent.compute_kl_div().detach())
+            stats["Z mean train"] = float(self.agent.z_means[0].detach().abs().mean())
+            stats["Z variance train"] = float(self.agent.z_vars[0].detach().mean())
+            stats["KL Divergence"], stats["KL Loss"] = kl_div, self.config.kl_lambda * kl_div
+        stats.update({name: float(value.detach()) for name, value in losses.items()})
+        assert policy_out.log_pi is not None
+        arrays = {**predictions, "Log Pis": policy_out.log_pi}
+        arrays |= {"Policy mu": policy_out.mean, "Policy log std": policy_out.log_std}
+        for name, values in arrays.items():
+            stats.update(stats_ordered_dict(name, values.detach().cpu()))
+        return stats
 
 
 def _stacked(batches: Sequence[Mapping[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
