@@ -163,7 +163,8 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         *batch, context = to_device([*self.sample_sac(indices), context], self.device)
         with self._networks():
             policy_out, task_z = self.agent(batch[0], context)
-        rows = Rows(*(x.flatten(0, 1) for x in batch), task_z=task_z)
+        obs, actions, rewards, next_obs, terminals = (x.flatten(0, 1) for x in batch)
+        rows = Rows(obs, actions, rewards, next_obs, terminals, task_z)
 
         qf_loss, q1_pred, q2_pred = self._critic_loss(rows)
         _step(qf_loss + self._information_loss(), self.qf_optimizer, self.context_optimizer)
