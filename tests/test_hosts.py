@@ -279,7 +279,7 @@ def test_a_host_whose_training_cannot_be_told_from_collection_is_warned_of():
     with pytest.warns(UserWarning, match="asked for no context of several tasks"):
         algorithm.train(3)
     assert relabeling._router.iteration == 2  # log Z is renewed all the same: updates are seen on the weights
-    assert len(relabeling._router._pending) < 10
+    assert len(relabeling._router.ledger._pending) < 10
 
 
 def test_attaching_to_a_run_that_has_data_is_said():

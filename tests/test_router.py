@@ -105,7 +105,7 @@ def test_both_buffers_get_the_same_decision_in_either_order(make_router, make_pa
     second = router.routes(order[1], 10, list(reversed(paths)))
     assert [a is b for a, b in zip(first, reversed(second), strict=True)] == [True] * 3
     assert len(router.relabeler.asked) == 1
-    assert not router._pending
+    assert router.ledger.is_settled
 
 
 def test_pairing_is_by_identity_not_by_turn(make_router, make_path):
@@ -121,10 +121,10 @@ def test_pairing_is_by_identity_not_by_turn(make_router, make_path):
 def test_decisions_nobody_asks_for_are_dropped_with_the_iteration(make_router, make_path):
     router = make_router()
     router.routes("rl", 10, [make_path()])
-    assert len(router._pending) == 1
+    assert not router.ledger.is_settled
     router.scorer.networks.updates += 2
     router.routes("rl", 10, [])
-    assert not router._pending
+    assert router.ledger.is_settled
     assert router.iteration == 1
 
 

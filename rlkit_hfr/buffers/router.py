@@ -1,42 +1,31 @@
-"""One relabeling decision per path, shared by the RL and the encoder buffer."""
+"""One relabeling decision per path, for the RL and the encoder buffer."""
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from rlkit_hfr.buffers.ledger import ROLES, RelabelingLedger, Route
 from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.checks import one_of, share
 from rlkit_hfr.paths import PathDict, take_steps
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 from rlkit_hfr.rewards.hindsight import relabel_path
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
-
-class Route(NamedTuple):
-    """path: as collected; kept: what training keeps under its own task (the path, some of its steps, or None); relabeled: pairs of
-    another task and the path, or some of its steps, with that task's rewards."""
-
-    path: PathDict
-    kept: PathDict | None
-    relabeled: tuple[tuple[int, PathDict], ...] = ()
-
-
 # relabel_into -> the one buffer that relabeled paths go to
 RELABEL_INTO = {"both": None, "rl": "rl", "context": "encoder"}
 
 
 class RelabelingRouter:
-    """Decides where each path goes when the first buffer receives it, and tells the same to the second.
+    """Decides where each path goes when the first buffer receives it; the second gets the same decision.
 
-    An iteration lasts from the first path after an update of the networks to the next update. Decisions are paired by the identity of
-    the path, whichever buffer comes first; one that its second buffer never asks for is dropped with the iteration. Nothing is relabeled
-    before every training task has a path.
+    An iteration lasts from the first path after an update of the networks to the next update.
+    Nothing is relabeled before every training task has a path.
     """
-
-    ROLES = frozenset({"rl", "encoder"})
 
     def __init__(
         self,
@@ -48,24 +37,27 @@ class RelabelingRouter:
         keep_original: bool = False,
         relabel_into: str = "both",
     ) -> None:
-        if relabel_into not in RELABEL_INTO:
-            raise ValueError(f"relabel_into must be one of {', '.join(RELABEL_INTO)}, got {relabel_into!r}")
-        if isinstance(relabel_fraction, bool) or not isinstance(relabel_fraction, (int, float)) or not 0.0 <= relabel_fraction <= 1.0:
-            raise ValueError(f"relabel_fraction must be between 0 and 1, got {relabel_fraction!r}")
         if not isinstance(keep_original, bool):
             raise ValueError(f"keep_original must be True or False, got {keep_original!r}")
-        self.relabeler, self.scorer, self.statistics = relabeler, scorer, statistics
-        self.relabel_fraction, self.keep_original = float(relabel_fraction), keep_original
-        self.relabeled_roles = self.ROLES if relabel_into == "both" else frozenset({RELABEL_INTO[relabel_into]})
+        into = RELABEL_INTO[one_of("relabel_into", relabel_into, list(RELABEL_INTO))]
+        self.relabeler = relabeler
+        self.scorer = scorer
+        self.ledger = RelabelingLedger(scorer, statistics)
+        self.relabel_fraction = share("relabel_fraction", relabel_fraction)
+        self.keep_original = keep_original
+        self.relabeled_roles = ROLES if into is None else frozenset({into})
         self.iteration = 0
+        self.training_requests = 0
         self._rng = rng
         self._index = {task: k for k, task in enumerate(scorer.candidate_tasks)}
-        self.training_requests = 0
         self._version: Any = scorer.networks.version()
-        self._pending: dict[int, tuple[Route, set[str]]] = {}
         self._warm = False
         self._last_pool_task: Any = None
         self._rewards_checked = False
+
+    @property
+    def statistics(self) -> RelabelStatistics:
+        return self.ledger.statistics
 
     def training_requested(self) -> None:
         """The host has drawn a training batch from the encoder buffer."""
@@ -76,33 +68,24 @@ class RelabelingRouter:
         version = self.scorer.networks.version()
         if version != self._version:
             self._start_iteration(version)
-        unknown = list({id(path): path for path in paths if id(path) not in self._pending}.values())
+        unknown = self.ledger.unknown(paths)
         if unknown:
             with self.statistics.timed():
-                for route in self._decide(task, unknown):
-                    self._pending[id(route.path)] = (route, set())
-        routes = {id(path): self._pending[id(path)][0] for path in paths}
-        for key, route in routes.items():
-            if role == "encoder":
-                self.scorer.memory.visited(task, self.scorer.context_of(route.path), self.iteration)
-            self._serve(role, key)
+                self._decide(task, unknown)
+        routes = self.ledger.serve(role, paths)
+        if role == "encoder":
+            self.ledger.visited(task, paths, self.iteration)
         if role not in self.relabeled_roles:
             return [Route(path, path) for path in paths]
-        return [routes[id(path)] for path in paths]
+        return routes
 
     def _start_iteration(self, version: Any) -> None:
         self._version = version
-        self._pending.clear()
+        self.ledger.begin_iteration()
         self.scorer.refresh()
         self.iteration += 1
         self._last_pool_task = None
         self.relabeler.begin_iteration(self.iteration)
-
-    def _serve(self, role: str, key: int) -> None:
-        served = self._pending[key][1]
-        served.add(role)
-        if served == self.ROLES:
-            del self._pending[key]
 
     def _may_relabel(self, task: int) -> bool:
         """Whether the initial pool is complete: every task has a path, and those of the task that came last have ended."""
@@ -116,11 +99,13 @@ class RelabelingRouter:
         self._last_pool_task = None
         return task in self._index
 
-    def _decide(self, task: int, paths: list[PathDict]) -> list[Route]:
+    def _decide(self, task: int, paths: list[PathDict]) -> None:
+        """Enter a route of every path into the ledger."""
         self.statistics.paths_seen(len(paths))
         offered: list[PathDict] = []
         if self._may_relabel(task):
-            offered = [path for path, coin in zip(paths, self._rng.random(len(paths)), strict=True) if coin < self.relabel_fraction]
+            coins = self._rng.random(len(paths))
+            offered = [path for path, coin in zip(paths, coins, strict=True) if coin < self.relabel_fraction]
         decisions: list[RelabelDecision] = []
         if offered:
             self._check_rewards(offered[0], task)
@@ -129,25 +114,11 @@ class RelabelingRouter:
         self.statistics.reward_error(self.scorer.collected(paths, task))
         self.relabeler.observe(paths, self.scorer)
         decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}
-        routes = []
         for path in paths:
             decision = decided.get(id(path))
-            if decision is None:
-                route = Route(path, path)
-            else:
-                self.statistics.decided(decision, task)
-                route = self._route(path, task, decision)
-            self.scorer.memory.collected(task, path)
-            self._remember(route, task, whole=decision is None or not decision.per_transition)
-            self._note_rewarded(route, task)
-            routes.append(route)
+            route = Route(path, path) if decision is None else self._route(path, task, decision)
+            self.ledger.enter(route, task, decision)
         self.scorer.forget_rewards()
-        return routes
-
-    def _note_rewarded(self, route: Route, task: int) -> None:
-        stored = [*([] if route.kept is None else [(task, route.kept)]), *route.relabeled]
-        rewarded = self.scorer.rewarded_steps
-        self.statistics.rewarded(rewarded(route.path, task), [rewarded(path, owner) for owner, path in stored])
 
     def _check_rewards(self, path: PathDict, task: int) -> None:
         """Once: the hindsight rewards of a path's own task should be those that it recorded."""
@@ -187,15 +158,6 @@ class RelabelingRouter:
         if self.keep_original or stays.all():
             return Route(path, path, moved)
         return Route(path, take_steps(path, stays) if stays.any() else None, moved)
-
-    def _remember(self, route: Route, task: int, whole: bool) -> None:
-        """Note what was stored, as material for partition functions; loose transitions are no trajectories."""
-        stored: list[tuple[Any, PathDict | None]] = [(task, route.kept if route.kept is route.path else None)]
-        if whole:
-            stored += route.relabeled
-        for owner, path in stored:
-            if path is not None and owner in self._index:
-                self.scorer.memory.add(owner, self.scorer.context_of(path), np.array(path["observations"][0]))
 
     def state_dict(self) -> State:
         """What the next iteration depends on, between two iterations."""
