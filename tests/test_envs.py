@@ -359,3 +359,17 @@ def test_errors_say_what_to_do():
 def test_reward_functions_return_the_shared_type():
     env = make_env("point-robot", n_tasks=2)
     assert isinstance(env.reward_of(np.zeros(2, np.float32), env.tasks[0]), HindsightRewards)
+
+
+@pytest.mark.parametrize("name", ["sawyer-push", "sawyer-reach"])
+def test_goals_of_sawyer_can_be_wider_and_smaller(name):
+    plain, wide = make_env(name, n_tasks=50), make_env(name, n_tasks=50, goal_width=2.0, tolerance=0.01)
+    np.testing.assert_allclose(wide.tasks[:, 0], 2.0 * plain.tasks[:, 0])
+    np.testing.assert_array_equal(wide.tasks[:, 1:], plain.tasks[:, 1:])
+    goal = wide.tasks[0]
+    near = (goal + np.eye(len(goal))[0] * 0.02).astype(np.float32)
+    assert not wide.reward_of(near, goal).terminals
+    assert make_env(name, n_tasks=50, goal_width=2.0).reward_of(near, goal).terminals
+    for bad in (0.0, -1.0, float("nan"), "wide"):
+        with pytest.raises(ValueError, match="goal_width must be a positive number"):
+            make_env(name, goal_width=bad)

@@ -15,6 +15,7 @@ from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.meta_algorithm import rounds_of_distinct
 from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy
+from rlkit_hfr.pearl.sac import build_nets
 
 
 def test_product_of_gaussians_closed_form_and_mask():
@@ -225,3 +226,53 @@ def test_config_rejects_what_cannot_work():
         with pytest.raises(ValueError, match=next(iter(bad))):
             PEARLConfig(**bad)
     assert PEARLConfig(sparse_rewards=1).sparse_rewards is True
+
+
+def test_the_entropy_weight_reaches_value_and_policy(make_algorithm):
+    rows = []
+    for weight in (1.0, 100.0):
+        algorithm = make_algorithm(num_iterations=1, entropy_weight=weight)
+        algorithm.on_epoch_end = rows.append
+        algorithm.train()
+    assert rows[1]["VF Loss"] > 10 * rows[0]["VF Loss"]
+    assert abs(rows[1]["Policy Loss"]) > 10 * abs(rows[0]["Policy Loss"])
+    assert rows[0]["Log Pis Mean"] == pytest.approx(rows[1]["Log Pis Mean"])  # logged without the weight
+
+
+def test_convergence_of_a_critic_is_that_of_a_moving_target(make_algorithm):
+    """A target that moves by tau towards 1 + gamma times itself has the fixed point 1 / (1 - gamma)."""
+    algorithm = make_algorithm(soft_target_tau=0.1, discount=0.9)
+    value = 0.0
+    for updates in range(1, 200):
+        value += 0.1 * (1.0 + 0.9 * value - value)
+        if updates in (1, 50, 199):
+            assert algorithm.critic_convergence(updates) == pytest.approx(value / 10.0)
+    assert algorithm.critic_convergence(0) == 0.0
+
+
+def test_sampled_actions_are_evaluated_beside_the_means(make_algorithm):
+    rows = []
+    for on in (False, True):
+        algorithm = make_algorithm("sparse-point-robot", num_iterations=1, sparse_rewards=True, eval_sampled=on, num_train_tasks_eval=3)
+        algorithm.on_epoch_end = rows.append
+        seen = []
+        obtain = algorithm.sampler.obtain_paths
+        algorithm.sampler.obtain_paths = lambda tasks, deterministic=False, o=obtain, s=seen: s.append((list(tasks), deterministic)) or o(
+            tasks, deterministic
+        )
+        algorithm.train()
+        tests = [deterministic for tasks, deterministic in seen if set(tasks) == set(algorithm.eval_tasks)]
+        assert set(tests) == ({True, False} if on else {True})
+        trained = [tasks for tasks, deterministic in seen if deterministic and set(tasks) <= set(algorithm.train_tasks)]
+        assert {len(tasks) for tasks in trained} == {3}
+    name = "test/trajectory 1 success (sampled actions)"
+    assert np.isnan(rows[0][name])
+    assert 0.0 <= rows[1][name] <= 1.0
+    assert list(rows[0]) == list(rows[1])
+
+
+def test_the_encoders_size_is_a_setting():
+    config = PEARLConfig()
+    agent = build_nets(3, 2, 4, 16, config, encoder_size=24)[0]
+    assert [fc.out_features for fc in agent.context_encoder.fcs] == [24] * 3
+    assert agent.policy.fcs[0].out_features == 16
