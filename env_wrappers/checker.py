@@ -1,39 +1,100 @@
-"""Is an environment relabelable? ``check_hindsight_env(env)`` says what to change, in the manner of Gymnasium's env checker."""
+"""Is an environment relabelable? ``check_hindsight_env(env)`` says what it checked, or what
+to change, in the manner of Gymnasium's env checker.
+"""
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from env_wrappers.gymnasium_adapter import GymnasiumAdapter, adapted
 
 
 class HindsightEnvError(ValueError):
     """The environment breaks the contract of docs/environments.md; the message says where and what to change."""
 
 
+@dataclass(frozen=True)
+class HindsightReport:
+    """What `check_hindsight_env` has found in order; printed, a line for each check."""
+
+    name: str
+    tasks: int
+    episodes: int
+    steps: int
+    checked: tuple[str, ...]
+
+    def __str__(self) -> str:
+        head = f"{self.name}: {self.tasks} tasks, {self.episodes} episodes of random actions, {self.steps} steps"
+        return "\n".join([head, *(f"  ok: {line}" for line in self.checked)])
+
+    __repr__ = __str__
+
+
 def check_hindsight_env(
     env: Any, episodes: int = 5, max_steps: int = 50, seed: int = 0, remake: Callable[[], Any] | None = None
-) -> None:
-    """Roll out random actions on several tasks and check that the paths can be relabeled. Raises HindsightEnvError, or returns None.
+) -> HindsightReport:
+    """Roll out random actions on several tasks and check that the paths can be relabeled.
+    Returns what was checked. Raises HindsightEnvError, which says what to change.
 
-    remake: builds the environment anew, with the same seeds; its tasks must be the same.
+    env: with rlkit's interface or Gymnasium's. remake: builds the environment anew, with
+    the same seeds; its tasks must be the same.
 
-    Checked: the interface; the round-trip law (the own task's rewards, terminals and sparse rewards come back bit for bit as float32);
-    that K tasks at once give what each gives alone; shapes and dtypes; that neither stepping nor `compute_rewards` touches numpy's global
-    generator, and that the latter edits neither the path nor the environment; that seeding repeats an episode and, with `remake`, that the
-    tasks come back.
+    Checked: the interface; the round-trip law (the own task's rewards, terminals and
+    sparse rewards come back bit for bit as float32); that K tasks at once give what each
+    gives alone; shapes and dtypes; that neither stepping nor `compute_rewards` touches
+    numpy's global generator, and that the latter edits neither the path nor the
+    environment; that seeding repeats an episode and, with `remake`, that the tasks come
+    back.
     """
+    env = _served(env)
     _check_interface(env)
     rng = np.random.default_rng(seed)
     tasks = list(env.get_all_task_idx())
+    steps = truncations = 0
+    sparse = False
     for own in rng.choice(len(tasks), episodes):
         state = _global_state()
         path = _rollout(env, tasks[own], max_steps, rng)
         _check_rewards(env, path, tasks, int(own))
         if not np.array_equal(state, _global_state()):
             raise HindsightEnvError("numpy's global generator moved; draw from a generator that the environment owns")
-    _check_reproducible(env, path, tasks, remake)
+        steps += len(path["rewards"])
+        sparse = sparse or "sparse_reward" in path["env_infos"][0]
+        truncations += _truncated(path["env_infos"][-1])
+    _check_reproducible(env, path, tasks, None if remake is None else lambda: _served(remake()))
+    adapter = isinstance(env, GymnasiumAdapter)
+    checked = [
+        "interface: Gymnasium's, through the adapter" if adapter else "interface: rlkit's",
+        "compute_rewards gives (K, T) rewards float32 and terminals bool, and sparse rewards where there are any",
+        f"round trip: the own task's rewards{', sparse rewards' if sparse else ''} and terminals come back bit for bit",
+        "a task gets the same rewards alone as among others",
+        "compute_rewards edits neither the path nor the environment",
+        "numpy's global generator is left alone",
+    ]
+    if adapter:
+        checked.append(f"a truncation is no terminal ({truncations} of {episodes} episodes were truncated)")
+    if callable(getattr(env, "seed", None)):
+        checked.append("a seed repeats the start of an episode")
+    if remake is not None:
+        checked.append("built anew, it has the same tasks")
+    inner = env.unwrapped_env if adapter else env
+    name = type(getattr(inner, "unwrapped", None) or inner).__name__
+    return HindsightReport(name, len(tasks), episodes, steps, tuple(checked))
+
+
+def _served(env: Any) -> Any:
+    try:
+        return adapted(env)
+    except ValueError as error:  # the adapter's, which says what is missing
+        raise HindsightEnvError(str(error)) from None
+
+
+def _truncated(info: Any) -> bool:
+    return bool(info.get("truncated", False))
 
 
 def _global_state() -> np.ndarray:
@@ -64,7 +125,7 @@ def _rollout(env: Any, task: int, max_steps: int, rng: np.random.Generator) -> d
             raise HindsightEnvError(f"step returned an observation of shape {shapes}")
         steps.append((obs, action, reward, next_obs, done, info))
         obs = next_obs
-        if done:
+        if done or _truncated(info):
             break
     o, a, r, o2, d, infos = zip(*steps, strict=True)
     return dict(observations=np.array(o), actions=np.array(a), rewards=np.array(r).reshape(-1, 1), next_observations=np.array(o2),
