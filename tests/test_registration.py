@@ -16,7 +16,6 @@ from examples.chain import Chain
 from rlkit_hfr import RELABELERS, Relabeler, attach, register_relabeler
 from rlkit_hfr.experiments.commands import train
 from rlkit_hfr.experiments.settings.variant import build_variant
-from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.relabelers.baselines import RandomRelabeler
 
 
