@@ -50,7 +50,7 @@ class Thermostat(gymnasium.Env[np.ndarray, np.ndarray]):
         return np.array([reached]), reward, bool(reached > 40.0), self._passed >= self.hours, {"room": reached}
 
     @staticmethod
-    def _rewards(room: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    def _rewards(room: np.ndarray | np.float32, goal: np.ndarray) -> np.ndarray:
         """One function for `step` and for hindsight, of what the info records."""
         return (-np.abs(np.asarray(room, np.float64) - goal)).astype(np.float32)
 

@@ -19,6 +19,7 @@ from env_wrappers import (
 )
 from examples.gymnasium_thermostat import Thermostat
 from rlkit_hfr import attach
+from rlkit_hfr.experiments.commands import show_env, train, watch
 
 
 @pytest.fixture
@@ -168,3 +169,17 @@ def test_a_registered_gymnasium_class_is_adapted(monkeypatch):
     monkeypatch.setattr("env_wrappers.registry.ENVIRONMENTS", dict(ENVIRONMENTS))
     register_env("thermostat", Thermostat)
     assert isinstance(make_env("thermostat"), GymnasiumAdapter)
+
+
+def test_pictures_of_what_has_no_features_are_refused_in_a_line(tmp_path, capsys):
+    name = "examples.gymnasium_thermostat:Thermostat"
+    run = tmp_path / "run"
+    assert train.main(["--env", name, "--set", "num_iterations=1", "--run-dir", str(run)]) == 0
+    assert watch.main(["--run", str(run)]) == 0
+    told = capsys.readouterr()
+    assert "trajectory 1, exploring: return" in told.out
+    assert told.err == (
+        "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md\n"
+    )
+    assert show_env.main(["--env", name, "--out", str(tmp_path / "out")]) == 2
+    assert f"error: {name} is no HindsightEnv" in capsys.readouterr().err
