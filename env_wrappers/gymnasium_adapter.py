@@ -1,4 +1,5 @@
 """Gymnasium's multi-task environments under the interface that rlkit expects."""
+
 from __future__ import annotations
 
 import inspect
@@ -36,10 +37,13 @@ class GymnasiumAdapter:
         self.action_space = Box(-1.0, 1.0, low.shape, np.float32)
         if self._find("reset_task") is None:
             raise ValueError(
-                f"{label} has no reset_task(idx), by which a task is chosen; write it, and get_all_task_idx() or tasks"
+                f"{label} has no reset_task(idx), by which a task is chosen; "
+                "write it, and get_all_task_idx() or tasks"
             )
         if self._find("get_all_task_idx") is None and self._find("tasks") is None:
-            raise ValueError(f"{label} has neither get_all_task_idx() nor tasks; write one, so that its tasks are known")
+            raise ValueError(
+                f"{label} has neither get_all_task_idx() nor tasks; write one, so that its tasks are known"
+            )
 
     def _find(self, name: str) -> Any:
         """An attribute of the environment, or of what it wraps; None if there is none."""
@@ -82,7 +86,9 @@ class GymnasiumAdapter:
         result = self.unwrapped_env.step(self._scaled(np.asarray(action)))
         if not isinstance(result, tuple) or len(result) != 5:
             got = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-            raise ValueError(f"step must return Gymnasium's (obs, reward, terminated, truncated, info), got {got}")
+            raise ValueError(
+                f"step must return Gymnasium's (obs, reward, terminated, truncated, info), got {got}"
+            )
         obs, reward, terminated, truncated, info = result
         return np.asarray(obs), float(reward), bool(terminated), {**info, "truncated": bool(truncated)}
 
@@ -102,8 +108,8 @@ class GymnasiumAdapter:
         generator = getattr(_unwrapped(self.unwrapped_env), "np_random", None)
         if not isinstance(generator, np.random.Generator):
             raise TypeError(
-                f"{type(_unwrapped(self.unwrapped_env)).__name__} has neither Gymnasium's np_random nor random_state() "
-                "and set_random_state(state), which a checkpoint needs"
+                f"{type(_unwrapped(self.unwrapped_env)).__name__} has neither Gymnasium's np_random "
+                "nor random_state() and set_random_state(state), which a checkpoint needs"
             )
         return generator
 

@@ -1,4 +1,5 @@
 """Task families by name, those that others add, and what each can be built with."""
+
 from __future__ import annotations
 
 import difflib
@@ -54,7 +55,9 @@ def register_env(name: str, family: Any = None) -> Any:
         raise ValueError(f"the name of a task family must be a word without ':', got {name!r}")
     _check(family, name)
     holder = ENVIRONMENTS.get(name)
-    if holder is not None and _home(holder) != _home(family):  # a module that is reloaded makes its class anew
+    if holder is not None and _home(holder) != _home(
+        family
+    ):  # a module that is reloaded makes its class anew
         raise ValueError(f"the name {name!r} is taken by {_home(holder)}; choose another")
     ENVIRONMENTS[name] = family
     return family
@@ -103,7 +106,8 @@ class Arguments:
         missing = [key for key in self.required if key not in given]
         if missing:
             raise ValueError(
-                f"{family} needs {', '.join(missing)}; give each, on the command line by --set env_params.{missing[0]}=..."
+                f"{family} needs {', '.join(missing)}; give each, "
+                f"on the command line by --set env_params.{missing[0]}=..."
             )
 
 
@@ -145,7 +149,9 @@ def make_env(name: str | Family, *, seed: int | None = None, **params: Any) -> A
     env = adapted(family(**params, **({"seed": seed} if arguments.takes_seed else {})))
     missing = [part for part in _NEEDED if not hasattr(env, part)]
     if missing:
-        raise ValueError(f"{label} built a {type(env).__name__} without {', '.join(missing)}; see docs/environments.md")
+        raise ValueError(
+            f"{label} built a {type(env).__name__} without {', '.join(missing)}; see docs/environments.md"
+        )
     unseeded = isinstance(env, GymnasiumAdapter) or not arguments.takes_seed  # Gymnasium seeds at a reset
     if seed is not None and unseeded and callable(getattr(env, "seed", None)):
         env.seed(seed)
@@ -156,9 +162,13 @@ def _signatures(family: Family) -> list[inspect.Signature]:
     """Of the family, and of what it may pass its ``**options`` on to."""
     if not isinstance(family, type):
         return [inspect.signature(family)]
-    own = [vars(base)["__init__"] for base in family.__mro__ if "__init__" in vars(base) and base is not object]
+    own = [
+        vars(base)["__init__"] for base in family.__mro__ if "__init__" in vars(base) and base is not object
+    ]
     signatures = [inspect.signature(function) for function in own]
-    return [s.replace(parameters=list(s.parameters.values())[1:]) for s in signatures] or [inspect.Signature()]
+    return [s.replace(parameters=list(s.parameters.values())[1:]) for s in signatures] or [
+        inspect.Signature()
+    ]
 
 
 def _load(reference: str) -> Family:
@@ -170,7 +180,8 @@ def _load(reference: str) -> Family:
     except Exception as error:  # whatever a module does while it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"can't import the module {path!r} of the task family {reference!r} ({type(error).__name__}: {reason}); "
+            f"can't import the module {path!r} of the task family {reference!r} "
+            f"({type(error).__name__}: {reason}); "
             "start from the folder that holds it, or put that folder on PYTHONPATH"
         ) from None
     if not hasattr(module, name):
@@ -190,7 +201,9 @@ def _check(family: Any, named: str) -> Family:
             )
         missing = sorted(getattr(family, "__abstractmethods__", ()))
         if missing:
-            raise ValueError(f"the task family {family.__name__} does not define {', '.join(missing)}; write it")
+            raise ValueError(
+                f"the task family {family.__name__} does not define {', '.join(missing)}; write it"
+            )
     elif not callable(family):
         raise ValueError(
             f"{named} is no task family: expected a class, or a function that builds an environment, "
@@ -203,7 +216,9 @@ def _home(family: Any) -> str:
     """Where a family is from: "module:Class"."""
     if isinstance(family, str):
         return family
-    return f"{getattr(family, '__module__', '?')}:{getattr(family, '__qualname__', type(family).__qualname__)}"
+    return (
+        f"{getattr(family, '__module__', '?')}:{getattr(family, '__qualname__', type(family).__qualname__)}"
+    )
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """A task family of one's own: walk along a line to the place that the task names.
 
-    python -m rlkit_hfr train --env examples.chain:Chain --set num_iterations=3
+python -m rlkit_hfr train --env examples.chain:Chain --set num_iterations=3
 """
+
 from __future__ import annotations
 
 from typing import Any, ClassVar

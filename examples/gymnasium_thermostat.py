@@ -1,7 +1,8 @@
 """A Gymnasium environment with several tasks, served by the adapter.
 
-    python -m rlkit_hfr train --env examples.gymnasium_thermostat:Thermostat --set num_iterations=3
+python -m rlkit_hfr train --env examples.gymnasium_thermostat:Thermostat --set num_iterations=3
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -47,7 +48,13 @@ class Thermostat(gymnasium.Env[np.ndarray, np.ndarray]):
         self._passed += 1
         reached = np.float32(self._room)
         reward = float(self._rewards(reached, self._goal))
-        return np.array([reached]), reward, bool(reached > 40.0), self._passed >= self.hours, {"room": reached}
+        return (
+            np.array([reached]),
+            reward,
+            bool(reached > 40.0),
+            self._passed >= self.hours,
+            {"room": reached},
+        )
 
     @staticmethod
     def _rewards(room: np.ndarray | np.float32, goal: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
     python -m rlkit_hfr train --env point-robot --preset quick \\
         --relabeler examples.temperature_schedule:CoolingHFR --set temperature=10 --set half_life=5
 """
+
 from __future__ import annotations
 
 from typing import Any

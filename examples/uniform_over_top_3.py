@@ -3,6 +3,7 @@
     python -m rlkit_hfr train --env point-robot --preset quick \\
         --relabeler examples.uniform_over_top_3:UniformOverTop3
 """
+
 from __future__ import annotations
 
 import torch

@@ -14,7 +14,13 @@ from rlkit_hfr._version import __version__
 if TYPE_CHECKING:
     from rlkit_hfr.attach import Relabeling, attach
     from rlkit_hfr.buffers.relabeling_buffer import RelabelingMultiTaskReplayBuffer, relabeling_buffer_class
-    from rlkit_hfr.relabelers import RELABELERS, RelabelDecision, Relabeler, TrajectoryRelabeler, register_relabeler
+    from rlkit_hfr.relabelers import (
+        RELABELERS,
+        RelabelDecision,
+        Relabeler,
+        TrajectoryRelabeler,
+        register_relabeler,
+    )
     from rlkit_hfr.rewards.task_rewards import TaskRewards
 
 _HOMES = {

@@ -3,6 +3,7 @@
 Nothing heavy is imported here, nor by a program before it knows what it is to do:
 ``--help`` answers at once.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """``module:Class``: how a command line names what somebody else has written."""
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -24,7 +25,8 @@ def load(reference: str, kind: str) -> Any:
     except Exception as error:  # whatever a module does while it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"can't import the module {path!r} of the {kind} {reference!r} ({type(error).__name__}: {reason}); "
+            f"can't import the module {path!r} of the {kind} {reference!r} "
+            f"({type(error).__name__}: {reason}); "
             "start from the folder that holds it, or put that folder on PYTHONPATH"
         ) from None
     if not hasattr(module, name):

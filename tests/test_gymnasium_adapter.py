@@ -1,4 +1,5 @@
 """Gymnasium's environments are served as rlkit expects, and a truncation is no terminal."""
+
 from __future__ import annotations
 
 import copy

@@ -1,4 +1,5 @@
 """Every recipe of CONTRIBUTING.md works as it is written, in the files that it counts."""
+
 from __future__ import annotations
 
 import csv
@@ -18,8 +19,9 @@ import torch
 
 from examples.temperature_schedule import CoolingHFR
 from examples.uniform_over_top_3 import UniformOverTop3
-from rlkit_hfr import attach
+from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.hosts.families import HOSTS
+from rlkit_hfr.scoring.scorer import Scorer
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -54,7 +56,9 @@ def clone(tmp_path):
 
     def build(recipe: str) -> Path:
         for name in ("rlkit_hfr", "env_wrappers", "examples", "docs"):
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
+            shutil.copytree(
+                ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.png")
+            )
         for name, hunks in _edited(recipe).items():
             text = (tmp_path / name).read_text()
             for before, after in hunks:
@@ -140,15 +144,18 @@ def test_a_file_of_ones_own_serves_every_command_from_its_folder(tmp_path):
     assert again.returncode == 0, again.stderr
     elsewhere = launch("pearl_hfr.py", "--resume", str(folder), "--keep-checkpoint", where=ROOT)
     assert elsewhere.returncode == 2
-    assert re.fullmatch(r"error: can't import the module 'my_\w+' .*start from the folder.*\n", elsewhere.stderr)
+    assert re.fullmatch(
+        r"error: can't import the module 'my_\w+' .*start from the folder.*\n", elsewhere.stderr
+    )
     watched = launch("watch.py", "--run", str(folder))
     assert watched.returncode == 0, watched.stderr
     assert (folder / "adaptation.png").is_file()
     shown = launch("show_env.py", "--env", "my_chain:Chain", "--out", "pictures")
     assert shown.returncode == 0, shown.stderr
     assert (tmp_path / "pictures" / "my_chain-Chain.png").is_file()
-    compared = launch("compare.py", "--env", "my_chain:Chain", "--relabelers", "none", "my_method:CoolingHFR",
-                      "--seeds", "1", "--log-dir", "sweep", "--set", "num_iterations=1", "--set", "half_life=1,2")  # fmt: skip
+    grid = ["--env", "my_chain:Chain", "--relabelers", "none", "my_method:CoolingHFR", "--seeds", "1"]
+    axes = ["--set", "num_iterations=1", "--set", "half_life=1,2"]
+    compared = launch("compare.py", *grid, *axes, "--log-dir", "sweep")
     assert compared.returncode == 0, compared.stdout + compared.stderr
     sweep = tmp_path / "sweep"
     found = {str(file.parent.relative_to(sweep)) for file in sweep.rglob("progress.csv")}
@@ -176,8 +183,8 @@ def test_the_schedule_cools_while_training(make_algorithm):
 def test_the_column_is_logged(clone):
     where = clone("log column")
     assert "relabel/largest probability" in (where / "docs" / "log-columns.md").read_text()
-    run = _run([sys.executable, "-m", "rlkit_hfr", "train", "--env", "examples.chain:Chain", "--relabeler", "random",
-                "--set", "num_iterations=1"], where, where)  # fmt: skip
+    words = ["--env", "examples.chain:Chain", "--relabeler", "random", "--set", "num_iterations=1"]
+    run = _run([sys.executable, "-m", "rlkit_hfr", "train", *words], where, where)
     assert run.returncode == 0, run.stderr
     assert _column(where / "output", "relabel/largest probability") == pytest.approx([1 / 8])
 
@@ -214,3 +221,32 @@ def test_the_host_is_served(make_algorithm):
         HOSTS.clear()
         HOSTS.update(known)
     assert scope["relabeling"].statistics["relabel/paths relabeled"] > 0
+
+
+def test_the_relabeler_of_the_docs_runs(make_algorithm):
+    text = (ROOT / "docs" / "relabelers.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    algorithm = make_algorithm(num_iterations=1)
+    scope = {"attach": attach, "algorithm": algorithm}
+    try:
+        exec(block, scope)
+        algorithm.train()
+    finally:
+        RELABELERS.pop("best-of-two", None)
+    assert scope["relabeling"].statistics["relabel/paths relabeled"] > 0
+
+
+def test_the_questions_that_the_docs_list_exist():
+    text = (ROOT / "docs" / "relabelers.md").read_text().partition("| question |")[2].partition("\n\n")[0]
+    names = re.findall(r"`(\w+)(?=[(`])", text.replace("`needs_goals", "").replace("`needs_value", ""))
+    assert len(names) > 10
+    assert set(names) <= {*dir(Scorer), "candidate_tasks", "compute", "value"}
+
+
+def test_the_map_of_rooms_is_complete():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {str(file.parent.relative_to(ROOT)) for file in ROOT.glob("rlkit_hfr/**/__init__.py")}
+    for room in rooms - {"rlkit_hfr", "rlkit_hfr/experiments"}:
+        assert f"| `{room}/` |" in text
+    for file in (ROOT / "docs").glob("*.md"):
+        assert f"({file.name})" in (ROOT / "docs" / "README.md").read_text() or file.name == "README.md"

@@ -1,6 +1,7 @@
 """What others bring is taken, by registration and as ``module:Class``, and what is none is
 refused in a line.
 """
+
 from __future__ import annotations
 
 import re
@@ -38,6 +39,29 @@ def test_a_registered_relabeler_is_one_by_name(make_algorithm):
     algorithm = make_algorithm()
     assert type(attach(algorithm, "mine", seed=0).relabeler) is cls
     assert build_variant("point-robot", "mine", "quick", None, [], 0)["relabeler"] == "mine"
+
+
+class Discounting(RandomRelabeler):
+    """With an option that is called like a setting of PEARL."""
+
+    name = "discounting"
+
+    def __init__(self, *, discount: float = 1.0) -> None:
+        self.discount = discount
+
+
+@pytest.mark.parametrize("relabeler", ["discounting", f"{__name__}:Discounting"])
+@pytest.mark.parametrize("env", ["point-robot", "examples.chain:Chain"])
+def test_an_option_called_like_a_setting_of_pearl_is_said_with_its_section(relabeler, env, monkeypatch):
+    if ":" not in relabeler:
+        register_relabeler(Discounting)
+    monkeypatch.setattr(Chain, "default_settings", {"discount": 0.9})
+    given = ["relabel_params.discount=0.5"]
+    variant = build_variant(env, relabeler, "quick", None, given, 0)
+    assert variant["relabel_params"]["discount"] == 0.5
+    assert variant["algo_params"]["discount"] in (0.9, 0.95)
+    with pytest.raises(ValueError, match="say which: algo_params.discount or relabel_params.discount"):
+        build_variant(env, relabeler, "quick", None, ["discount=0.5"], 0)
 
 
 def test_a_taken_name_is_refused_but_for_the_same_class():
@@ -101,7 +125,10 @@ def test_a_registered_family_is_one_by_name():
 
 
 REFERENCES = [
-    ("nowhere.at_all:Mine", r"can't import the module 'nowhere.at_all' .*No module named 'nowhere'.*PYTHONPATH"),
+    (
+        "nowhere.at_all:Mine",
+        r"can't import the module 'nowhere.at_all' .*No module named 'nowhere'.*PYTHONPATH",
+    ),
     ("broken:Mine", r"can't import the module 'broken' .*\(ZeroDivisionError: division by zero\)"),
     ("wrong:Mine", r"can't import the module 'wrong' .*SyntaxError"),
     ("examples.chain:Chian", r"'examples.chain' has no 'Chian' \(did you mean 'Chain'\?\)"),
@@ -153,7 +180,9 @@ def test_arguments_are_checked_before_anything_is_built():
         variant("lenght=2")
     with pytest.raises(ValueError, match=r"unknown setting 'length'"):
         variant("length=2", env="point-robot")
-    with pytest.raises(ValueError, match=r"has no argument 'lenght' \(did you mean 'length'\?\); its arguments"):
+    with pytest.raises(
+        ValueError, match=r"has no argument 'lenght' \(did you mean 'length'\?\); its arguments"
+    ):
         make_env("examples.chain:Chain", lenght=2)
     with pytest.raises(ValueError, match="length must be positive"):
         make_env("examples.chain:Chain", length=-1)

@@ -1,4 +1,5 @@
 """Relabelers by name, and those that others add."""
+
 from __future__ import annotations
 
 import inspect
@@ -73,8 +74,8 @@ def make_relabeler(relabeler: str | Relabeler | type[Relabeler] | None, **option
         _check(type(relabeler))
         if options:
             raise ValueError(
-                f"options {', '.join(sorted(options))} were given with a finished {relabeler.name!r} relabeler; "
-                "give them to its class"
+                f"options {', '.join(sorted(options))} were given with a finished {relabeler.name!r} "
+                "relabeler; give them to its class"
             )
         return relabeler
     named = "none" if relabeler is None else relabeler

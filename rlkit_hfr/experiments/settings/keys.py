@@ -68,6 +68,13 @@ class Keys:
             )
         return homes[0], name
 
+    def first(self, key: str) -> str:
+        """``section.key`` in the first section that has a bare key, which presets and task
+        families write without knowing what else a relabeler's options are called.
+        """
+        homes = [home for home, names in self.sections.items() if key in names]
+        return f"{homes[0]}.{key}" if homes else key
+
     def is_truth(self, section: str, name: str) -> bool:
         return name in self.truths.get(section, ())
 

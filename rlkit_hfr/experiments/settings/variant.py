@@ -81,9 +81,9 @@ def build_variant(
     draft = Draft(keys)
     for key, value in _DEFAULTS.items():
         draft.put(key, value, Source.DEFAULT)
-    _put_declared(draft, family)
+    _put_declared(draft, keys, family)
     for key, value in (preset(name, preset_name) if preset_name is not None else {}).items():
-        draft.put(key, value, Source.PRESET)
+        draft.put(keys.first(key), value, Source.PRESET)
     for key, value in settings_in(content, str(config), keys):
         draft.put(key, value, Source.CONFIG)
     check_mini_batch(content, draft["algo_params.embedding_batch_size"], str(config))
@@ -100,7 +100,7 @@ def build_variant(
     return {**variant, "seed": seed, "preset": preset_name, "versions": versions()}
 
 
-def _put_declared(draft: Draft, family: Any) -> None:
+def _put_declared(draft: Draft, keys: Keys, family: Any) -> None:
     """The `default_settings` of a family. ValueError for what is no setting."""
     declared = getattr(family, "default_settings", {})
     label = f"default_settings of {getattr(family, '__name__', family)}"
@@ -108,7 +108,7 @@ def _put_declared(draft: Draft, family: Any) -> None:
         raise ValueError(f"{label} must be a dict of settings, got {type(declared).__name__}")
     for key, value in declared.items():
         try:
-            draft.put(key, value, Source.FAMILY)
+            draft.put(keys.first(key), value, Source.FAMILY)
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from None
 
