@@ -14,7 +14,13 @@ from rlkit_hfr._version import __version__
 if TYPE_CHECKING:
     from rlkit_hfr.attach import Relabeling, attach
     from rlkit_hfr.buffers.relabeling_buffer import RelabelingMultiTaskReplayBuffer, relabeling_buffer_class
-    from rlkit_hfr.relabelers import RELABELERS, RelabelDecision, Relabeler
+    from rlkit_hfr.relabelers import (
+        RELABELERS,
+        RelabelDecision,
+        Relabeler,
+        TrajectoryRelabeler,
+        register_relabeler,
+    )
     from rlkit_hfr.rewards.task_rewards import TaskRewards
 
 _HOMES = {
@@ -24,7 +30,9 @@ _HOMES = {
     "Relabeling": "rlkit_hfr.attach",
     "RelabelingMultiTaskReplayBuffer": "rlkit_hfr.buffers.relabeling_buffer",
     "TaskRewards": "rlkit_hfr.rewards.task_rewards",
+    "TrajectoryRelabeler": "rlkit_hfr.relabelers",
     "attach": "rlkit_hfr.attach",
+    "register_relabeler": "rlkit_hfr.relabelers",
     "relabeling_buffer_class": "rlkit_hfr.buffers.relabeling_buffer",
 }
 
@@ -57,7 +65,9 @@ __all__ = [
     "Relabeling",
     "RelabelingMultiTaskReplayBuffer",
     "TaskRewards",
+    "TrajectoryRelabeler",
     "__version__",
     "attach",
+    "register_relabeler",
     "relabeling_buffer_class",
 ]

@@ -3,9 +3,12 @@
 Nothing heavy is imported here, nor by a program before it knows what it is to do:
 ``--help`` answers at once.
 """
+
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -32,5 +35,15 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the command line names; returns its exit code."""
     args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
+    _look_into_current_folder()
     program: Any = import_module(PROGRAMS[args.program].module)
     return int(program.main(args.arguments))
+
+
+def _look_into_current_folder() -> None:
+    """Let ``module:Class`` name what lies in the current folder, however the program was
+    started. The folder comes last, so that no file in it hides a package.
+    """
+    with contextlib.suppress(FileNotFoundError):  # of a folder that somebody has deleted
+        if not {os.getcwd(), ""} & set(sys.path):
+            sys.path.append(os.getcwd())

@@ -11,7 +11,9 @@ from rlkit_hfr.pearl.stepping import Steps
 
 
 class Episodes:
-    """N episodes that begin together; each ends at its own terminal, or at `max_path_length`."""
+    """N episodes that begin together; each ends at its own terminal, where the environment
+    truncates it, or at `max_path_length`.
+    """
 
     def __init__(self, obs: np.ndarray, max_path_length: int) -> None:
         """obs: (N, S), the first observations."""
@@ -38,8 +40,9 @@ class Episodes:
         for i, info in zip(self.active, steps.infos, strict=True):
             self._infos[i].append(info)
         self._times += 1
-        over = steps.terminals.tolist() if self._times < self._max_path_length else [True] * len(self.active)
-        self.active = [i for i, ended in zip(self.active, over, strict=True) if not ended]
+        ended = steps.terminals if steps.truncated is None else steps.terminals | steps.truncated
+        over = ended.tolist() if self._times < self._max_path_length else [True] * len(self.active)
+        self.active = [i for i, done in zip(self.active, over, strict=True) if not done]
 
     def paths(self, latents: np.ndarray) -> list[dict[str, Any]]:
         """One path per episode; latents: (N, Z), what each acted on. Empties this object, so that nothing is held twice."""
@@ -52,7 +55,7 @@ class Episodes:
         length, own = len(rows), self._infos[i]
         next_obs, terminals = columns["next_observations"][rows], columns["terminals"][rows, None]
         timeouts = np.zeros((length, 1), bool)
-        timeouts[-1] = length == self._max_path_length and not terminals[-1]
+        timeouts[-1] = not terminals[-1]  # else it ended by itself
         return dict(
             observations=np.concatenate([self._first[i, None], next_obs[:-1]]),
             actions=columns["actions"][rows].astype(np.float32, copy=False),

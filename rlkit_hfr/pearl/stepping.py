@@ -16,6 +16,8 @@ class Steps(NamedTuple):
     """A step of each of N environments: next_obs (N, S), rewards (N,) float32, terminals (N,) bool.
 
     figures: infos that all of them have, name -> (N, ...); infos: what each has of its own.
+    truncated: (N,) bool, whose episode the environment cut short without a terminal; None
+    where there is no such thing.
     """
 
     next_obs: np.ndarray
@@ -23,6 +25,7 @@ class Steps(NamedTuple):
     terminals: np.ndarray
     figures: Mapping[str, np.ndarray]
     infos: Sequence[Mapping[str, Any]]
+    truncated: np.ndarray | None = None
 
 
 class Stepper:
@@ -37,7 +40,14 @@ class Stepper:
             return self._judged_together(envs, actions)
         obs, rewards, terminals, infos = zip(*self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True)
         shape = len(envs)  # some environments give rewards and terminals of shape (1,)
-        return Steps(np.stack(obs), np.asarray(rewards, np.float32).reshape(shape), np.asarray(terminals, bool).reshape(shape), {}, infos)
+        return Steps(
+            next_obs=np.stack(obs),
+            rewards=np.asarray(rewards, np.float32).reshape(shape),
+            terminals=np.asarray(terminals, bool).reshape(shape),
+            figures={},
+            infos=infos,
+            truncated=np.array([bool(info.get("truncated", False)) for info in infos]),  # GymnasiumAdapter's
+        )
 
     def _judged_together(self, envs: Sequence[HindsightEnv], actions: np.ndarray) -> Steps:
         """The physics of each environment, and the rewards of all in one call."""
@@ -46,7 +56,13 @@ class Stepper:
         achieved = np.stack(features)
         result, figures = envs[0].judge(achieved, np.stack([env._goal for env in envs]))
         terminals = np.broadcast_to(np.asarray(result.terminals, bool), (number,))
-        return Steps(np.stack(obs), np.asarray(result.rewards, np.float32), terminals, {"achieved": achieved, **figures}, [{}] * number)
+        return Steps(
+            next_obs=np.stack(obs),
+            rewards=np.asarray(result.rewards, np.float32),
+            terminals=terminals,
+            figures={"achieved": achieved, **figures},
+            infos=[{}] * number,
+        )
 
     def _each(self, work: Callable[[int], T], number: int) -> list[T]:
         """work(0), ..., work(number - 1), in order."""

@@ -23,9 +23,15 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("--env", nargs="+", required=True, metavar="NAME", help="task families")
     p.add_argument(
-        "--relabelers", nargs="+", default=["none", "hfr"], metavar="NAME", help="methods (default: none hfr)"
+        "--env", nargs="+", required=True, metavar="NAME", help="task families, by name or module:Class"
+    )
+    p.add_argument(
+        "--relabelers",
+        nargs="+",
+        default=["none", "hfr"],
+        metavar="NAME",
+        help="methods, by name or module:Class (default: none hfr)",
     )
     p.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1 of each (default: 5)")
     p.add_argument("--preset", metavar="NAME", help="paper (the default) or quick")

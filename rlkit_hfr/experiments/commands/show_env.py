@@ -22,7 +22,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
-        "--env", required=True, metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or all"
+        "--env",
+        required=True,
+        metavar="NAME",
+        help=f"task family: {', '.join(ENVIRONMENTS)}, all of these, by all, or module:Class of your own",
     )
     p.add_argument("--out", type=Path, default=Path("output/environments"), metavar="DIR",
                    help="folder of the pictures (default: output/environments)")  # fmt: skip

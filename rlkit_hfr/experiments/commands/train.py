@@ -23,8 +23,12 @@ _SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog=command("train"), description="Meta-train PEARL with relabeling.")
     add = p.add_argument
-    add("--env", metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}")
-    add("--relabeler", metavar="NAME", help=f"one of {', '.join(_RELABELERS)} (default: hfr)")
+    add("--env", metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or module:Class of your own")
+    add(
+        "--relabeler",
+        metavar="NAME",
+        help=f"one of {', '.join(_RELABELERS)}, or module:Class of your own (default: hfr)",
+    )
     add("--preset", metavar="NAME", help="paper or quick (default: paper, or none with --config)")
     add(
         "--config",

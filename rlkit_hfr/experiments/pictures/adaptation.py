@@ -12,6 +12,7 @@ import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 import numpy as np
 import torch
 
+from env_wrappers import HindsightEnv
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 from rlkit_hfr.experiments.pictures.render import (
     Film,
@@ -71,6 +72,12 @@ def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> N
             f", success {path['env_infos']['success'][-1]:.0f}" if "success" in path["env_infos"] else ""
         )
         print(f"{name}: return {value:.2f} in {len(path['rewards'])} steps{success}")
+    if not isinstance(algorithm.env, HindsightEnv):
+        print(
+            "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md",
+            file=sys.stderr,
+        )
+        return
     _picture(
         algorithm,
         task,

@@ -12,7 +12,7 @@ import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
 import numpy as np
 
-from env_wrappers import ENVIRONMENTS, HindsightEnv, make_env
+from env_wrappers import HindsightEnv, make_env
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 from rlkit_hfr.experiments.pictures.render import (
     Film,
@@ -22,23 +22,24 @@ from rlkit_hfr.experiments.pictures.render import (
     place_goal,
     save_gif,
 )
-from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
+from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.references import file_name
 
 
 def show(name: str, out: Path, number: int, seed: int) -> None:
     """Write the pictures of one family."""
-    if name in ENVIRONMENTS:
-        settings = preset(name, "paper")
-        env = make_env(
-            name,
-            n_tasks=SAME_TASKS.get(name, settings["n_train_tasks"] + settings["n_eval_tasks"]),
-            seed=seed,
+    variant = build_variant(name, "none", "paper", None, [], seed)
+    env = make_env(name, seed=seed, **variant["env_params"])
+    if not isinstance(env, HindsightEnv):
+        raise ValueError(
+            f"{name} is no HindsightEnv, and pictures need the task vectors and features of one: "
+            "see docs/environments.md"
         )
-    else:
-        env = make_env(name)  # which says what there is
+    n_train, horizon = variant["n_train_tasks"], variant["algo_params"]["max_path_length"]
+    file = file_name(name)
     rng = np.random.default_rng(seed)
     paths = [
-        random_path(env, int(rng.integers(len(env.tasks))), settings["max_path_length"], rng)
+        random_path(env, int(rng.integers(len(env.tasks))), horizon, rng)
         for _ in range(number)
     ]
     panels = (
@@ -49,13 +50,13 @@ def show(name: str, out: Path, number: int, seed: int) -> None:
     if isinstance(env, MujocoHindsightEnv):
         try:
             frames = Film(env, place_goal(env, paths[0]["task"])).frames(paths[0]["physics"][:100:2])
-            save_gif(out / f"{name}.gif", frames)
-            print(out / f"{name}.gif")
+            save_gif(out / f"{file}.gif", frames)
+            print(out / f"{file}.gif")
             panels.insert(0, ("rendered", frames[len(frames) // 2]))
         except ValueError as error:
             print(f"no film: {error}", file=sys.stderr)
-    _picture(name, env, paths, settings["n_train_tasks"], panels, out / f"{name}.png")
-    print(out / f"{name}.png")
+    _picture(name, env, paths, n_train, panels, out / f"{file}.png")
+    print(out / f"{file}.png")
 
 
 def random_path(

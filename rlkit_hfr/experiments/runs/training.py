@@ -14,6 +14,7 @@ from rlkit_hfr.experiments.runs.foreign import ForeignRun
 from rlkit_hfr.experiments.settings.machine import described
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.pearl.logger import create_log_dir
+from rlkit_hfr.references import file_name
 
 T = TypeVar("T")
 
@@ -116,7 +117,9 @@ def _variant(args: argparse.Namespace) -> Variant:
 def _new_folder(args: argparse.Namespace, variant: Variant) -> Path:
     if args.run_dir is None:
         return create_log_dir(
-            args.log_dir.absolute(), f"{variant['env_name']}_{variant['relabeler']}", variant["seed"]
+            args.log_dir.absolute(),
+            file_name(f"{variant['env_name']}_{variant['relabeler']}"),
+            variant["seed"],
         )
     folder: Path = args.run_dir.absolute()
     folder.mkdir(parents=True, exist_ok=True)

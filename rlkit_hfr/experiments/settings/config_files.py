@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
-from rlkit_hfr.experiments.settings.keys import SECTIONS, check_truth, is_truth, place
+from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 
 # What a run records of itself; no settings.
 _RECORDS = ("preset", "seed", "versions", "snapshots", "host", "machine")
@@ -62,19 +62,19 @@ def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:
     return seed
 
 
-def settings_in(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, Any]]:
+def settings_in(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator[tuple[str, Any]]:
     """The settings of a loaded file under our names, as (key, value). source: its name,
     for messages.
     """
-    entries = list(_entries(content, source))
+    entries = list(_entries(content, source, keys))
     of_others = any(name in _OF_OTHERS for _, name, _ in entries) or "util_params" in content
     for section, name, value in entries:
         if name in _OF_OTHERS:
             yield from _translated(name, value, source)
             continue
         key = f"{section}.{name}" if section else name
-        home, _ = place(key)
-        if is_truth(home, name):  # oyster's own files write 1 and 0
+        home, _ = keys.place(key)
+        if keys.is_truth(home, name):  # oyster's own files write 1 and 0
             value = check_truth(name, bool(value) if of_others and value in (0, 1) else value, source)
         yield key, value
 
@@ -92,17 +92,17 @@ def check_mini_batch(content: Mapping[str, Any], batch: int, source: str) -> Non
         )
 
 
-def _entries(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, str, Any]]:
+def _entries(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator[tuple[str, str, Any]]:
     """Section (empty at the top), name and value."""
     for key, value in content.items():
         if key in _RECORDS or key in _WITHOUT_EFFECT:
             continue
         if not isinstance(value, Mapping):
             yield "", key, value
-        elif key and key in SECTIONS:
+        elif key and key in keys.sections:
             yield from ((key, name, item) for name, item in value.items())
         else:
-            sections = [section for section in SECTIONS if section]
+            sections = [section for section in keys.sections if section]
             raise ValueError(
                 f"unknown section {key!r} in {source}{did_you_mean(key, sections)}; known: "
                 f"{', '.join(sections)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from rlkit_hfr.experiments.settings.keys import SECTIONS, check_truth, is_truth, place
+from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 
 Variant = dict[str, Any]
 
@@ -14,6 +14,7 @@ class Source(Enum):
     """Where a value came from."""
 
     DEFAULT = "the defaults"
+    FAMILY = "the task family"
     PRESET = "the preset"
     CONFIG = "the config"
     COMMAND_LINE = "the command line"
@@ -31,7 +32,8 @@ class Draft:
     What is set later replaces what was set before, source and all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self._settings: dict[tuple[str, str], Setting] = {}
 
     def put(self, key: str, value: Any, source: Source) -> None:
@@ -39,13 +41,18 @@ class Draft:
 
         ValueError if there is no such setting, or for a bad truth value.
         """
-        section, name = place(key)
-        if is_truth(section, name):
+        section, name = self._keys.place(key)
+        if self._keys.is_truth(section, name):
             check_truth(name, value)
         self._settings[section, name] = Setting(value, source)
 
     def __getitem__(self, key: str) -> Any:
-        return self._settings[place(key)].value
+        return self._settings[self._keys.place(key)].value
+
+    def source(self, key: str) -> Source | None:
+        """Where a value came from; None if there is none."""
+        setting = self._settings.get(self._keys.place(key))
+        return None if setting is None else setting.source
 
     def drop(self, section: str, names: set[str], sources: set[Source]) -> None:
         """Forget the settings of these names that come from these sources."""
@@ -56,7 +63,7 @@ class Draft:
 
     def variant(self) -> Variant:
         """The values by themselves, sections as dicts within."""
-        variant: Variant = {section: {} for section in SECTIONS if section}
+        variant: Variant = {section: {} for section in self._keys.sections if section}
         for (section, name), setting in self._settings.items():
             (variant[section] if section else variant)[name] = setting.value
         return variant

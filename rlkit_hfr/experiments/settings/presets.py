@@ -359,11 +359,8 @@ PRESETS = {"paper": PAPER, "quick": QUICK}
 
 
 def preset(env_name: str, name: str) -> Settings:
-    """The settings of a preset for one environment."""
+    """The settings of a preset for one environment; none for a family that has no preset."""
     if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    records = PRESETS[name]
-    if env_name not in records:
-        near, known = did_you_mean(env_name, records), ", ".join(sorted(records))
-        raise ValueError(f"there is no preset for the environment {env_name!r}{near}; known: {known}")
-    return records[env_name].settings()
+        raise ValueError(f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; known: {', '.join(PRESETS)}")
+    record = PRESETS[name].get(env_name)
+    return {} if record is None else record.settings()

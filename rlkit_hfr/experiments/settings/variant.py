@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlkit_hfr import RELABELERS
-from rlkit_hfr.checks import did_you_mean
+from env_wrappers import Arguments, arguments_of, find_family, make_env
 from rlkit_hfr.experiments.settings.config_files import (
     check_mini_batch,
     load_config,
@@ -18,20 +17,21 @@ from rlkit_hfr.experiments.settings.config_files import (
     settings_in,
 )
 from rlkit_hfr.experiments.settings.draft import Draft, Source, Variant
-from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, SECTIONS
+from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, Keys, keys_for
 from rlkit_hfr.experiments.settings.machine import versions
-from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
+from rlkit_hfr.experiments.settings.presets import PAPER, SAME_TASKS, preset
 from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.relabelers import make_relabeler, relabeler_options
+from rlkit_hfr.references import is_reference
+from rlkit_hfr.relabelers import find_relabeler, make_relabeler, relabeler_options
 
 _DEFAULTS: dict[str, Any] = {
-    "n_train_tasks": 2,
-    "n_eval_tasks": 2,
-    "latent_size": 5,
-    "net_size": 300,
-    "encoder_size": 200,
-    "pixel_encoder": "flat",
-    "relabeler": "hfr",
+    ".n_train_tasks": 2,
+    ".n_eval_tasks": 2,
+    ".latent_size": 5,
+    ".net_size": 300,
+    ".encoder_size": 200,
+    ".pixel_encoder": "flat",
+    ".relabeler": "hfr",
     "relabel_params.precision": "fp32",  # the same numbers on every machine
     **{f"algo_params.{field.name}": field.default for field in dataclasses.fields(PEARLConfig)},
 }
@@ -58,80 +58,136 @@ def build_variant(
 ) -> Variant:
     """The settings of a run. ValueError for what is wrong with them.
 
-    Defaults come first, then the preset (the paper's, unless a config is given without
-    one), then the config, then the command line: `env_name`, `relabeler` and the
+    Defaults come first, then what the task family declares (`default_settings`), then the
+    preset (the paper's, unless a config is given without one; families of your own have
+    none), then the config, then the command line: `env_name`, `relabeler` and the
     `assignments`.
     seed: None takes the config's, or 0.
     """
     content = load_config(config) if config else {}
-    name = env_name or content.get("env_name")
+    pairs = [parse_assignment(text) for text in assignments]
+    name = dict(pairs).get("env_name", env_name or content.get("env_name"))
     if name is None:
         raise ValueError("no environment: give --env NAME, or a config with env_name")
     if not isinstance(name, str):
         raise ValueError(f"env_name must be a name, got {name!r}")
-    pairs = [parse_assignment(text) for text in assignments]
     if preset_name is None and not config:
         preset_name = "paper"
     if seed is None:
         seed = recorded_seed(content, str(config)) or 0
-    draft = Draft()
+    family = find_family(name)
+    methods = [relabeler, content.get("relabeler"), *(value for key, value in pairs if key == "relabeler")]
+    keys = keys_for(family, [find_relabeler(method) for method in methods if is_reference(method)])
+    draft = Draft(keys)
     for key, value in _DEFAULTS.items():
         draft.put(key, value, Source.DEFAULT)
+    _put_declared(draft, keys, family)
     for key, value in (preset(name, preset_name) if preset_name is not None else {}).items():
-        draft.put(key, value, Source.PRESET)
-    for key, value in settings_in(content, str(config)):
+        draft.put(keys.first(key), value, Source.PRESET)
+    for key, value in settings_in(content, str(config), keys):
         draft.put(key, value, Source.CONFIG)
-    check_mini_batch(content, draft["embedding_batch_size"], str(config))
-    draft.put("env_name", name, Source.COMMAND_LINE)
-    of_another = relabeler is not None and relabeler != draft["relabeler"]
+    check_mini_batch(content, draft["algo_params.embedding_batch_size"], str(config))
+    draft.put(".env_name", name, Source.COMMAND_LINE)
+    of_another = relabeler is not None and relabeler != draft[".relabeler"]
     if relabeler is not None:
-        draft.put("relabeler", relabeler, Source.COMMAND_LINE)
+        draft.put(".relabeler", relabeler, Source.COMMAND_LINE)
     for key, value in pairs:
         draft.put(key, value, Source.COMMAND_LINE)
-    _leave_out_options_of_others(draft, of_another)
-    return {**_finished(draft.variant()), "seed": seed, "preset": preset_name, "versions": versions()}
+    _leave_out_options_of_others(draft, keys, of_another)
+    if name not in PAPER:
+        _share_out_tasks(draft, family, name)
+    variant = _finished(draft.variant(), arguments_of(family))
+    return {**variant, "seed": seed, "preset": preset_name, "versions": versions()}
 
 
-def _leave_out_options_of_others(draft: Draft, of_another: bool) -> None:
+def _put_declared(draft: Draft, keys: Keys, family: Any) -> None:
+    """The `default_settings` of a family. ValueError for what is no setting."""
+    declared = getattr(family, "default_settings", {})
+    label = f"default_settings of {getattr(family, '__name__', family)}"
+    if not isinstance(declared, Mapping):
+        raise ValueError(f"{label} must be a dict of settings, got {type(declared).__name__}")
+    for key, value in declared.items():
+        try:
+            draft.put(keys.first(key), value, Source.FAMILY)
+        except ValueError as error:
+            raise ValueError(f"{label}: {error}") from None
+
+
+def _leave_out_options_of_others(draft: Draft, keys: Keys, of_another: bool) -> None:
     """Drop the options that the relabeler does not take, unless somebody asked for
     them.
 
     A preset names the options of every relabeler. So does a config that was written for
     another one (`of_another`).
     """
-    name = draft["relabeler"]
+    name = draft[".relabeler"]
     if not isinstance(name, str):
         raise ValueError(f"relabeler must be a name, got {name!r}")
-    if name not in RELABELERS:
-        raise ValueError(
-            f"unknown relabeler {name!r}{did_you_mean(name, RELABELERS)}; known: {', '.join(RELABELERS)}"
-        )
-    others = set(SECTIONS["relabel_params"]) - {*ATTACH_KEYS, *relabeler_options(RELABELERS[name])}
-    draft.drop("relabel_params", others, {Source.PRESET, Source.CONFIG} if of_another else {Source.PRESET})
+    own = relabeler_options(find_relabeler(name))
+    others = set(keys.sections["relabel_params"]) - {*ATTACH_KEYS, *own}
+    general = {Source.FAMILY, Source.PRESET}
+    draft.drop("relabel_params", others, general | {Source.CONFIG} if of_another else general)
 
 
-def _finished(variant: Variant) -> Variant:
+def _share_out_tasks(draft: Draft, family: Any, name: str) -> None:
+    """Of a family without a preset: four tasks in five are for training, the rest for
+    testing, as far as nobody has said how many.
+    """
+    given = {
+        key: draft[key]
+        for key in (".n_train_tasks", ".n_eval_tasks")
+        if draft.source(key) is not Source.DEFAULT
+    }
+    if len(given) == 2:
+        return
+    number = _number_of_tasks(name, draft.variant()["env_params"], arguments_of(family))
+    tests = max(1, number - round(0.8 * number))
+    if ".n_train_tasks" in given:
+        _check_whole("n_train_tasks", given[".n_train_tasks"], least=1, words="a positive whole number")
+        tests = max(1, min(tests, number - given[".n_train_tasks"]))
+        draft.put(".n_eval_tasks", tests, Source.FAMILY)
+        return
+    tests = given.get(".n_eval_tasks", tests)
+    _check_whole("n_eval_tasks", tests, least=1, words="a positive whole number")
+    draft.put(".n_train_tasks", max(1, number - tests), Source.FAMILY)
+    draft.put(".n_eval_tasks", tests, Source.FAMILY)
+
+
+def _number_of_tasks(name: str, env_params: Mapping[str, Any], arguments: Arguments) -> int:
+    """How many tasks a family has when it is built so."""
+    number = env_params.get("n_tasks", arguments.defaults.get("n_tasks"))
+    if isinstance(number, int) and not isinstance(number, bool):
+        return number
+    try:
+        return len(list(make_env(name, **env_params).get_all_task_idx()))
+    except TypeError as error:
+        raise ValueError(f"can't build {name}: {error}") from None
+
+
+def _finished(variant: Variant, arguments: Arguments) -> Variant:
     """Check what can be checked before anything is built; set how many tasks the
     environment has.
     """
     for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "encoder_size"):
         _check_whole(key, variant[key], least=1, words="a positive whole number")
-    if not isinstance(variant["env_name"], str):
-        raise ValueError(f"env_name must be a name, got {variant['env_name']!r}")
+    name, params = variant["env_name"], variant["env_params"]
     PEARLConfig(**variant["algo_params"])
     options = {key: value for key, value in variant["relabel_params"].items() if key not in ATTACH_KEYS}
     make_relabeler(variant["relabeler"], **options)
+    arguments.check(params, name)
     for key, least in (("n_tasks", 1), ("task_seed", 0)):
-        if key in variant["env_params"]:
-            _check_whole(key, variant["env_params"][key], least=least, words="a whole number")
+        if key in params:
+            _check_whole(key, params[key], least=least, words="a whole number")
     train, test = variant["n_train_tasks"], variant["n_eval_tasks"]
-    same = variant["env_name"] in SAME_TASKS
-    number = variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], train + test))
+    if "n_tasks" in arguments.names:
+        number = params.setdefault("n_tasks", SAME_TASKS.get(name, train + test))
+    else:
+        number = _number_of_tasks(name, params, arguments)
     if max(train, test) > number:
         raise ValueError(
             f"n_train_tasks and n_eval_tasks must be at most n_tasks = {number}, got {train} and {test}"
         )
-    if train + test > number and not same:
+    if train + test > number and name not in SAME_TASKS:
         raise ValueError(
             f"n_tasks must be at least n_train_tasks + n_eval_tasks = {train + test}, "
             "so that test tasks are new,"

@@ -44,9 +44,10 @@ def let_children_import() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), known]))
 
 
-def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+def _start(command: list[str], folder: Path, where: str) -> subprocess.Popen[bytes]:
     """A run in a session of its own, on one thread, its output in its folder: Ctrl-C in
-    the terminal is for the comparison.
+    the terminal is for the comparison. where: the folder that it is started from, in which
+    it looks for ``module:Class``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / CONSOLE, "ab") as console:
@@ -57,13 +58,16 @@ def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
             stdout=console,
             stderr=subprocess.STDOUT,
             env={**os.environ, **_ONE_THREAD},
+            cwd=where if Path(where).is_dir() else None,
             start_new_session=True,
         )
 
 
-def run_to_end(command: list[str], folder: str) -> int:
-    """Run a command to its end; one that is cancelled ends its iteration first."""
-    process = _start(command, Path(folder))
+def run_to_end(command: list[str], folder: str, where: str) -> int:
+    """Run a command to its end, on whatever machine; one that is cancelled ends its
+    iteration first. where: the folder of the comparison's own process.
+    """
+    process = _start(command, Path(folder), where)
     try:
         return process.wait()
     except BaseException:
@@ -79,7 +83,7 @@ class LocalProcesses:
         self.slots: int | None = slots
 
     def submit(self, job: Job) -> subprocess.Popen[bytes]:
-        return _start(job.command(), job.folder)
+        return _start(job.command(), job.folder, os.getcwd())
 
     def poll(self, handle: subprocess.Popen[bytes]) -> int | None:
         return handle.poll()
@@ -128,7 +132,7 @@ class RayTasks:
 
     def submit(self, job: Job) -> Any:
         job.folder.mkdir(parents=True, exist_ok=True)
-        return self._run.remote(job.command(), str(job.folder))
+        return self._run.remote(job.command(), str(job.folder), os.getcwd())
 
     def poll(self, handle: Any) -> int | None:
         ready, _ = self._ray.wait([handle], timeout=0)
@@ -173,7 +177,7 @@ class SlurmJobs:
             self._executor.update_parameters(slurm_partition=partition)
 
     def submit(self, job: Job) -> Any:
-        return self._executor.submit(run_to_end, job.command(), str(job.folder))
+        return self._executor.submit(run_to_end, job.command(), str(job.folder), os.getcwd())
 
     def poll(self, handle: Any) -> int | None:
         if not handle.done():

@@ -14,7 +14,8 @@ from pathlib import Path
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.runs.checkpoint import is_finished, read_variant
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
-from rlkit_hfr.relabelers import relabeler_options
+from rlkit_hfr.references import file_name
+from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 
 CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
 _OF_THE_MACHINE = ("versions", "snapshots", "machine")
@@ -93,7 +94,7 @@ def grid(
     """
     jobs = []
     for seed, env, relabeler in itertools.product(seeds, envs, relabelers):
-        axes = [_values(item) for item in assignments if _concerns(item, relabeler)]
+        axes = [_values(item) for item in assignments if _concerns(item, relabeler, relabelers)]
         for cell in itertools.product(*axes):
             own = [item for item, axis in zip(cell, axes, strict=True) if len(axis) > 1]
             label = " ".join([relabeler, *own])
@@ -106,17 +107,20 @@ def grid(
                     cell,
                     preset,
                     config,
-                    log_dir / env / label.replace(" ", ",") / f"s-{seed}",
+                    log_dir / file_name(env) / file_name(label.replace(" ", ",")) / f"s-{seed}",
                 )
             )
     return jobs
 
 
-def _concerns(assignment: str, relabeler: str) -> bool:
-    """Whether a setting is one of all runs, or an option of this relabeler."""
+def _concerns(assignment: str, relabeler: str, others: Sequence[str]) -> bool:
+    """Whether a setting is one of all runs, or an option of this relabeler. others: those
+    of the comparison.
+    """
     key = parse_assignment(assignment)[0].rpartition(".")[2]
-    takers = [name for name, cls in RELABELERS.items() if key in relabeler_options(cls)]
-    return not takers or relabeler in takers or relabeler not in RELABELERS
+    classes = [*RELABELERS.values(), *(find_relabeler(name) for name in others)]
+    takers = [cls for cls in classes if key in relabeler_options(cls)]
+    return not takers or find_relabeler(relabeler) in takers
 
 
 def _values(assignment: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Complete examples of what CONTRIBUTING.md describes, each one runs."""
