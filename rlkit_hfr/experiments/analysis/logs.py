@@ -1,12 +1,11 @@
-"""Recorded runs of any PEARL on rlkit, under one set of names: the carried one's,
-oyster's, rlkit's and the HFR release's.
+"""Recorded runs under one set of names: of the built-in PEARL, oyster, rlkit, the HFR
+release, and whatever else viskit reads.
 """
 from __future__ import annotations
 
 import csv
 import json
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,32 +15,58 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# name here -> names in the logs, the first that is there counts
+from rlkit_hfr.experiments.analysis.notices import leave_out, printable
+
+# name here -> names in the logs, the first that has a value counts
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "steps": ("Number of env steps total", "Timesteps"),
+    "steps": (
+        "Number of env steps total",
+        "Timesteps",
+        "exploration/num steps total",
+        "expl/num steps total",
+        "TotalEnvSteps",
+        "TotalNSamples",
+    ),
     "test return": (
         "AverageReturn_all_test_tasks",
         "eval/adaptation/test_tasks/final_returns Mean",
         "Average Return",
+        "evaluation/Average Returns",
+        "eval/Average Returns",
+        "MetaTest/Average/AverageReturn",
+        "Evaluation/AverageReturn",
+        "AverageReturn",
     ),
-    "test success": ("SuccessRate_all_test_tasks", "Test Final Success", "Success Rate"),
+    "test success": (
+        "SuccessRate_all_test_tasks",
+        "Test Final Success",
+        "Success Rate",
+        "MetaTest/Average/SuccessRate",
+    ),
     "training return, stored context": (
         "AverageTrainReturn_all_train_tasks",
         "eval/init_from_buffer/train_tasks/all_returns Mean",
     ),
-    "collection (s)": ("Sample Time (s)",),
-    "updates (s)": ("Train Time (s)",),
-    "evaluation (s)": ("(Previous) Eval Time (s)",),
+    "collection (s)": ("Sample Time (s)", "time/exploration sampling (s)"),
+    "updates (s)": ("Train Time (s)", "time/training (s)"),
+    "evaluation (s)": ("(Previous) Eval Time (s)", "time/evaluation sampling (s)"),
     "relabeling (s)": ("relabel/time (s)",),
+    "iteration (s)": ("Epoch Time (s)", "time/epoch (s)"),
 }
 _NEEDED = ("steps", "test return")
-_NOT_SETTINGS = {"seed", "versions", "machine", "snapshots", "preset", "host"}
+_NOT_SETTINGS = {
+    *("seed", "versions", "machine", "snapshots", "preset", "host"),
+    # what rlkit's, oyster's and viskit's launchers write beside the settings
+    *("exp_id", "exp_name", "exp_prefix", "exp_uuid", "unique_id", "run_id", "trial_name", "trial_num"),
+    *("log_dir", "base_log_dir", "util_params", "script_name", "git_infos", "instance_type", "gpu_id"),
+}
+_BEYOND = 1e100  # a number beyond it is taken as missing: its square would overflow
 
 
 @dataclass(frozen=True, eq=False)
 class RunLog:
-    """One run. table: a row per epoch, `COLUMNS` first, then the log's own; NaN where
-    there is no value.
+    """One run. table: a row per epoch, `COLUMNS` first, then the log's own; finite, or
+    NaN where there is no value.
     """
 
     folder: Path
@@ -68,25 +93,33 @@ def load_runs(folders: Iterable[Path]) -> list[RunLog]:
     for file in files:
         try:
             runs.append(_load(file))
-        except ValueError as error:
-            warnings.warn(f"left out {file.parent}: {error}", stacklevel=2)
+        except (OSError, ValueError, csv.Error, MemoryError) as error:
+            leave_out(file, error)
     if not runs:
         raise ValueError("none of the runs could be read")
     return _numbered(_told_apart(runs))
 
 
 def read_table(file: Path) -> pd.DataFrame:
-    """The complete rows of a progress.csv, numbers or NaN.
+    """The complete rows of a progress.csv, finite numbers or NaN.
 
     Headers that a resumed rlkit run repeats, and a row that is being written, are
-    dropped.
+    dropped. A log.txt beside an empty progress.csv is read in its place, with tabs, as
+    viskit does.
     """
+    delimiter = ","
+    if not file.is_file():
+        raise ValueError("it is no file")
+    if file.stat().st_size == 0 and file.with_name("log.txt").is_file():
+        file, delimiter = file.with_name("log.txt"), "\t"
     with open(file, newline="", errors="replace") as opened:
-        header, *rows = list(csv.reader(opened)) or [[]]
+        header, *rows = list(csv.reader(opened, delimiter=delimiter)) or [[]]
     kept = [row for row in rows if len(row) == len(header) and row != header]
     if not kept:
         raise ValueError("it has no complete row yet")
-    return pd.DataFrame(kept, columns=header).apply(pd.to_numeric, errors="coerce")
+    table = pd.DataFrame(kept, columns=[name.removeprefix("\ufeff") for name in header])
+    table = table.loc[:, ~table.columns.duplicated()].apply(pd.to_numeric, errors="coerce").astype(float)
+    return table.where(table.abs() <= _BEYOND)
 
 
 def _load(file: Path) -> RunLog:
@@ -95,49 +128,110 @@ def _load(file: Path) -> RunLog:
     missing = [name for name in _NEEDED if table[name].isna().all()]
     if missing:
         raise ValueError(
-            f"no column for {' and '.join(missing)}; expected one of {', '.join(COLUMNS[missing[0]])}"
+            f"no finite value of {' and '.join(missing)}; expected a column {' or '.join(COLUMNS[missing[0]])}"
         )
+    table = pd.concat([table, raw.drop(columns=list(COLUMNS), errors="ignore")], axis=1)
+    table = table[table["steps"].notna()].sort_values("steps", kind="stable", ignore_index=True)
+    if table["test return"].isna().all():
+        raise ValueError("no row has both steps and a return")
     variant = _variant(file.parent)
-    seed = variant.get("seed")
-    named = re.search(r"(?:^|[-_])s-?(\d+)$|seed_?(\d+)", file.parent.name)
-    if not isinstance(seed, int):
-        seed = int(next(filter(None, named.groups()))) if named else -1
-    env = variant.get("env_name") or variant.get("env") or file.parent.parent.name
-    return RunLog(file.parent, str(env), _method(variant), seed, pd.concat([table, raw], axis=1), variant)
+    return RunLog(
+        folder=file.parent,
+        env=_env(variant, file.parent),
+        method=_method(variant),
+        seed=_seed(variant, file.parent),
+        table=table,
+        variant=variant,
+    )
+
+
+def _seed(variant: Mapping[str, Any], folder: Path) -> int:
+    """As recorded, or as the folder's name ends; -1 if unknown."""
+    for recorded in (variant.get("seed"), variant.get("seedid")):
+        if isinstance(recorded, int) and not isinstance(recorded, bool) and 0 <= recorded < 2**63:
+            return recorded
+    named = re.search(r"(?:^|[-_])s-?(\d{1,18})$|seed[_-]?(\d{1,18})$", folder.name)
+    return int(next(filter(None, named.groups()))) if named else -1
+
+
+def _env(variant: Mapping[str, Any], folder: Path) -> str:
+    """As recorded by our, oyster's or rlkit's launchers, else the folder above, which
+    they call after the environment.
+    """
+    for key in ("env_name", "env_id", "env", "env_class"):
+        value = variant.get(key)
+        if isinstance(value, Mapping):  # rlkit writes a class as {"$class": "module.Name"}
+            value = value.get("$class") or value.get("name")
+            value = value.rpartition(".")[2] if isinstance(value, str) else None
+        if isinstance(value, str) and printable(value):
+            return printable(value)
+    return printable(folder.resolve().parent.name) or "environment"
 
 
 def _first(raw: pd.DataFrame, names: Iterable[str]) -> pd.Series:
-    return next((raw[name] for name in names if name in raw), pd.Series(np.nan, index=raw.index))
+    found = [raw[name] for name in names if name in raw]
+    return next((column for column in found if column.notna().any()), pd.Series(np.nan, index=raw.index))
 
 
 def _variant(folder: Path) -> dict[str, Any]:
+    """The settings of a run: variant.json, or viskit's params.json; empty if none can
+    be read.
+    """
     for name in ("variant.json", "params.json"):
-        try:
-            content = json.loads((folder / name).read_text())
-        except (OSError, ValueError):
+        file = folder / name
+        if not file.exists():
             continue
-        if isinstance(content, dict):
-            return content
+        try:
+            return read_object(file)
+        except (OSError, ValueError) as error:
+            leave_out(file, error)
     return {}
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """A JSON object; ValueError or OSError if the file holds none."""
+    if not file.is_file():
+        raise ValueError("it is no file")
+    try:
+        content = json.loads(file.read_text())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"expected a JSON object, got {type(content).__name__}")
+    return content
 
 
 def _method(variant: Mapping[str, Any]) -> str:
     """Our relabeler, HFR's relabel_method, or "none" for a PEARL that says nothing of
     relabeling.
     """
-    if "relabeler" in variant:
-        return str(variant["relabeler"])
+    if variant.get("relabeler") is not None:
+        return printable(str(variant["relabeler"])) or "none"
     algo = variant.get("algo_params")
     method = algo.get("relabel_method") if isinstance(algo, Mapping) else None
-    return "none" if not method else f"{method} (release)"
+    return "none" if not method else printable(f"{method} (release)")
 
 
-def _flat(variant: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def settings(run: RunLog) -> dict[str, str]:
+    """The settings of a run by dotted name, as JSON; without its seed and what says
+    where and when it ran.
+    """
+    return {printable(key): printable(_said(value)) for key, value in _flat(run.variant).items()}
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _flat(variant: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in variant.items():
-        if not prefix and key in _NOT_SETTINGS:
+        if key in _NOT_SETTINGS and not prefix:
             continue
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        if isinstance(value, Mapping) and depth < 8:
+            flat |= _flat(value, f"{prefix}{key}.", depth + 1)
+        else:
+            flat[f"{prefix}{key}"] = value
     return flat
 
 
@@ -156,7 +250,7 @@ def _told_apart(runs: list[RunLog]) -> list[RunLog]:
         )
         for run, flat in zip(group, flats, strict=True):
             own = " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
-            named.append(replace(run, method=f"{run.method} {own}".strip()))
+            named.append(replace(run, method=printable(f"{run.method} {own}")))
     return named
 
 
@@ -170,14 +264,3 @@ def _numbered(runs: list[RunLog]) -> list[RunLog]:
         counts[run.env, run.method] += 1
         result.append(run)
     return result
-
-
-def diagnostics(run: RunLog) -> dict[str, np.ndarray] | None:
-    """source_to_new (K, K) summed over the run, tasks (K,); None if the run has no
-    ``relabeling`` folder.
-    """
-    files = sorted((run.folder / "relabeling").glob("epoch_*.npz"))
-    if not files:
-        return None
-    arrays = [np.load(file) for file in files]
-    return dict(tasks=arrays[0]["tasks"], source_to_new=np.sum([a["source_to_new"] for a in arrays], axis=0))

@@ -1,100 +1,128 @@
-"""The report of a comparison, Markdown and HTML: final scores, figures, versions and
-how to repeat it.
+"""The report of a comparison: one HTML file that can be mailed, the same as Markdown, and
+its numbers as JSON.
+
+Whatever comes out of a log is text: the templates escape it, and the page's policy lets
+no script, link or outside picture act.
 """
 from __future__ import annotations
 
-import json
+import base64
+import re
 import shlex
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import jinja2
 
-from rlkit_hfr.experiments.analysis.logs import RunLog
-from rlkit_hfr.experiments.analysis.scores import final_score, interval, methods_of
+from rlkit_hfr.experiments.analysis import facts, tables
+from rlkit_hfr.experiments.analysis.figures import Figure
+from rlkit_hfr.experiments.analysis.logs import read_object
+from rlkit_hfr.experiments.analysis.notices import leave_out, printable
+from rlkit_hfr.experiments.analysis.study import Study
 from rlkit_hfr.experiments.programs import command
 
-_SCORES = ("test return", "test success", "training return, stored context")
+TITLE = "Comparison of relabelers"
+_SPECIAL = re.compile(r"([\\`*_\[\]#!|~$])")
 
 
 def write_report(
-    runs: Sequence[RunLog], figures: Sequence[Path], folders: Sequence[Path], out: Path, last: int
-) -> tuple[Path, Path]:
-    """Write report.md and report.html; returns their paths."""
-    text = "\n\n".join([
-        "# Comparison of relabelers",
-        f"{len(runs)} runs. Scores are the mean of the last {last} iterations of a run; "
-        "of these the interquartile mean over seeds, in brackets "
-        "its 95 % bootstrap interval. One seed has no interval.",
-        *(_scores(runs, env, last) for env in sorted({run.env for run in runs})),
-        *(f"![{figure.stem}]({figure.name})" for figure in figures),
-        "## Versions", _versions(runs), "## Repeat", _commands(runs, folders),
-    ])  # fmt: skip
-    markdown, html = out / "report.md", out / "report.html"
-    markdown.write_text(text + "\n")
-    html.write_text(_html(text))
-    return markdown, html
+    study: Study, figures: Sequence[Figure], out: Path, left_out: Sequence[str] = ()
+) -> tuple[Path, Path, Path]:
+    """Write report.html, report.md and scores.json; returns their paths. left_out: what
+    could not be read, in words.
+    """
+    final, ends = tables.final_tables(study)
+    over_all, aggregate = tables.aggregate_table(study)
+    relabeling, relabeled = tables.relabeling_table(study)
+    differing, settings = tables.settings_table(study)
+    runs, raw = tables.run_table(study)
+    middle = [over_all, relabeling, differing, tables.provenance_table(study)]
+    lines = _commands(study)
+    ticks = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
+    content: dict[str, Any] = dict(
+        title=TITLE,
+        summary=_summary(study),
+        cautions=tables.cautions(study),
+        left_out=[printable(text, 400) for text in left_out],
+        final=final,
+        final_note=tables.final_note(study),
+        tables=[table for table in middle if table is not None],
+        figures=[
+            dict(title=f.title, caption=f.caption, name=f.file.name, picture=_data_uri(f.file)) for f in figures
+        ],
+        shared=settings["shared"],
+        runs=runs,
+        commands=lines,
+        colours={method: look["color"] for method, look in study.looks.items()},
+        fence="`" * max(3, ticks + 1),
+    )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["md"] = markdown_text
+    numbers = {
+        "last": study.last,
+        "methods": study.methods,
+        "scores": ends,
+        "aggregate": aggregate,
+        "relabeling": relabeled,
+        "settings": settings,
+        "runs": raw,
+    }
+    html, markdown, scores = out / "report.html", out / "report.md", out / "scores.json"
+    html.write_text(environment.get_template("report.html.jinja").render(content), encoding="utf-8")
+    markdown.write_text(environment.get_template("report.md.jinja").render(content) + "\n", encoding="utf-8")
+    scores.write_text(facts.as_json(numbers), encoding="utf-8")
+    return html, markdown, scores
 
 
-def _scores(runs: Sequence[RunLog], env: str, last: int) -> str:
-    here = [run for run in runs if run.env == env]
-    columns = [name for name in _SCORES if any(np.isfinite(final_score(run, name, last)) for run in here)]
-    lines = [f"| method | seeds | {' | '.join(columns)} | steps |", "|---" * (3 + len(columns)) + "|"]
-    for method in methods_of(here):
-        group = [run for run in here if run.method == method]
-        cells = [_cell(np.array([final_score(run, name, last) for run in group])) for name in columns]
-        steps = np.mean([run.table["steps"].iloc[-1] for run in group])
-        seeds = ", ".join(map(str, sorted(run.seed for run in group)))
-        lines.append(f"| `{method}` | {seeds} | {' | '.join(cells)} | {steps:,.0f} |")
-    return f"## {env}\n\n" + "\n".join(lines)
+def markdown_text(text: str) -> str:
+    """As Markdown shows it and nothing else: no markup, no HTML, no link."""
+    line = " ".join(str(text).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", line).replace("@", "&#64;").replace("://", "&#58;//")  # bare addresses are links
 
 
-def _cell(scores: np.ndarray) -> str:
-    scores = scores[np.isfinite(scores)]
-    if not scores.size:
-        return ""
-    centre, low, high = interval(scores[:, None])
+def _summary(study: Study) -> str:
+    seconds = [value for run in study.runs if (value := facts.wall_time(run)) == value]
+    taken = f", {facts.spoken(sum(seconds))} of computing" if seconds else ""
+    envs = ", ".join(study.envs)
     return (
-        f"{centre[0]:.2f}"
-        if low is None or high is None
-        else f"{centre[0]:.2f} [{low[0]:.2f}, {high[0]:.2f}]"
+        f"{len(study.runs)} runs of {len(study.methods)} methods on {envs}{taken}. "
+        f"Report made on {datetime.now():%Y-%m-%d}. A method has the same colour in every figure and table."
     )
 
 
-def _versions(runs: Sequence[RunLog]) -> str:
-    known = {json.dumps(run.variant["versions"], sort_keys=True) for run in runs if "versions" in run.variant}
-    lines = [
-        "- " + ", ".join(f"{name} {version}" for name, version in json.loads(item).items())
-        for item in sorted(known)
-    ]
-    unknown = sum("versions" not in run.variant for run in runs)
-    return "\n".join(lines + ([f"- {unknown} runs do not say"] if unknown else []))
+def _data_uri(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
-def _commands(runs: Sequence[RunLog], folders: Sequence[Path]) -> str:
-    """The command of a sweep, where there was one; else one that names each run's own
+def _commands(study: Study) -> list[str]:
+    """The commands of a sweep, where there was one; else one that names each run's own
     settings file.
     """
-    lines = []
-    for folder in folders:
+    lines: list[str] = []
+    for folder in study.folders:
         file = folder / "compare.json"
-        if file.exists():
-            lines += json.loads(file.read_text()).get("commands", [])
+        if not file.exists():
+            continue
+        try:
+            found = read_object(file).get("commands", [])
+            if not isinstance(found, list) or not all(isinstance(line, str) for line in found):
+                raise ValueError("expected a list of texts under commands")
+        except (OSError, ValueError) as error:
+            leave_out(file, error)
+            continue
+        lines += [printable(line, None) for line in found]
     if not lines:
-        ours = [run for run in runs if "algo_params" in run.variant and "relabeler" in run.variant]
+        ours = [run for run in study.runs if "algo_params" in run.variant and "relabeler" in run.variant]
         lines = [_line("train", "--config", run.folder / "variant.json", "--seed", run.seed) for run in ours]
-    lines.append(_line("plot", *folders))
-    return "```bash\n" + "\n".join(lines) + "\n```"
+    return [*lines, _line("plot", *study.folders)]
 
 
 def _line(program: str, *arguments: object) -> str:
-    return f"{command(program)} {shlex.join(map(str, arguments))}"
-
-
-def _html(text: str) -> str:
-    import markdown
-
-    style = "body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}" \
-            "td,th{border:1px solid #bbb;padding:.3em .7em}img{max-width:100%}pre{background:#f4f4f4;padding:1em;overflow-x:auto}"  # fmt: skip
-    body = markdown.markdown(text, extensions=["tables", "fenced_code"])
-    return f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Comparison of relabelers</title><style>{style}</style>{body}</html>\n"
+    return printable(f"{command(program)} {shlex.join(map(str, arguments))}", None)

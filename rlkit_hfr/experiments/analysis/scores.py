@@ -14,12 +14,16 @@ from rlkit_hfr.experiments.analysis.logs import RunLog
 
 REPETITIONS = 2000
 GRID = 60
+FEWEST_FOR_INTERVAL = 3  # runs
+FEWEST_FOR_TRIMMING = 4  # a quarter of fewer is no run
+FEWEST_TO_TRUST = 5
+COLLAPSE = 0.5  # a drop of test success between two evaluations
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """steps, centre: (n,); low, high: (n,) of the 95 % interval, or None for one seed;
-    seeds: how many.
+    """steps, centre: (n,); low, high: (n,) of the 95 % interval, or None under
+    `FEWEST_FOR_INTERVAL` seeds; seeds: how many.
     """
 
     steps: np.ndarray
@@ -29,9 +33,20 @@ class Curve:
     seeds: int
 
 
-def methods_of(runs: Sequence[RunLog]) -> list[str]:
-    """Names in a fixed order: "none" first, then by the alphabet."""
-    return sorted({run.method for run in runs}, key=lambda name: (not name.startswith("none"), name))
+def methods_of(runs: Sequence[RunLog], last: int = 10) -> list[str]:
+    """The methods, best first: by their final scores, averaged over seeds and then over
+    the environments that they have.
+    """
+    scaled, _ = _scaled(runs, end_scores(runs, last))
+    found: dict[str, list[float]] = {run.method: [] for run in runs}
+    for (method, _env), values in scaled.items():
+        found[method].append(float(np.mean(values)))
+    return sorted(found, key=lambda name: (-float(np.mean(found[name])) if found[name] else np.inf, name))
+
+
+def baseline_of(methods: Sequence[str]) -> str | None:
+    """The first method without relabeling."""
+    return next((name for name in methods if name.split()[:1] == ["none"]), None)
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:
@@ -40,8 +55,32 @@ def smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def final_score(run: RunLog, column: str, last: int) -> float:
-    """The mean of a column over the last epochs."""
-    return _mean(run.table[column].to_numpy()[-last:])
+    """The mean of a column over the last epochs that have a value; NaN if none has."""
+    values = run.table[column].to_numpy()
+    return _mean(values[np.isfinite(values)][-last:])
+
+
+def collapses(run: RunLog) -> int | None:
+    """How often test success fell by `COLLAPSE` or more from one evaluation to the
+    next; None where success is not recorded.
+    """
+    success = run.table["test success"].dropna().to_numpy()
+    return int((np.diff(success) <= -COLLAPSE + 1e-9).sum()) if success.size else None
+
+
+def area(run: RunLog, column: str, between: tuple[float, float]) -> float:
+    """The mean height of a column's curve between two numbers of steps: the area under
+    it, divided by its width.
+    """
+    known = run.table[["steps", column]].dropna().drop_duplicates("steps", keep="last")
+    steps, values = known["steps"].to_numpy(), known[column].to_numpy()
+    if not steps.size:
+        return float("nan")
+    low, high = max(between[0], steps[0]), min(between[1], steps[-1])
+    if high <= low:
+        return float(np.interp(low, steps, values))
+    grid = np.unique(np.concatenate([[low, high], steps[(steps > low) & (steps < high)]]))
+    return float(np.trapezoid(np.interp(grid, steps, values), grid) / (high - low))
 
 
 def _mean(values: np.ndarray) -> float:
@@ -75,65 +114,115 @@ def interval(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """values: (seeds, n).
 
-    The interquartile mean or mean over seeds, and its 95 % bootstrap interval; None for
-    one seed.
+    The interquartile mean or mean over seeds, and its 95 % bootstrap interval; None
+    under `FEWEST_FOR_INTERVAL` seeds. Of fewer than `FEWEST_FOR_TRIMMING` seeds none is
+    trimmed: the interquartile mean is the mean.
     """
     from scipy import stats
 
     def centre(sample: np.ndarray) -> np.ndarray:
         return stats.trim_mean(sample, 0.25, axis=0) if statistic == "iqm" else sample.mean(axis=0)
 
-    if len(values) == 1:
+    if len(values) < FEWEST_FOR_INTERVAL:
         return centre(values), None, None
-    _, intervals = _bootstrap({"": values[:, None]}, lambda sample: centre(sample[:, 0]), REPETITIONS // 5)
+    repetitions = REPETITIONS if values.shape[1] == 1 else REPETITIONS // 5  # a figure needs fewer digits
+    _, intervals = _bootstrap({"": values[:, None]}, lambda sample: centre(sample[:, 0]), repetitions)
     return centre(values), *intervals[""]
 
 
-def score_matrices(runs: Sequence[RunLog], last: int) -> tuple[dict[str, np.ndarray], str]:
-    """Final scores (seeds, environments) in [0, 1] of every method that has all
-    environments, and in words what they are.
-
-    Success rates where every run has them; otherwise returns, scaled by the lowest and
-    highest final return on each environment. Methods with unequal numbers of seeds are
-    cut to the fewest that they have on an environment.
+@dataclass(frozen=True)
+class Scores:
+    """One score of every run, in the runs' order (NaN where it has none), and in words
+    what it is. is_success: in [0, 1] as it is.
     """
-    envs = sorted({run.env for run in runs})
-    column = (
-        "test success"
-        if all(np.isfinite(final_score(run, "test success", last)) for run in runs)
-        else "test return"
+
+    values: tuple[float, ...]
+    is_success: bool
+    words: str
+
+
+def end_scores(runs: Sequence[RunLog], last: int) -> Scores:
+    """The mean of the last evaluations: of success where every run has it, otherwise of
+    return.
+    """
+    column, is_success = _scored_column(runs)
+    name = "success rate" if is_success else "return"
+    values = tuple(final_score(run, column, last) for run in runs)
+    return Scores(values, is_success, f"test {name}, mean of the last {last} evaluations")
+
+
+def area_scores(runs: Sequence[RunLog]) -> Scores:
+    """The area under the same column's curve, over the steps that all runs on one
+    environment have; a run's own steps where they have none in common.
+    """
+    column, is_success = _scored_column(runs)
+    name = "success" if is_success else "return"
+    between: dict[str, tuple[float, float]] = {}
+    for run in runs:
+        steps = run.table["steps"].to_numpy()
+        low, high = between.get(run.env, (-np.inf, np.inf))
+        between[run.env] = max(low, steps[0]), min(high, steps[-1])
+    everything = (-np.inf, np.inf)
+    values = tuple(
+        area(run, column, between[run.env] if between[run.env][1] > between[run.env][0] else everything)
+        for run in runs
     )
-    scaled: dict[tuple[str, str], list[float]] = {}
-    for env in envs:
-        here = [run for run in runs if run.env == env]
-        scores = np.array([final_score(run, column, last) for run in here])
-        low, high = (0.0, 1.0) if column == "test success" else (np.nanmin(scores), np.nanmax(scores))
-        for run, score in zip(here, (scores - low) / max(high - low, 1e-12), strict=True):
-            scaled.setdefault((run.method, env), []).append(float(score))
+    return Scores(values, is_success, f"area under the test {name} curve (its mean height over the steps)")
+
+
+def _scored_column(runs: Sequence[RunLog]) -> tuple[str, bool]:
+    everywhere = all(run.table["test success"].notna().any() for run in runs)
+    return ("test success", True) if everywhere else ("test return", False)
+
+
+def score_matrices(runs: Sequence[RunLog], scores: Scores) -> tuple[dict[str, np.ndarray], str]:
+    """Scores (seeds, environments) in [0, 1] of every method that has all environments,
+    best first, and in words what they are.
+
+    Returns are scaled by the lowest and highest run of each environment. Methods with
+    unequal numbers of seeds are cut to the fewest that they have on an environment.
+    """
+    scaled, words = _scaled(runs, scores)
+    envs = sorted({run.env for run in runs})
     matrices = {}
-    for method in methods_of(runs):
+    for method in sorted({run.method for run in runs}):
         columns = [scaled.get((method, env), []) for env in envs]
         seeds = min(map(len, columns))
         if seeds:
             matrices[method] = np.array([values[:seeds] for values in columns]).T
-    words = (
-        "success rate"
-        if column == "test success"
-        else "test return, scaled to [0, 1] by the lowest and highest run of each environment"
-    )
-    return matrices, words
+    best_first = sorted(matrices, key=lambda method: (-float(matrices[method].mean()), method))
+    return {method: matrices[method] for method in best_first}, words
 
 
-Estimate = tuple[float, float, float]  # centre, and the 95 % interval, NaN for one seed
+def _scaled(runs: Sequence[RunLog], scores: Scores) -> tuple[dict[tuple[str, str], list[float]], str]:
+    scaled: dict[tuple[str, str], list[float]] = {}
+    for env in sorted({run.env for run in runs}):
+        here = [
+            (run, score)
+            for run, score in zip(runs, scores.values, strict=True)
+            if run.env == env and np.isfinite(score)
+        ]
+        if not here:
+            continue
+        values = [score for _, score in here]
+        low, high = (0.0, 1.0) if scores.is_success else (min(values), max(values))
+        for run, score in here:
+            scaled.setdefault((run.method, env), []).append((score - low) / max(high - low, 1e-12))
+    more = "" if scores.is_success else ", scaled to [0, 1] by the lowest and highest run of each environment"
+    return scaled, scores.words + more
+
+
+Estimate = tuple[float, float, float]  # centre, and the 95 % interval, NaN of too few seeds
 
 
 def aggregate_iqm(matrices: dict[str, np.ndarray]) -> dict[str, Estimate]:
-    """IQM over seeds and environments, by method."""
+    """IQM over seeds and environments, by method; the mean of fewer than
+    `FEWEST_FOR_TRIMMING` scores.
+    """
     from rliable import metrics
 
-    return _estimates(
-        matrices, metrics.aggregate_iqm, [method for method, scores in matrices.items() if len(scores) == 1]
-    )
+    few = [method for method, scores in matrices.items() if len(scores) < FEWEST_FOR_INTERVAL]
+    return _estimates(matrices, metrics.aggregate_iqm, few)
 
 
 def probability_of_improvement(matrices: dict[str, np.ndarray], over: str) -> dict[str, Estimate]:
@@ -146,7 +235,7 @@ def probability_of_improvement(matrices: dict[str, np.ndarray], over: str) -> di
     return _estimates(
         pairs,
         metrics.probability_of_improvement,
-        [method for method, pair in pairs.items() if min(map(len, pair)) == 1],
+        [method for method, pair in pairs.items() if min(map(len, pair)) < FEWEST_FOR_INTERVAL],
     )
 
 

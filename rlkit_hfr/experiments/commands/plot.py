@@ -3,16 +3,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
-Figures and a report of recorded runs. Reads the logs of the carried PEARL, oyster, rlkit
-and the HFR release, from any folders above them. Writes curves, aggregate, relabeling and
-time (PNG and PDF), report.md and report.html.
+Figures and a report of recorded runs. Reads the logs of the built-in PEARL, oyster, rlkit,
+the HFR release and what viskit reads, from any folders above them. Writes report.html (one
+file that can be mailed), report.md, scores.json, and the figures (PNG and PDF). What can't
+be read is left out, with a warning that names it.
 """
 
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--out", type=Path, metavar="DIR", help="where the figures go (default: report/ in the first folder)"
     )
-    p.add_argument("--last", type=int, default=10, help="iterations that make up a final score (default: 10)")
+    p.add_argument("--last", type=int, default=10, help="evaluations that make up a final score (default: 10)")
     p.add_argument(
         "--smooth",
         type=int,
@@ -42,36 +42,25 @@ def main(argv: list[str] | None = None) -> int:
         if args.last < 1 or args.smooth < 1:
             raise ValueError(f"--last and --smooth must be positive, got {args.last} and {args.smooth}")
         try:
-            import markdown  # noqa: F401
+            import jinja2  # noqa: F401
             import rliable.library  # noqa: F401
 
-            from rlkit_hfr.experiments.analysis import figures, logs, report
+            from rlkit_hfr.experiments.analysis import figures, logs, notices, report, study
         except ImportError as error:
             raise ValueError(
                 f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'"
             ) from None
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", UserWarning)
+        with notices.told(lambda text: print(f"warning: {text}", file=sys.stderr)) as left_out:
             runs = logs.load_runs(args.folders)
-        for warning in told:
-            print(f"warning: {warning.message}", file=sys.stderr)
-        out = args.out or args.folders[0] / "report"
-        out.mkdir(parents=True, exist_ok=True)
-        last = min(args.last, max(len(run.table) for run in runs))
-        envs = sorted({run.env for run in runs})
-        relabeling = [
-            figures.draw_relabeling([run for run in runs if run.env == env], out, args.smooth) for env in envs
-        ]
-        curves, aggregate = (
-            figures.draw_curves(runs, out, args.smooth, args.statistic),
-            figures.draw_aggregate(runs, out, last),
-        )
-        files = [
-            figure
-            for figure in (curves, aggregate, *relabeling, figures.draw_time(runs, out))
-            if figure is not None
-        ]
-        for file in (*files, *report.write_report(runs, files, args.folders, out, last)):
+            out = args.out or args.folders[0] / "report"
+            out.mkdir(parents=True, exist_ok=True)
+            last = min(args.last, max(len(run.table) for run in runs))
+            shown = study.Study(
+                runs=runs, folders=args.folders, last=last, window=args.smooth, statistic=args.statistic
+            )
+            drawn = figures.draw_all(shown, out)
+            written = report.write_report(shown, drawn, out, left_out)
+        for file in (*(figure.file for figure in drawn), *written):
             print(file)
     except (ValueError, OSError) as error:
         return refuse(error, folder=args.out or args.folders[0], advice="choose another --out")

@@ -31,37 +31,37 @@ class Console:
         return tqdm(items, desc=label, leave=False, disable=None, dynamic_ncols=True)
 
     def iteration_done(self, row: dict[str, Any]) -> None:
-        """Report a row of progress.csv."""
+        """Report a row of progress.csv, in a line that fits 80 columns."""
         self.finished += 1
-        figures = [f"test return {row['AverageReturn_all_test_tasks']:.2f}"]
+        figures = [f"return {_brief(row['AverageReturn_all_test_tasks'])}"]
         success = row["SuccessRate_all_test_tasks"]
         if not math.isnan(success):
             figures.append(f"success {success:.0%}")
         self._result = f" ({figures[-1]})"
-        offered, seen = row.get("relabel/paths relabeled", math.nan), row.get("relabel/paths seen", math.nan)
+        offered = row.get("relabel/paths relabeled", math.nan)
         if offered > 0:
-            changed, effective = row["relabel/share that changed task"], row["relabel/effective tasks"]
-            figures.append(
-                f"relabeled {offered:.0f} of {seen:.0f} paths, {changed:.0%} to another task, "
-                f"{effective:.1f} effective tasks"
-            )
+            share = row["relabel/share that changed task"]
+            moved = f"{share * offered:.0f}/{offered:.0f}" if offered < 1000 else f"{share:.0%}"
+            figures.append(f"moved {moved}")
         left = (
             (time.monotonic() - self._started)
             / (self.finished - self._before)
             * (self.num_iterations - self.finished)
         )
-        steps = f"{row['Number of env steps total']:,} steps"
-        print(
-            " | ".join(
-                [
-                    f"iteration {self.finished}/{self.num_iterations}",
-                    steps,
-                    *figures,
-                    f"{duration(left)} left",
-                ]
-            ),
-            flush=True,
-        )
+        steps = f"{_count(row['Number of env steps total'])} steps"
+        count = f"{self.finished}/{self.num_iterations}"
+        print("  ".join([count, steps, *figures, f"{duration(left)} left"]), flush=True)
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e8 else f"{number / 1e6:,.0f}M"
+
+
+def _brief(number: float) -> str:
+    """At most eight characters, whatever the reward's scale."""
+    if math.isfinite(number) and abs(number) >= 1e6:
+        return f"{number:.1e}"
+    return f"{number:.2f}" if abs(number) < 10 else f"{number:.1f}"
 
 
 def duration(seconds: float) -> str:

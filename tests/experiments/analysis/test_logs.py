@@ -36,6 +36,44 @@ def test_logs_of_four_code_bases_come_under_one_set_of_names(write_run, tmp_path
     assert runs["c"].table["test success"].isna().all()
 
 
+def test_folders_as_rlkit_oyster_and_viskit_lay_them_out(write_run, tmp_path):
+    """rlkit: prefix/prefix_date_id--sN, classes in variant.json; oyster: env/date, no
+    seed; viskit: params.json, names from the folder, log.txt for an empty progress.csv.
+    """
+    launched = {"exp_id": 3, "unique_id": "a", "env_class": {"$class": "envs.ant.AntDirEnv"}, "algo_kwargs": {"lr": 1}}
+    columns = {"steps": "exploration/num steps total", "return": "evaluation/Average Returns"}
+    for seed in (0, 1):
+        variant = launched | {"exp_id": seed, "unique_id": str(seed)}
+        write_run(f"rlkit/sac/sac_2020_01_01_00_00_00_id000--s{seed}", columns, variant=variant)
+    oyster = {"env_name": "cheetah-dir", "algo_params": {}, "util_params": {"gpu_id": 0}}
+    write_run("oyster/cheetah-dir/2019_05_01_00_00_00", variant=oyster)
+    write_run("oyster/cheetah-dir/2019_05_01_00_00_01", variant=oyster | {"util_params": {"gpu_id": 1}})
+    viskit = write_run("viskit/point-env/seed_4", {"steps": "TotalEnvSteps", "return": "AverageReturn"})
+    (viskit / "params.json").write_text('{"relabeler": "mine", "exp_name": "seed_4"}')
+    (viskit / "progress.csv").rename(viskit / "log.txt")
+    (viskit / "log.txt").write_text((viskit / "log.txt").read_text().replace(",", "\t"))
+    (viskit / "progress.csv").write_text("")
+    runs = load_runs([tmp_path])
+    assert sorted((run.env, run.method, run.seed) for run in runs) == [
+        ("AntDirEnv", "none", 0),
+        ("AntDirEnv", "none", 1),
+        ("cheetah-dir", "none", 0),
+        ("cheetah-dir", "none", 1),
+        ("point-env", "mine", 4),
+    ]
+    for run in runs:
+        np.testing.assert_array_equal(run.table["test return"], np.arange(12))
+
+
+def test_columns_that_occur_twice_or_are_called_like_ours(write_run, tmp_path):
+    folder = write_run("a", variant=settings_of(), extra={"steps": 7, "test return": 8})
+    lines = (folder / "progress.csv").read_text().splitlines()
+    doubled = "\n".join(f"{line},{line.split(',')[1]}" for line in lines)
+    (folder / "progress.csv").write_text(doubled)
+    (run,) = load_runs([tmp_path])
+    np.testing.assert_array_equal(run.table["test return"], np.arange(12))
+
+
 def test_headers_in_mid_file_and_half_rows_are_dropped(tmp_path):
     (tmp_path / "progress.csv").write_text("a,b\n0,1\n1,2\na,b\n2,\n3,nan\n4")
     table = read_table(tmp_path / "progress.csv")

@@ -9,9 +9,14 @@ from scipy import stats
 from rlkit_hfr.experiments.analysis.logs import load_runs
 from rlkit_hfr.experiments.analysis.scores import (
     aggregate_iqm,
+    area,
+    area_scores,
+    collapses,
     curve,
+    end_scores,
     final_score,
     interval,
+    methods_of,
     probability_of_improvement,
     score_matrices,
     smoothed,
@@ -29,10 +34,15 @@ def test_the_interquartile_mean_and_its_interval():
         1.96 * 1.1 / np.sqrt(40)
     )  # the trimmed mean of a normal sample has about 1.1 times the deviation of the mean
     np.testing.assert_allclose(high - low, 2 * spread, rtol=0.4)
-    centre, low, high = interval(values[:1])
-    np.testing.assert_array_equal(centre, values[0])
-    assert low is None
-    assert high is None
+    for few in (1, 2):
+        centre, low, high = interval(values[:few])
+        np.testing.assert_allclose(centre, values[:few].mean(axis=0))
+        assert low is None
+        assert high is None
+    centre, low, high = interval(values[:3])  # nothing is trimmed of three
+    np.testing.assert_allclose(centre, values[:3].mean(axis=0))
+    assert (low <= centre).all()
+    assert (centre <= high).all()
     np.testing.assert_allclose(interval(values, "mean")[0], values.mean(axis=0))
 
 
@@ -57,7 +67,7 @@ def test_final_scores_scaling_and_who_is_better(write_run, tmp_path):
     assert final_score(runs[0], "test return", 4) == pytest.approx(
         np.mean([8, 9, 10, 11]) + runs[0].seed + (100 if runs[0].method == "hfr" else 0)
     )
-    matrices, words = score_matrices(runs, 4)
+    matrices, words = score_matrices(runs, end_scores(runs, 4))
     assert "scaled to [0, 1]" in words
     np.testing.assert_allclose(matrices["none"], np.array([[0, 0], [1, 1], [2, 2]]) / 102)
     np.testing.assert_allclose(matrices["hfr"], 1 - matrices["none"][::-1])
@@ -85,7 +95,41 @@ def test_runs_without_steps_in_common_have_no_curve(write_run, tmp_path):
 def test_success_rates_are_taken_where_all_have_them(write_run, tmp_path):
     write_run("a", variant=settings_of("none"), success=0.25)
     write_run("b", variant=settings_of("hfr"), success=1.0)
-    matrices, words = score_matrices(load_runs([tmp_path]), 3)
-    assert words == "success rate"
+    runs = load_runs([tmp_path])
+    matrices, words = score_matrices(runs, end_scores(runs, 3))
+    assert words == "test success rate, mean of the last 3 evaluations"
     assert matrices["none"].tolist() == [[0.25]]
     assert np.isnan(aggregate_iqm(matrices)["none"][1])  # one seed has no interval
+
+
+def _with_success(write_run, tmp_path, values, name="s-0", **options):
+    folder = write_run(name, rows=len(values), **options)
+    lines = (folder / "progress.csv").read_text().splitlines()
+    rows = [line.rsplit(",", 1)[0] + f",{value}" for line, value in zip(lines[1:], values, strict=True)]
+    (folder / "progress.csv").write_text("\n".join([lines[0], *rows]) + "\n")
+    return next(run for run in load_runs([tmp_path]) if run.folder == folder)
+
+
+def test_the_area_is_the_mean_height_over_the_steps(write_run, tmp_path):
+    run = _with_success(write_run, tmp_path, [0.0, 0.5, "nan", 0.5], variant=settings_of())
+    assert area(run, "test success", (-np.inf, np.inf)) == pytest.approx((25 + 100) / 300)
+    assert area(run, "test success", (150, 200)) == pytest.approx(0.375)
+    late = write_run("s-1", variant=settings_of(seed=1), rows=2, success=1.0)
+    runs = load_runs([tmp_path])  # in common: steps 100 to 200
+    values = dict(zip([run.folder for run in runs], area_scores(runs).values, strict=True))
+    assert values == {run.folder: pytest.approx(0.25), late: pytest.approx(1.0)}
+
+
+def test_a_collapse_is_a_drop_of_half_between_evaluations(write_run, tmp_path):
+    run = _with_success(write_run, tmp_path, [1.0, 0.5, "nan", 0.0, 0.9, 0.45], variant=settings_of())
+    assert collapses(run) == 2
+    run.table["test success"] = np.nan
+    assert collapses(run) is None
+
+
+def test_methods_come_best_first(write_run, tmp_path):
+    for method, success in (("none", 0.1), ("air", 0.2), ("hfr", 0.9), ("hipi", 0.2)):
+        write_run(method, variant=settings_of(method), success=success)
+    runs = load_runs([tmp_path])
+    assert methods_of(runs) == ["hfr", "air", "hipi", "none"]
+    assert list(score_matrices(runs, end_scores(runs, 3))[0]) == ["hfr", "air", "hipi", "none"]

@@ -42,7 +42,7 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     out = capsys.readouterr().out
     (folder,) = (tmp_path / "log" / "sparse-point-robot-hfr").iterdir()
     assert str(folder) in out
-    assert "iteration 2/2" in out
+    assert "\n2/2  " in out
     assert {path.name for path in folder.iterdir()} == {
         "progress.csv",
         "variant.json",
@@ -253,7 +253,7 @@ def test_no_launcher_hides_a_package():
 
     names = [file.stem for file in (ROOT / "launchers").glob("*.py") if file.stem != "__init__"]
     assert [name for name in names if importlib.util.find_spec(name) is not None] == []
-    assert not {"tensorboard", "ray", "submitit", "rliable", "markdown", "pandas"} & set(names)
+    assert not {"tensorboard", "ray", "submitit", "rliable", "jinja2", "pandas"} & set(names)
 
 
 def test_tensorboard_mirrors_every_row(tmp_path):
