@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
+from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.keys import SECTIONS, check_truth, is_truth, place
 
 # What a run records of itself; no settings.
@@ -42,14 +43,11 @@ def load_config(path: Path) -> dict[str, Any]:
     ValueError if it can't be read, or holds no JSON object.
     """
     try:
-        content = json.loads(path.read_text())
+        return read_object(path)
     except OSError as error:
         raise ValueError(f"can't read the config {path}: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold one JSON object, got {type(content).__name__}")
-    return content
+        raise ValueError(f"{path} {error}") from None
 
 
 def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:

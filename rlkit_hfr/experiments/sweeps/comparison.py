@@ -28,8 +28,11 @@ from rlkit_hfr.experiments.sweeps.executors import (
     let_children_import,
 )
 from rlkit_hfr.experiments.sweeps.jobs import Job, finished, grid, last_words, progress_of
+from rlkit_hfr.files import open_plain, write_text
 
+COMMANDS = "compare.json"
 _POLL_SECONDS = 1.0
+_MOST_BYTES = 10_000_000
 
 
 def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
@@ -45,6 +48,7 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise ValueError("an environment, relabeler or setting was given twice")
     for job in jobs:
         job.check()
+    _known_commands(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
     _note_command(log_dir, f"{command('compare')} {shlex.join(argv)}")
     let_children_import()
@@ -59,11 +63,30 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def _note_command(log_dir: Path, command: str) -> None:
     """Add the command to those by which the folder's runs were made."""
-    file = log_dir / "compare.json"
-    known = json.loads(file.read_text()).get("commands", []) if file.exists() else []
-    file.write_text(
-        json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n"
-    )
+    known = _known_commands(log_dir)
+    text = json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2)
+    write_text(log_dir / COMMANDS, text + "\n")
+
+
+def _known_commands(log_dir: Path) -> list[str]:
+    """ValueError if the file is there and is not what this writes."""
+    file = log_dir / COMMANDS
+    try:
+        with open_plain(file, _MOST_BYTES) as opened:
+            content = json.loads(opened.read())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ValueError(f"can't read {file}: {error.strerror}; remove it, or give another --log-dir") from None
+    except (ValueError, RecursionError):
+        content = None
+    known = content.get("commands") if isinstance(content, dict) else None
+    if not isinstance(known, list) or not all(isinstance(item, str) for item in known):
+        raise ValueError(
+            f"{file} must hold the commands of earlier comparisons as a JSON list of strings, and does not; "
+            "remove it, or give another --log-dir"
+        )
+    return known
 
 
 def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.runs.checkpoint import is_finished, read_variant
+from rlkit_hfr.experiments.runs.folders import CONSOLE
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr.relabelers import relabeler_options
 
-CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
+ATTEMPT = "$ "  # the beginning of the line above the output of each attempt
 _OF_THE_MACHINE = ("versions", "snapshots", "machine")
 
 
