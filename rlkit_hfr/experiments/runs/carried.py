@@ -19,6 +19,7 @@ from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.logger import PROGRESS, logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.precision import uses_bfloat16
+from rlkit_hfr.signals import pipe_closed
 from rlkit_hfr.state import State
 
 
@@ -105,6 +106,8 @@ class CarriedRun:
                 "make room or use smaller networks",
                 1,
             )
+        except BrokenPipeError:
+            return pipe_closed()
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             return self._stopped(

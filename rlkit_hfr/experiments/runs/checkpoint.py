@@ -14,7 +14,7 @@ import torch
 from rlkit_hfr import Relabeling
 from rlkit_hfr.experiments.runs.journal import checked_rows
 from rlkit_hfr.experiments.settings.json_files import read_object
-from rlkit_hfr.experiments.settings.variant import Variant
+from rlkit_hfr.experiments.settings.variant import Variant, checked
 from rlkit_hfr.files import load_sealed, save_sealed
 from rlkit_hfr.pearl.logger import DEBUG, PROGRESS, VARIANT, logger
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
@@ -63,7 +63,7 @@ def save_checkpoint(
         algorithm=algorithm.state_dict(),
         relabeling=relabeling.state_dict(),
         logger=logger.state_dict(),
-        generators=_generators(),
+        generators=generators(),
     )
     save_sealed(run / NAME, content)
 
@@ -85,6 +85,8 @@ def read_variant(run: Path) -> Variant:
             f"{run / VARIANT} {error}; without its settings the run can't go on"
         ) from None
     missing = sorted(_NEEDED - set(variant))
+    if not missing and isinstance(variant["algo_params"], dict):
+        missing = sorted({"num_iterations"} - set(variant["algo_params"]))
     if missing:
         raise ValueError(
             f"{run / VARIANT} is not one of this launcher: it has no {', '.join(missing)}; "
@@ -92,12 +94,18 @@ def read_variant(run: Path) -> Variant:
         )
     if variant.get("host", "carried") != "carried":
         raise ValueError(f"{run} is a run of {variant['host']}, which can't be resumed; start it anew")
-    return _completed(variant)
+    try:
+        return checked(_completed(variant))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{run / VARIANT}: {error}; put the original back") from None
 
 
 def _completed(variant: Variant) -> Variant:
     """A recorded variant with the settings that were not recorded at its time."""
-    return {**_SINCE, **variant, "relabel_params": {**_RELABELING_SINCE, **variant["relabel_params"]}}
+    options = variant["relabel_params"]
+    if not isinstance(options, dict):
+        raise ValueError(f"relabel_params must be an object of settings, got {options!r:.60}")
+    return {**_SINCE, **variant, "relabel_params": {**_RELABELING_SINCE, **options}}
 
 
 class Journal(NamedTuple):
@@ -225,7 +233,7 @@ def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabel
     try:
         algorithm.load_state_dict(content["algorithm"])
         relabeling.load_state_dict(content["relabeling"])
-        _set_generators(content["generators"])
+        set_generators(content["generators"])
         logger.load_state_dict(content["logger"])
     except (MemoryError, torch.OutOfMemoryError, OSError):
         raise
@@ -239,7 +247,8 @@ def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabel
         ) from None
 
 
-def _generators() -> State:
+def generators() -> State:
+    """Where Python's, numpy's and torch's global generators stand."""
     legacy: Any = np.random.get_state(legacy=True)  # noqa: NPY002 (users' environments may draw from it)
     name, keys, *rest = legacy
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
@@ -248,7 +257,7 @@ def _generators() -> State:
     )
 
 
-def _set_generators(state: dict[str, Any]) -> None:
+def set_generators(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, np.array(keys, np.uint32), *rest))  # noqa: NPY002

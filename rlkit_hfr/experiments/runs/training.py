@@ -13,9 +13,11 @@ from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished, read_journal, read_variant
 from rlkit_hfr.experiments.runs.folders import LOCK, alone_in, begin, clear_away
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
+from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
 from rlkit_hfr.experiments.settings.machine import described
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
+from rlkit_hfr.signals import raise_on_interrupt
 
 T = TypeVar("T")
 
@@ -54,6 +56,7 @@ def start(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
         return 0
+    raise_on_interrupt()
     with ExitStack() as lock:
         where, make = _new_folder(args, variant)
         folder = begin(where, make, run.start, lock)
@@ -75,6 +78,7 @@ def resume(args: argparse.Namespace) -> int:
     if is_finished(folder) and not any((folder / name).exists() for name in (NAME, LOCK)):
         return _finished_already(folder)  # nothing is to be written, so that it may be read-only
     device = pick_device(args.device)
+    raise_on_interrupt()
     with alone_in(folder):
         variant = read_variant(folder)
         journal = read_journal(folder, variant)
@@ -115,8 +119,8 @@ def _variant(args: argparse.Namespace) -> Variant:
     gap = 10 if args.snapshot_gap is None else args.snapshot_gap
     if args.seed is not None and args.seed < 0:
         raise ValueError(f"--seed must be zero or more, got {args.seed}")
-    if gap < 1:
-        raise ValueError(f"--snapshot-gap must be positive, got {gap}")
+    if args.seed is not None:
+        check_seed(args.seed, "--seed")
     half = (
         []
         if args.precision is None
@@ -125,7 +129,9 @@ def _variant(args: argparse.Namespace) -> Variant:
     variant = build_variant(
         args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
     )
-    return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
+    variant["snapshots"] = {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}
+    check_settings(variant)
+    return variant
 
 
 def _new_folder(args: argparse.Namespace, variant: Variant) -> tuple[Path, Callable[[], Path]]:

@@ -11,6 +11,7 @@ from typing import Any
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.keys import SECTIONS, check_truth, is_truth, place
+from rlkit_hfr.experiments.settings.limits import check_seed
 
 # What a run records of itself; no settings.
 _RECORDS = ("preset", "seed", "versions", "snapshots", "host", "machine")
@@ -53,11 +54,7 @@ def load_config(path: Path) -> dict[str, Any]:
 def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:
     """The seed of the run whose variant this is, None if it names none."""
     seed = content.get("seed")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ValueError(
-            f"seed in {source} must be a whole number, zero or more, got {seed!r}; give another by --seed"
-        )
-    return seed
+    return None if seed is None else check_seed(seed, f"seed in {source}")
 
 
 def settings_in(content: Mapping[str, Any], source: str) -> Iterator[tuple[str, Any]]:

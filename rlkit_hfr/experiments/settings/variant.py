@@ -19,6 +19,7 @@ from rlkit_hfr.experiments.settings.config_files import (
 )
 from rlkit_hfr.experiments.settings.draft import Draft, Source, Variant
 from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, SECTIONS
+from rlkit_hfr.experiments.settings.limits import check_name, check_settings
 from rlkit_hfr.experiments.settings.machine import versions
 from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
 from rlkit_hfr.pearl.config import PEARLConfig
@@ -42,8 +43,12 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ValueError(f"--set takes key=value, got {text!r}")
+    if len(value) > 10_000:
+        raise ValueError(f"--set {key}: its value has {len(value):,} letters")
     try:
         return key, json.loads(value)
+    except RecursionError:
+        raise ValueError(f"--set {key}: its value is nested too deep") from None
     except json.JSONDecodeError:
         return key, {"True": True, "False": False, "None": None}.get(value, value)
 
@@ -67,8 +72,7 @@ def build_variant(
     name = env_name or content.get("env_name")
     if name is None:
         raise ValueError("no environment: give --env NAME, or a config with env_name")
-    if not isinstance(name, str):
-        raise ValueError(f"env_name must be a name, got {name!r}")
+    check_name("env_name", name)
     pairs = [parse_assignment(text) for text in assignments]
     if preset_name is None and not config:
         preset_name = "paper"
@@ -89,7 +93,8 @@ def build_variant(
     for key, value in pairs:
         draft.put(key, value, Source.COMMAND_LINE)
     _leave_out_options_of_others(draft, of_another)
-    return {**_finished(draft.variant()), "seed": seed, "preset": preset_name, "versions": versions()}
+    variant = {**draft.variant(), "seed": seed, "preset": preset_name, "versions": versions()}
+    return checked(variant)
 
 
 def _leave_out_options_of_others(draft: Draft, of_another: bool) -> None:
@@ -100,30 +105,25 @@ def _leave_out_options_of_others(draft: Draft, of_another: bool) -> None:
     another one (`of_another`).
     """
     name = draft["relabeler"]
-    if not isinstance(name, str):
-        raise ValueError(f"relabeler must be a name, got {name!r}")
+    check_name("relabeler", name)
     if name not in RELABELERS:
-        raise ValueError(
-            f"unknown relabeler {name!r}{did_you_mean(name, RELABELERS)}; known: {', '.join(RELABELERS)}"
-        )
+        raise ValueError(_unknown_relabeler(name))
     others = set(SECTIONS["relabel_params"]) - {*ATTACH_KEYS, *relabeler_options(RELABELERS[name])}
     draft.drop("relabel_params", others, {Source.PRESET, Source.CONFIG} if of_another else {Source.PRESET})
 
 
-def _finished(variant: Variant) -> Variant:
-    """Check what can be checked before anything is built; set how many tasks the
-    environment has.
+def checked(variant: Variant) -> Variant:
+    """The variant, with the number of the environment's tasks.
+
+    ValueError for what can be seen to be wrong before anything is built.
     """
-    for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "encoder_size"):
-        _check_whole(key, variant[key], least=1, words="a positive whole number")
-    if not isinstance(variant["env_name"], str):
-        raise ValueError(f"env_name must be a name, got {variant['env_name']!r}")
-    PEARLConfig(**variant["algo_params"])
-    options = {key: value for key, value in variant["relabel_params"].items() if key not in ATTACH_KEYS}
-    make_relabeler(variant["relabeler"], **options)
-    for key, least in (("n_tasks", 1), ("task_seed", 0)):
-        if key in variant["env_params"]:
-            _check_whole(key, variant["env_params"][key], least=least, words="a whole number")
+    check_settings(variant)
+    known = variant["relabel_params"]
+    if variant["relabeler"] not in RELABELERS:
+        raise ValueError(_unknown_relabeler(variant["relabeler"]))
+    make_relabeler(
+        variant["relabeler"], **{key: value for key, value in known.items() if key not in ATTACH_KEYS}
+    )
     train, test = variant["n_train_tasks"], variant["n_eval_tasks"]
     same = variant["env_name"] in SAME_TASKS
     number = variant["env_params"].setdefault("n_tasks", SAME_TASKS.get(variant["env_name"], train + test))
@@ -140,6 +140,6 @@ def _finished(variant: Variant) -> Variant:
     return variant
 
 
-def _check_whole(key: str, value: Any, *, least: int, words: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{key} must be {words}, got {value!r}")
+def _unknown_relabeler(name: str) -> str:
+    known = ", ".join(RELABELERS)
+    return f"unknown relabeler {name!r}{did_you_mean(name, RELABELERS)}; known: {known}"
