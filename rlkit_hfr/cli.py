@@ -16,6 +16,7 @@ from typing import Any
 
 from rlkit_hfr._version import __version__
 from rlkit_hfr.experiments.programs import PROGRAMS, command
+from rlkit_hfr.signals import INTERRUPTED, exit_on_interrupt, pipe_closed, raise_on_interrupt
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,10 +35,22 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the command line names; returns its exit code."""
-    args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
-    _look_into_current_folder()
-    program: Any = import_module(PROGRAMS[args.program].module)
-    return int(program.main(args.arguments))
+    exit_on_interrupt()
+    try:
+        try:
+            args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
+            _look_into_current_folder()
+            program: Any = import_module(PROGRAMS[args.program].module)
+            return int(program.main(args.arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return pipe_closed()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        raise_on_interrupt()
 
 
 def _look_into_current_folder() -> None:

@@ -28,7 +28,7 @@ LAYERS = [
     ("rlkit_hfr.rewards",),
     ("rlkit_hfr.pearl",),
     ("rlkit_hfr.utility", "rlkit_hfr.distribution", "rlkit_hfr.gaussians", "rlkit_hfr.checks", "rlkit_hfr.paths", "rlkit_hfr.state",
-     "rlkit_hfr.references", "rlkit_hfr.precision", "rlkit_hfr._version"),
+     "rlkit_hfr.references", "rlkit_hfr.precision", "rlkit_hfr.files", "rlkit_hfr.signals", "rlkit_hfr._version"),
     ("env_wrappers",),
 ]  # fmt: skip
 FRONT_DOOR = LAYERS.index(("rlkit_hfr.attach",))  # the package itself stands with `attach`

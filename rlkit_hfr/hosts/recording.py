@@ -11,6 +11,7 @@ import numpy as np
 
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
+from rlkit_hfr.files import replacing
 from rlkit_hfr.hosts.wrappers import Wrapper, still_ours
 
 FOLDER = "relabeling"
@@ -21,7 +22,8 @@ def save_diagnostics(run: Path, epoch: int, arrays: Mapping[str, np.ndarray]) ->
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     single = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in arrays.items()}
-    np.savez_compressed(folder / f"epoch_{epoch}.npz", **single)  # type: ignore[arg-type]
+    with replacing(folder / f"epoch_{epoch}.npz") as file:
+        np.savez_compressed(file, **single)  # type: ignore[arg-type]
 
 
 class RecordingEvaluate(Wrapper):

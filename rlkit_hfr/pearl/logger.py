@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import csv
 import datetime
-import errno
+import hashlib
+import io
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,9 @@ import dateutil.tz
 import numpy as np
 import torch
 
-_APPENDED = ("progress.csv", "debug.log")
+from rlkit_hfr.files import save_sealed, write_text
+
+PROGRESS, DEBUG, VARIANT = "progress.csv", "debug.log", "variant.json"
 SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
@@ -34,6 +38,7 @@ class Logger:
         self._prefixes: list[str] = []
         self._row: dict[str, Any] = {}
         self._columns: list[str] | None = None
+        self._written, self._digest = 0, hashlib.sha256()  # bytes of progress.csv
 
     def set_snapshot_dir(self, log_dir: Path, mode: str = "last", gap: int = 1) -> None:
         if mode not in SNAPSHOT_MODES:
@@ -54,7 +59,7 @@ class Logger:
         """Append a time-stamped line to debug.log."""
         if self._dir is not None:
             stamp = datetime.datetime.now(dateutil.tz.tzlocal()).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
-            with open(self._dir / "debug.log", "a") as file:
+            with open(self._dir / DEBUG, "a") as file:
                 file.write(f"{stamp} | {''.join(self._prefixes)}{text}\n")
 
     def record_tabular(self, key: str, value: Any) -> None:
@@ -89,27 +94,50 @@ class Logger:
 
     def _append_csv(self, row: Mapping[str, Any]) -> None:
         assert self._dir is not None and self._columns is not None
-        with open(self._dir / "progress.csv", "a", newline="") as file:
-            csv.DictWriter(file, self._columns).writerow(row)
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self._columns).writerow(row)
+        line = text.getvalue().encode()
+        with open(self._dir / PROGRESS, "ab") as file:
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())  # a checkpoint that counts this row may be on the disk before it otherwise
+        self._written += len(line)
+        self._digest.update(line)
 
     def state_dict(self) -> dict[str, Any]:
-        """The columns and how long the files are, between two rows."""
+        """The columns, how long the files are between two rows, and the SHA-256 of progress.csv."""
         assert self._dir is not None
-        return dict(columns=self._columns, sizes={name: _size(self._dir / name) for name in _APPENDED})
+        sizes = dict(progress_size=self._written, debug_size=_size(self._dir / DEBUG))
+        return dict(columns=self._columns, progress_sha256=self._digest.hexdigest(), **sizes)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after a `state_dict`: what the files got since is cut off. ValueError, before any is touched, if one lacks rows."""
+        """Go on after a `state_dict`: what progress.csv and debug.log got since is cut off.
+
+        ValueError, before either is touched, if one lacks something or is another file than it was. A state of version
+        0.1.0 has no checksum.
+        """
         assert self._dir is not None
-        for name, size in state["sizes"].items():
-            if _size(self._dir / name) < size:
-                found = f"{self._dir / name} has {_size(self._dir / name)} bytes"
-                raise ValueError(f"{found}, fewer than the {size} that the checkpoint was written with; put the whole file back, or start anew")
-        for name, size in state["sizes"].items():
+        sizes = state["sizes"] if "sizes" in state else {PROGRESS: state["progress_size"], DEBUG: state["debug_size"]}
+        if set(sizes) != {PROGRESS, DEBUG} or not all(type(size) is int and size >= 0 for size in sizes.values()):
+            raise ValueError(f"the checkpoint speaks of other files than {PROGRESS} and {DEBUG}, or of no sizes: {sizes!r}")
+        columns = state["columns"]
+        if columns is not None and not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
+            raise ValueError("the checkpoint's columns are no list of names")
+        for name, size in sizes.items():
+            found = _size(self._dir / name)
+            if found < size:
+                found_in = f"{self._dir / name} has {found} bytes"
+                raise ValueError(f"{found_in}, fewer than the {size} that the checkpoint was written with; put the whole file back, or start anew")
+        digest = hashlib.sha256()
+        if sizes[PROGRESS]:
+            with open(self._dir / PROGRESS, "rb") as file:
+                digest.update(file.read(sizes[PROGRESS]))
+        if "sizes" not in state and digest.hexdigest() != state["progress_sha256"]:
+            raise ValueError(f"{self._dir / PROGRESS} is not the file that the checkpoint was written with; put that back, or start anew")
+        for name, size in sizes.items():
             if (self._dir / name).exists():
                 os.truncate(self._dir / name, size)
-        self._columns = state["columns"]
+        self._columns, self._written, self._digest = columns, sizes[PROGRESS], digest
 
     def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
         """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads with ``torch.load(weights_only=True)``."""
@@ -117,34 +145,30 @@ class Logger:
         if self._dir is None or mode == "none":
             return
         if mode == "all" or (mode.startswith("gap") and itr >= 0 and itr % self._snapshot_gap == 0):
-            save_atomically(self._dir / f"itr_{itr}.pkl", params)
+            save_sealed(self._dir / f"itr_{itr}.pkl", params)
         if mode in ("last", "gap_and_last"):
-            save_atomically(self._dir / "params.pkl", params)
-
-
-def save_atomically(path: Path, content: Mapping[str, Any]) -> None:
-    """``torch.save`` to `path`, which at any moment is the old file or the new one, whole. OSError if it can't be written."""
-    partial = path.with_suffix(".tmp")
-    try:
-        with open(partial, "wb") as file:
-            torch.save(dict(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except RuntimeError as error:  # torch's word for a write that failed, around the system's own
-        system = error.__context__ if isinstance(error.__context__, OSError) else OSError(errno.EIO, "the disk does not take it; is it full?")
-        raise OSError(system.errno, system.strerror, str(path)) from error
-    finally:
-        partial.unlink(missing_ok=True)
+            save_sealed(self._dir / "params.pkl", params)
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """Bytes of a file, 0 if there is none. ValueError if the name stands for anything but a file of this folder."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return 0
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is no regular file; a run's log is in its own folder: put the file there, or start anew")
+    return found.st_size
 
 
 def _plain(value: Any) -> Any:
     """A Python number of a zero-dimensional array or tensor; other values unchanged."""
     return value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
+
+
+def exp_folder(exp_prefix: str) -> str:
+    """The name of the folder that has the runs of an experiment."""
+    return exp_prefix.replace("_", "-")
 
 
 def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
@@ -153,13 +177,12 @@ def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
     The number counts up until the folder is new, so that runs that start in the same second do not share one.
     """
     stamp = datetime.datetime.now(dateutil.tz.tzlocal()).strftime("%Y_%m_%d_%H_%M_%S")
-    parent = base / exp_prefix.replace("_", "-")
-    parent.mkdir(parents=True, exist_ok=True)
+    parent = base / exp_folder(exp_prefix)
     number = 0
     while True:
         try:
             folder = parent / f"{exp_prefix}_{stamp}_{number:04d}--s-{seed}"
-            folder.mkdir()
+            folder.mkdir(parents=True)
             return folder
         except FileExistsError:
             number += 1
@@ -167,10 +190,9 @@ def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
 
 def setup_logger(log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:
     """Point the process's logger at an existing, empty run folder and write variant.json into it."""
+    text = json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n"
     logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
-    partial = log_dir / "variant.tmp"  # half a variant.json would make the run one that can neither go on nor begin
-    partial.write_text(json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n")
-    os.replace(partial, log_dir / "variant.json")
+    write_text(log_dir / VARIANT, text)  # half of one would make the run one that can neither go on nor begin
 
 
 def reopen_logger(log_dir: Path, snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:

@@ -44,5 +44,5 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         return show_example(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, ArithmeticError, OSError) as error:  # arithmetic: a loss that is not finite
         return refuse(error, folder=args.output, advice="choose another --output")

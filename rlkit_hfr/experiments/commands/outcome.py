@@ -4,13 +4,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rlkit_hfr.signals import pipe_closed
+
 
 def refuse(error: Exception, *, folder: Path, advice: str) -> int:
-    """One line on stderr and exit code 2. folder, advice: where it was to write, and
-    what to do if it can't.
+    """One line on stderr and exit code 2; silence if nobody reads us any more. folder,
+    advice: where it was to write, and what to do if it can't.
     """
+    if isinstance(error, BrokenPipeError):
+        return pipe_closed()
     text = str(error)
     if isinstance(error, OSError) and error.strerror is not None:  # the system's; our own have a sentence
         text = f"can't write {error.filename or folder}: {error.strerror}; {advice}"
-    print(f"error: {text}", file=sys.stderr)
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
     return 2

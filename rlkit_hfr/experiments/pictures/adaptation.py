@@ -24,6 +24,7 @@ from rlkit_hfr.experiments.pictures.render import (
 )
 from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
+from rlkit_hfr.files import load_sealed
 from rlkit_hfr.paths import recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
@@ -36,13 +37,13 @@ def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
     """
     variant = read_variant(run)
     try:
-        networks = torch.load(run / snapshot, map_location="cpu", weights_only=True)
+        networks, _ = load_sealed(run / snapshot)
     except OSError as error:
         raise ValueError(
             f"can't read {run / snapshot}: {error.strerror}; name another by --snapshot"
         ) from None
-    except Exception as error:  # torch raises whatever a damaged archive happens to trip
-        raise ValueError(f"{run / snapshot} is damaged or no snapshot ({type(error).__name__})") from None
+    except ValueError as error:
+        raise ValueError(f"{run / snapshot} is damaged or no snapshot ({error})") from None
     algorithm = build_algorithm(variant, torch.device("cpu"))
     try:
         algorithm.load_snapshot(networks)

@@ -23,6 +23,7 @@ from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.experiments.settings.limits import check_seed
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
@@ -171,6 +172,12 @@ def show_example(args: argparse.Namespace) -> int:
             f"got {args.samples} and {args.straight_paths}"
         )
     variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
+    if variant["relabeler"] != "hfr" or variant["n_train_tasks"] != 4:
+        raise ValueError(
+            "the example explains hfr on all 4 tasks: relabeler and n_train_tasks can't be set, "
+            f"got {variant['relabeler']} and {variant['n_train_tasks']}"
+        )
+    check_seed(args.seed, "--seed")
     args.output.mkdir(parents=True, exist_ok=True)
     console = Console(variant["algo_params"]["num_iterations"])
     algorithm = build_algorithm(

@@ -34,6 +34,16 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def build_env(variant: Variant) -> Any:
+    """The task family of a variant. ValueError if it does not take its env_params."""
+    name, params = variant["env_name"], variant["env_params"]
+    try:
+        return make_env(name, seed=variant["seed"], **params)
+    except (TypeError, OverflowError, IndexError) as error:
+        given = ", ".join(f"{key}={value!r:.60}" for key, value in params.items())
+        raise ValueError(f"{name} can't be built with {given} ({error})") from None
+
+
 def records_sparse_rewards(env: Any) -> bool:
     """Whether a step's info has a sparse reward."""
     env.reset_task(0)
@@ -43,7 +53,7 @@ def records_sparse_rewards(env: Any) -> bool:
 def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> PEARLSoftActorCritic:
     """The environment and the PEARL of a variant, without relabeling."""
     seed_everything(variant["seed"])
-    env = make_env(variant["env_name"], seed=variant["seed"], **variant["env_params"])
+    env = build_env(variant)
     tasks = list(env.get_all_task_idx())
     config = PEARLConfig(**variant["algo_params"])
     if config.sparse_rewards and not records_sparse_rewards(env):

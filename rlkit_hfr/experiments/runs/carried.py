@@ -1,7 +1,6 @@
 """A run of the carried PEARL: console, checkpoints, and how it ends."""
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -11,15 +10,16 @@ import torch
 
 from rlkit_hfr.experiments.programs import command
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
-from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, restore, save_checkpoint
+from rlkit_hfr.experiments.runs.checkpoint import NAME, restore, save_checkpoint
 from rlkit_hfr.experiments.runs.console import Console
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.runs.tensorboard import TensorBoardMirror
 from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
-from rlkit_hfr.pearl.logger import logger, reopen_logger, setup_logger
+from rlkit_hfr.pearl.logger import PROGRESS, logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.precision import uses_bfloat16
+from rlkit_hfr.signals import pipe_closed
 from rlkit_hfr.state import State
 
 
@@ -42,14 +42,13 @@ class CarriedRun:
             variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done
         )
         self._relabeling = attach_relabeler(self._algorithm, variant)
-        self._folder, self._lock = Path(), contextlib.ExitStack()
+        self._folder = Path()
         updates = "bf16" if uses_bfloat16(self._algorithm.config.precision, device) else "fp32"
         self.machine = machine(device, updates=updates, scoring=self._relabeling.precision)
 
     def start(self, folder: Path) -> None:
-        """Begin in a new, empty folder. ValueError if another process is writing to it."""
+        """Begin in an empty folder, which no other process may write to."""
         self._folder = folder
-        self._lock.enter_context(alone_in(folder))
         self.variant = {**self.variant, "machine": self.machine}
         setup_logger(folder, self.variant, **self.variant["snapshots"])
         logger.log(
@@ -59,32 +58,26 @@ class CarriedRun:
         self._save()
 
     def resume(self, folder: Path, content: State | None) -> None:
-        """Go on in the folder from a `load_checkpoint` of it, or begin there if that is
-        None: the run was stopped before it had one. ValueError if another process is
-        writing to it.
+        """Go on in the folder from its checkpoint, or begin there if that is None: the
+        run was stopped before it had one. No other process may write to the folder.
         """
         if content is None:
-            (folder / "progress.csv").unlink(missing_ok=True)  # a header at most
+            (folder / PROGRESS).unlink(missing_ok=True)  # a header at most
             self.start(folder)
             return
         self._folder = folder
-        self._lock.enter_context(alone_in(folder))
         reopen_logger(folder, **self.variant["snapshots"])
-        try:
-            restore(content, self._algorithm, self._relabeling)
-        except ValueError:
-            self._lock.close()
-            raise
+        restore(content, self._algorithm, self._relabeling)
         self._console.resumed(self._algorithm.iterations_done)
         if self.machine != self.variant.get("machine", self.machine):
             logger.log(f"Going on, on another machine: {described(self.machine)}")
 
     def _save(self) -> None:
-        save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling)
+        save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling, self._keep_checkpoint)
 
     def _iteration_done(self, row: dict[str, Any]) -> None:
-        self._console.iteration_done(row)
         self._save()
+        self._console.iteration_done(row)
         if self._mirror is not None:
             self._mirror.write(self._folder, row)
 
@@ -95,10 +88,6 @@ class CarriedRun:
         """Run to the end; the exit code of the process: 0, 1 if it diverged or could
         not write, 130 if it was interrupted.
         """
-        with self._lock:
-            return self._train()
-
-    def _train(self) -> int:
         told = "Finishing this iteration, then writing its row and the checkpoint; once more stops at once."
         try:
             with graceful_stop(self._request_stop, told):
@@ -117,6 +106,8 @@ class CarriedRun:
                 "make room or use smaller networks",
                 1,
             )
+        except BrokenPipeError:
+            return pipe_closed()
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             return self._stopped(

@@ -5,27 +5,25 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-try:
-    import fcntl
-except ImportError:  # not on Windows, where folders go without a lock
-    fcntl = None  # type: ignore[assignment]
-
 from rlkit_hfr import Relabeling
-from rlkit_hfr.experiments.settings.variant import Variant
-from rlkit_hfr.pearl.logger import logger, save_atomically
+from rlkit_hfr.experiments.runs.journal import checked_rows
+from rlkit_hfr.experiments.settings.json_files import read_object
+from rlkit_hfr.experiments.settings.variant import Variant, checked
+from rlkit_hfr.files import load_sealed, save_sealed
+from rlkit_hfr.pearl.logger import DEBUG, PROGRESS, VARIANT, logger
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 from rlkit_hfr.state import State
 
 NAME = "checkpoint.pt"
-_FORMAT = 1
+_FORMAT = 2  # of files with a checksum; those of version 0.1.0 have none
+_WITHOUT_CHECKSUM = 1
+_PARTS = {"format", "variant", "algorithm", "relabeling", "logger", "generators"}
 _NEEDED = {
     "algo_params",
     "relabel_params",
@@ -48,33 +46,26 @@ _SINCE = {
 _RELABELING_SINCE = {"precision": "auto"}
 
 
-@contextmanager
-def alone_in(run: Path) -> Iterator[None]:
-    """Within the block no other process may train in this folder.
-
-    ValueError if one does.
-    """
-    if fcntl is None:
-        yield
-        return
-    with open(run / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ValueError(f"another process is training in {run}; wait for it, or stop it") from None
-        try:
-            yield  # the system lets go of the lock when the process ends, however it ends
-        finally:
-            (run / "lock").unlink(missing_ok=True)
-
-
 def save_checkpoint(
-    run: Path, variant: Variant, algorithm: PEARLSoftActorCritic, relabeling: Relabeling
+    run: Path,
+    variant: Variant,
+    algorithm: PEARLSoftActorCritic,
+    relabeling: Relabeling,
+    keep: bool = False,
 ) -> None:
-    """Replace a run's checkpoint, between two iterations."""
-    content = dict(format=_FORMAT, variant=json.dumps(variant, sort_keys=True), algorithm=algorithm.state_dict(),
-                   relabeling=relabeling.state_dict(), logger=logger.state_dict(), generators=_generators())  # fmt: skip
-    save_atomically(run / NAME, content)
+    """Replace a run's checkpoint, between two iterations. keep: also when the run is
+    finished.
+    """
+    content = dict(
+        format=_FORMAT,
+        variant=json.dumps(variant, sort_keys=True),
+        keep=keep,
+        algorithm=algorithm.state_dict(),
+        relabeling=relabeling.state_dict(),
+        logger=logger.state_dict(),
+        generators=generators(),
+    )
+    save_sealed(run / NAME, content)
 
 
 def read_variant(run: Path) -> Variant:
@@ -83,7 +74,7 @@ def read_variant(run: Path) -> Variant:
     ValueError if it has none, or those of another host.
     """
     try:
-        variant = json.loads((run / "variant.json").read_text())
+        variant = read_object(run / VARIANT)
     except OSError as error:
         raise ValueError(
             f"{run} holds no run ({error.strerror}: variant.json); "
@@ -91,31 +82,42 @@ def read_variant(run: Path) -> Variant:
         ) from None
     except ValueError as error:
         raise ValueError(
-            f"{run / 'variant.json'} is not valid JSON ({error}); without its settings the run can't go on"
+            f"{run / VARIANT} {error}; without its settings the run can't go on"
         ) from None
-    missing = sorted(_NEEDED - set(variant)) if isinstance(variant, dict) else sorted(_NEEDED)
+    missing = sorted(_NEEDED - set(variant))
+    if not missing and isinstance(variant["algo_params"], dict):
+        missing = sorted({"num_iterations"} - set(variant["algo_params"]))
     if missing:
         raise ValueError(
-            f"{run / 'variant.json'} is not one of this launcher: it has no {', '.join(missing)}; "
+            f"{run / VARIANT} is not one of this launcher: it has no {', '.join(missing)}; "
             "only its own runs can go on"
         )
     if variant.get("host", "carried") != "carried":
         raise ValueError(f"{run} is a run of {variant['host']}, which can't be resumed; start it anew")
-    return _completed(variant)
+    try:
+        return checked(_completed(variant))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{run / VARIANT}: {error}; put the original back") from None
 
 
 def _completed(variant: Variant) -> Variant:
     """A recorded variant with the settings that were not recorded at its time."""
-    return {**_SINCE, **variant, "relabel_params": {**_RELABELING_SINCE, **variant["relabel_params"]}}
+    options = variant["relabel_params"]
+    if not isinstance(options, dict):
+        raise ValueError(f"relabel_params must be an object of settings, got {options!r:.60}")
+    return {**_SINCE, **variant, "relabel_params": {**_RELABELING_SINCE, **options}}
 
 
-def rows_written(run: Path) -> int:
-    """The complete rows of a run's progress.csv: a last one that does not end is none."""
-    try:
-        lines = (run / "progress.csv").read_text().split("\n")[:-1]
-    except OSError:
-        return 0
-    return max(0, len(lines) - 1)
+class Journal(NamedTuple):
+    """What a run's folder says of itself. content: its checkpoint, None without one."""
+
+    content: State | None
+    finished: bool
+    keep: bool = False
+
+    @property
+    def iterations_done(self) -> int:
+        return 0 if self.content is None else int(self.content["algorithm"]["iterations_done"])
 
 
 def is_finished(run: Path) -> bool:
@@ -123,59 +125,130 @@ def is_finished(run: Path) -> bool:
     then, unless it was to be kept.
     """
     try:
-        return rows_written(run) >= read_variant(run)["algo_params"]["num_iterations"]
+        return checked_rows(run).number == read_variant(run)["algo_params"]["num_iterations"]
     except ValueError:
         return False
 
 
-def load_checkpoint(run: Path, variant: Variant) -> State | None:
-    """A run's checkpoint; None if it was stopped before it had one.
+def read_journal(run: Path, variant: Variant) -> Journal:
+    """A run's checkpoint, and whether the run is finished.
 
-    ValueError if it is damaged, foreign or missing.
+    ValueError if the checkpoint is damaged, foreign or missing, or if it, variant.json
+    and progress.csv contradict each other.
     """
-    file = run / NAME
-    if not file.exists():
-        if rows_written(run):
-            raise ValueError(
-                f"{run} has rows in progress.csv but no {NAME}; put that file back, "
-                "or start anew in another folder"
-            )
-        return None
+    number = variant["algo_params"]["num_iterations"]
+    rows = checked_rows(run)
+    if rows.number > number:
+        raise ValueError(
+            f"{run / PROGRESS} has {rows.number} rows and {VARIANT} names num_iterations = {number}; "
+            "put the originals back, or start anew in another folder"
+        )
+    content = _load(run / NAME)
+    if content is None:
+        _check_without_checkpoint(run, rows.number, number)
+        return Journal(None, rows.number == number)
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        return _checked(run, content, variant, rows.columns, rows.number)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{run / NAME} is damaged or not a checkpoint ({type(error).__name__}: {error}); "
+            "nothing was changed; put a good copy back or start anew"
+        ) from None
+
+
+def _check_without_checkpoint(run: Path, rows: int, number: int) -> None:
+    if rows and rows < number:
+        raise ValueError(
+            f"{run} has {rows} of {number} rows in {PROGRESS} but no {NAME}; put that file back, "
+            "or start anew in another folder"
+        )
+    snapshots = sorted(file.name for file in run.glob("*.pkl"))
+    if snapshots and not rows:
+        raise ValueError(
+            f"{run} has {', '.join(snapshots[:3])} but no {NAME} and no rows in {PROGRESS}; "
+            "put those files back, or start anew in another folder"
+        )
+
+
+def _load(file: Path) -> State | None:
+    try:
+        content, sealed = load_sealed(file)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise ValueError(f"can't read {file}: {error.strerror}") from None
-    except (
-        Exception
-    ) as error:  # torch raises whatever a damaged archive or a forbidden object happens to trip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except ValueError as error:
         raise ValueError(
-            f"{file} is damaged or not a checkpoint ({reason[:120]}); nothing was changed; "
+            f"{file} is damaged or not a checkpoint ({error}); nothing was changed; "
             "put a good copy back or start anew"
         ) from None
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    form = content.get("format") if isinstance(content, dict) else None
+    if type(form) is not int or form != (_FORMAT if sealed else _WITHOUT_CHECKSUM):
         raise ValueError(
             f"{file} is not a checkpoint of this version (format {_FORMAT}); nothing was changed; "
             "start anew in another folder"
         )
+    missing = sorted(_PARTS - set(content))
+    if missing:
+        raise ValueError(
+            f"{file} is damaged: it has no {', '.join(missing)}; nothing was changed; "
+            "put a good copy back or start anew"
+        )
+    return dict(content)
+
+
+def _checked(run: Path, content: State, variant: Variant, columns: list[str] | None, rows: int) -> Journal:
     if _completed(json.loads(content["variant"])) != variant:
         raise ValueError(
-            f"{run / 'variant.json'} has other settings than {NAME} was written with; put the original back"
+            f"{run / VARIANT} has other settings than {NAME} was written with; put the original back"
         )
-    return content
+    number, done = variant["algo_params"]["num_iterations"], content["algorithm"]["iterations_done"]
+    if type(done) is not int or not 0 <= done <= number:
+        raise ValueError(f"{run / NAME} counts {done!r} of {number} iterations; put a good copy back")
+    if rows < done:
+        raise ValueError(
+            f"{run / PROGRESS} has {rows} rows, fewer than the {done} iterations that {NAME} counts; "
+            "put the whole file back, or start anew"
+        )
+    if rows > done + 1:  # one may be written when its checkpoint is not
+        raise ValueError(
+            f"{run / PROGRESS} has {rows} rows, and {NAME} was written after {done} iterations; "
+            "put the originals back, or start anew"
+        )
+    if done and columns != content["logger"]["columns"]:
+        raise ValueError(
+            f"{run / PROGRESS} has other columns than {NAME} was written with; put the original back"
+        )
+    if set(content["logger"]) & {"sizes"} and set(content["logger"]["sizes"]) != {PROGRESS, DEBUG}:
+        raise ValueError(f"{run / NAME} speaks of other files than {PROGRESS} and {DEBUG}; start anew")
+    return Journal(content, done == number, bool(content.get("keep", False)))
 
 
 def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabeling) -> None:
-    """Put an algorithm, its relabeling, the logger and the global generators where the
-    checkpoint was written.
+    """Put an algorithm, its relabeling, the global generators and at last the logger
+    where the checkpoint was written.
+
+    ValueError if it does not fit them; no file was touched then.
     """
-    logger.load_state_dict(content["logger"])
-    algorithm.load_state_dict(content["algorithm"])
-    relabeling.load_state_dict(content["relabeling"])
-    _set_generators(content["generators"])
+    try:
+        algorithm.load_state_dict(content["algorithm"])
+        relabeling.load_state_dict(content["relabeling"])
+        set_generators(content["generators"])
+        logger.load_state_dict(content["logger"])
+    except (MemoryError, torch.OutOfMemoryError, OSError):
+        raise
+    except Exception as error:  # each part has its own words for what does not fit
+        if type(error) is ValueError and "checkpoint" in str(error):
+            raise
+        what = str(error).splitlines()[0] if str(error) else "nothing more is known"
+        raise ValueError(
+            f"{NAME} does not fit the run ({type(error).__name__}: {what[:200]}); no file was changed; "
+            "put a good copy back, or start anew"
+        ) from None
 
 
-def _generators() -> State:
+def generators() -> State:
+    """Where Python's, numpy's and torch's global generators stand."""
     legacy: Any = np.random.get_state(legacy=True)  # noqa: NPY002 (users' environments may draw from it)
     name, keys, *rest = legacy
     # A run on the CPU is to take no memory of GPUs, which asking for their generators would.
@@ -185,7 +258,7 @@ def _generators() -> State:
     )
 
 
-def _set_generators(state: dict[str, Any]) -> None:
+def set_generators(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, np.array(keys, np.uint32), *rest))  # noqa: NPY002

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from env_wrappers import make_env
-from rlkit_hfr.experiments.runs.build import attach_relabeler, seed_everything
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_env, seed_everything
 from rlkit_hfr.experiments.settings.machine import machine
 from rlkit_hfr.experiments.settings.variant import Variant
 
@@ -120,7 +119,7 @@ def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
     `import_host` must have run.
     """
     seed_everything(variant["seed"])
-    env = make_env(variant["env_name"], seed=variant["seed"], **variant["env_params"])
+    env = build_env(variant)
     tasks = list(env.get_all_task_idx())
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     settings = {key: value for key, value in variant["algo_params"].items() if key not in _OURS_ALONE}

@@ -4,17 +4,21 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from rlkit_hfr.experiments.runs.build import pick_device
 from rlkit_hfr.experiments.runs.carried import CarriedRun
-from rlkit_hfr.experiments.runs.checkpoint import is_finished, load_checkpoint, read_variant
+from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished, read_journal, read_variant
+from rlkit_hfr.experiments.runs.folders import LOCK, alone_in, begin, clear_away
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
+from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
 from rlkit_hfr.experiments.settings.machine import described
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
-from rlkit_hfr.pearl.logger import create_log_dir
+from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
 from rlkit_hfr.references import file_name
+from rlkit_hfr.signals import raise_on_interrupt
 
 T = TypeVar("T")
 
@@ -53,9 +57,11 @@ def start(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
         return 0
-    folder = _new_folder(args, variant)
-    run.start(folder)
-    return _train(run, variant, folder)
+    raise_on_interrupt()
+    with ExitStack() as lock:
+        where, make = _new_folder(args, variant)
+        folder = begin(where, make, run.start, lock)
+        return _train(run, variant, folder)
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -70,13 +76,26 @@ def resume(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(json.dumps(variant, indent=2, sort_keys=True))
         return 0
-    if is_finished(folder) and not args.keep_checkpoint:
-        print(f"Finished already. Log: {folder}")
-        return 0
-    content, device = load_checkpoint(folder, variant), pick_device(args.device)
-    run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard))
-    run.resume(folder, content)
-    return _train(run, variant, folder)
+    if is_finished(folder) and not any((folder / name).exists() for name in (NAME, LOCK)):
+        return _finished_already(folder)  # nothing is to be written, so that it may be read-only
+    device = pick_device(args.device)
+    raise_on_interrupt()
+    with alone_in(folder):
+        variant = read_variant(folder)
+        journal = read_journal(folder, variant)
+        clear_away(folder)
+        if journal.finished:
+            if not (args.keep_checkpoint or journal.keep):
+                (folder / NAME).unlink(missing_ok=True)
+            return _finished_already(folder)
+        run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard))
+        run.resume(folder, journal.content)
+        return _train(run, variant, folder)
+
+
+def _finished_already(folder: Path) -> int:
+    print(f"Finished already. Log: {folder}")
+    return 0
 
 
 def _built(build: Callable[[], T]) -> T:
@@ -101,8 +120,8 @@ def _variant(args: argparse.Namespace) -> Variant:
     gap = 10 if args.snapshot_gap is None else args.snapshot_gap
     if args.seed is not None and args.seed < 0:
         raise ValueError(f"--seed must be zero or more, got {args.seed}")
-    if gap < 1:
-        raise ValueError(f"--snapshot-gap must be positive, got {gap}")
+    if args.seed is not None:
+        check_seed(args.seed, "--seed")
     half = (
         []
         if args.precision is None
@@ -111,20 +130,21 @@ def _variant(args: argparse.Namespace) -> Variant:
     variant = build_variant(
         args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
     )
-    return {**variant, "snapshots": {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}}
+    variant["snapshots"] = {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}
+    check_settings(variant)
+    return variant
 
 
-def _new_folder(args: argparse.Namespace, variant: Variant) -> Path:
+def _new_folder(args: argparse.Namespace, variant: Variant) -> tuple[Path, Callable[[], Path]]:
+    """The folder of a run, or the one above it, and what makes the run's."""
     if args.run_dir is None:
-        return create_log_dir(
-            args.log_dir.absolute(),
-            file_name(f"{variant['env_name']}_{variant['relabeler']}"),
-            variant["seed"],
-        )
+        base = args.log_dir.absolute()
+        name = file_name(f"{variant['env_name']}_{variant['relabeler']}")
+        return base / exp_folder(name), lambda: create_log_dir(base, name, variant["seed"])
     folder: Path = args.run_dir.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "variant.json").exists() or (folder / "progress.csv").exists():
-        raise ValueError(
-            f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder"
-        )
-    return folder
+
+    def make() -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    return folder, make

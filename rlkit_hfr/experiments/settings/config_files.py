@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
+from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.keys import Keys, check_truth
+from rlkit_hfr.experiments.settings.limits import check_seed
 
 # What a run records of itself; no settings.
 _RECORDS = ("preset", "seed", "versions", "snapshots", "host", "machine")
@@ -42,24 +44,17 @@ def load_config(path: Path) -> dict[str, Any]:
     ValueError if it can't be read, or holds no JSON object.
     """
     try:
-        content = json.loads(path.read_text())
+        return read_object(path)
     except OSError as error:
         raise ValueError(f"can't read the config {path}: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold one JSON object, got {type(content).__name__}")
-    return content
+        raise ValueError(f"{path} {error}") from None
 
 
 def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:
     """The seed of the run whose variant this is, None if it names none."""
     seed = content.get("seed")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ValueError(
-            f"seed in {source} must be a whole number, zero or more, got {seed!r}; give another by --seed"
-        )
-    return seed
+    return None if seed is None else check_seed(seed, f"seed in {source}")
 
 
 def settings_in(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator[tuple[str, Any]]:

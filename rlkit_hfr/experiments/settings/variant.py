@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from env_wrappers import Arguments, arguments_of, find_family, make_env
+from rlkit_hfr.checks import positive_int
 from rlkit_hfr.experiments.settings.config_files import (
     check_mini_batch,
     load_config,
@@ -18,6 +19,7 @@ from rlkit_hfr.experiments.settings.config_files import (
 )
 from rlkit_hfr.experiments.settings.draft import Draft, Source, Variant
 from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, Keys, keys_for
+from rlkit_hfr.experiments.settings.limits import check_name, check_settings
 from rlkit_hfr.experiments.settings.machine import versions
 from rlkit_hfr.experiments.settings.presets import PAPER, SAME_TASKS, preset
 from rlkit_hfr.pearl.config import PEARLConfig
@@ -42,8 +44,12 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ValueError(f"--set takes key=value, got {text!r}")
+    if len(value) > 10_000:
+        raise ValueError(f"--set {key}: its value has {len(value):,} letters")
     try:
         return key, json.loads(value)
+    except RecursionError:
+        raise ValueError(f"--set {key}: its value is nested too deep") from None
     except json.JSONDecodeError:
         return key, {"True": True, "False": False, "None": None}.get(value, value)
 
@@ -69,8 +75,7 @@ def build_variant(
     name = dict(pairs).get("env_name", env_name or content.get("env_name"))
     if name is None:
         raise ValueError("no environment: give --env NAME, or a config with env_name")
-    if not isinstance(name, str):
-        raise ValueError(f"env_name must be a name, got {name!r}")
+    check_name("env_name", name)
     if preset_name is None and not config:
         preset_name = "paper"
     if seed is None:
@@ -96,8 +101,7 @@ def build_variant(
     _leave_out_options_of_others(draft, keys, of_another)
     if name not in PAPER:
         _share_out_tasks(draft, family, name)
-    variant = _finished(draft.variant(), arguments_of(family))
-    return {**variant, "seed": seed, "preset": preset_name, "versions": versions()}
+    return checked({**draft.variant(), "seed": seed, "preset": preset_name, "versions": versions()})
 
 
 def _put_declared(draft: Draft, keys: Keys, family: Any) -> None:
@@ -121,8 +125,7 @@ def _leave_out_options_of_others(draft: Draft, keys: Keys, of_another: bool) -> 
     another one (`of_another`).
     """
     name = draft[".relabeler"]
-    if not isinstance(name, str):
-        raise ValueError(f"relabeler must be a name, got {name!r}")
+    check_name("relabeler", name)
     own = relabeler_options(find_relabeler(name))
     others = set(keys.sections["relabel_params"]) - {*ATTACH_KEYS, *own}
     general = {Source.FAMILY, Source.PRESET}
@@ -143,12 +146,12 @@ def _share_out_tasks(draft: Draft, family: Any, name: str) -> None:
     number = _number_of_tasks(name, draft.variant()["env_params"], arguments_of(family))
     tests = max(1, number - round(0.8 * number))
     if ".n_train_tasks" in given:
-        _check_whole("n_train_tasks", given[".n_train_tasks"], least=1, words="a positive whole number")
+        positive_int("n_train_tasks", given[".n_train_tasks"])
         tests = max(1, min(tests, number - given[".n_train_tasks"]))
         draft.put(".n_eval_tasks", tests, Source.FAMILY)
         return
     tests = given.get(".n_eval_tasks", tests)
-    _check_whole("n_eval_tasks", tests, least=1, words="a positive whole number")
+    positive_int("n_eval_tasks", tests)
     draft.put(".n_train_tasks", max(1, number - tests), Source.FAMILY)
     draft.put(".n_eval_tasks", tests, Source.FAMILY)
 
@@ -164,20 +167,17 @@ def _number_of_tasks(name: str, env_params: Mapping[str, Any], arguments: Argume
         raise ValueError(f"can't build {name}: {error}") from None
 
 
-def _finished(variant: Variant, arguments: Arguments) -> Variant:
-    """Check what can be checked before anything is built; set how many tasks the
-    environment has.
+def checked(variant: Variant) -> Variant:
+    """The variant, with the number of the environment's tasks.
+
+    ValueError for what can be seen to be wrong before anything is built.
     """
-    for key in ("n_train_tasks", "n_eval_tasks", "latent_size", "net_size", "encoder_size"):
-        _check_whole(key, variant[key], least=1, words="a positive whole number")
+    check_settings(variant)
     name, params = variant["env_name"], variant["env_params"]
-    PEARLConfig(**variant["algo_params"])
+    arguments = arguments_of(find_family(name))
     options = {key: value for key, value in variant["relabel_params"].items() if key not in ATTACH_KEYS}
     make_relabeler(variant["relabeler"], **options)
     arguments.check(params, name)
-    for key, least in (("n_tasks", 1), ("task_seed", 0)):
-        if key in params:
-            _check_whole(key, params[key], least=least, words="a whole number")
     train, test = variant["n_train_tasks"], variant["n_eval_tasks"]
     if "n_tasks" in arguments.names:
         number = params.setdefault("n_tasks", SAME_TASKS.get(name, train + test))
@@ -194,8 +194,3 @@ def _finished(variant: Variant, arguments: Arguments) -> Variant:
             f" got {number}"
         )
     return variant
-
-
-def _check_whole(key: str, value: Any, *, least: int, words: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{key} must be {words}, got {value!r}")

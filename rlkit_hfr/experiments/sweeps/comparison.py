@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.runs.checkpoint import is_finished
 from rlkit_hfr.experiments.runs.console import duration
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.sweeps.executors import (
@@ -27,9 +28,13 @@ from rlkit_hfr.experiments.sweeps.executors import (
     default_slots,
     let_children_import,
 )
-from rlkit_hfr.experiments.sweeps.jobs import Job, finished, grid, last_words, progress_of
+from rlkit_hfr.experiments.sweeps.jobs import MOST_SEEDS, Job, check_builds, finished, grid, last_words, progress_of
+from rlkit_hfr.files import open_plain, write_text
+from rlkit_hfr.signals import pipe_closed, raise_on_interrupt
 
+COMMANDS = "compare.json"
 _POLL_SECONDS = 1.0
+_MOST_BYTES = 10_000_000
 
 
 def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
@@ -38,6 +43,10 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
     """
     if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
         raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
+    if args.seeds > MOST_SEEDS:
+        raise ValueError(f"--seeds must be at most {MOST_SEEDS:,}, got {args.seeds:.3g}")
+    if not 0.0 < args.hours <= 24 * 365:
+        raise ValueError(f"--hours must be positive and at most a year, got {args.hours}")
     log_dir = args.log_dir.absolute()
     config = None if args.config is None else args.config.absolute()
     jobs = grid(args.env, args.relabelers, range(args.seeds), args.assignments, args.preset, config, log_dir)
@@ -45,11 +54,13 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
         raise ValueError("an environment, relabeler or setting was given twice")
     for job in jobs:
         job.check()
-    log_dir.mkdir(parents=True, exist_ok=True)
-    _note_command(log_dir, f"{command('compare')} {shlex.join(argv)}")
+    check_builds(jobs)
+    _known_commands(log_dir)
     let_children_import()
     executor = _executor(args, log_dir)
+    raise_on_interrupt()
     try:
+        _prepare(log_dir, f"{command('compare')} {shlex.join(argv)}")
         code = Comparison(jobs, executor).run()
     finally:
         executor.close()
@@ -57,13 +68,45 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
     return code
 
 
+def _prepare(log_dir: Path, command: str) -> None:
+    """Make the folder and note the command; what was made is removed if one fails."""
+    made = [folder for folder in (log_dir, *log_dir.parents) if not folder.exists()]
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        _note_command(log_dir, command)
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _note_command(log_dir: Path, command: str) -> None:
     """Add the command to those by which the folder's runs were made."""
-    file = log_dir / "compare.json"
-    known = json.loads(file.read_text()).get("commands", []) if file.exists() else []
-    file.write_text(
-        json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2) + "\n"
-    )
+    known = _known_commands(log_dir)
+    text = json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2)
+    write_text(log_dir / COMMANDS, text + "\n")
+
+
+def _known_commands(log_dir: Path) -> list[str]:
+    """ValueError if the file is there and is not what this writes."""
+    file = log_dir / COMMANDS
+    try:
+        with open_plain(file, _MOST_BYTES) as opened:
+            content = json.loads(opened.read())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ValueError(f"can't read {file}: {error.strerror}; remove it, or give another --log-dir") from None
+    except (ValueError, RecursionError):
+        content = None
+    known = content.get("commands") if isinstance(content, dict) else None
+    if not isinstance(known, list) or not all(isinstance(item, str) for item in known):
+        raise ValueError(
+            f"{file} must hold the commands of earlier comparisons as a JSON list of strings, and does not; "
+            "remove it, or give another --log-dir"
+        )
+    return known
 
 
 def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
@@ -72,6 +115,11 @@ def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
     if args.slurm is not None:
         return SlurmJobs(args.slurm, args.hours, log_dir)
     return LocalProcesses(args.jobs or default_slots())
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich's own would end the process, and the runs would go on alone
 
 
 class Comparison:
@@ -84,7 +132,7 @@ class Comparison:
         self._handles: dict[Job, Any] = {}
         self._started: dict[Job, tuple[float, int]] = {}
         self._stopping = False
-        self._console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=140)
+        self._console = _Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
     def run(self) -> int:
         """0 if all are finished, 1 if some failed, 130 if it was interrupted."""
@@ -100,6 +148,9 @@ class Comparison:
                     time.sleep(_POLL_SECONDS)
                 if shown is not None:
                     shown.update(self.table(), refresh=True)
+        except BrokenPipeError:  # nobody looks any more
+            self._stop()
+            return pipe_closed()
         except KeyboardInterrupt:
             for handle in self._handles.values():
                 self._executor.stop(handle, at_once=True)
@@ -132,7 +183,7 @@ class Comparison:
                 del self._handles[job]
                 self._change(
                     job,
-                    "finished" if code == 0 and finished(job) else "stopped" if self._stopping else "failed",
+                    "finished" if code == 0 and is_finished(job.folder) else "stopped" if self._stopping else "failed",
                 )
         for job in self._jobs:
             slots = self._executor.slots

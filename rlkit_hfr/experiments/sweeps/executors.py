@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from rlkit_hfr.experiments.sweeps.jobs import ATTEMPT, CONSOLE, Job
+from rlkit_hfr.experiments.runs.folders import CONSOLE
+from rlkit_hfr.experiments.sweeps.jobs import ATTEMPT, Job
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 

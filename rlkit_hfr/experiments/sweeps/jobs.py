@@ -11,13 +11,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from rlkit_hfr import RELABELERS
-from rlkit_hfr.experiments.runs.checkpoint import is_finished, read_variant
+from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.checkpoint import (
+    NAME,
+    generators,
+    is_finished,
+    read_variant,
+    set_generators,
+)
+from rlkit_hfr.experiments.runs.folders import CONSOLE
+from rlkit_hfr.experiments.runs.journal import checked_rows
+from rlkit_hfr.experiments.settings.limits import check_name
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr.references import file_name
 from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 
-CONSOLE, ATTEMPT = "console.log", "$ "  # a run's output; the beginning of the line above each attempt's
+MOST_SEEDS = 10_000
+_MOST_LETTERS = 200  # of a folder's name
+ATTEMPT = "$ "  # the beginning of the line above the output of each attempt
 _OF_THE_MACHINE = ("versions", "snapshots", "machine")
 
 
@@ -60,6 +74,7 @@ class Job:
         wanted = json.loads(json.dumps(self.variant()))
         if (self.folder / "variant.json").exists():
             found = read_variant(self.folder)
+            checked_rows(self.folder)
             odd = sorted(
                 key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key)
             )
@@ -93,11 +108,16 @@ def grid(
     Seeds vary slowest, so that a comparison that is stopped early has all methods.
     """
     jobs = []
+    for key, names in (("--env", envs), ("--relabelers", relabelers)):
+        for name in names:
+            check_name(key, name)
     for seed, env, relabeler in itertools.product(seeds, envs, relabelers):
         axes = [_values(item) for item in assignments if _concerns(item, relabeler, relabelers)]
         for cell in itertools.product(*axes):
             own = [item for item, axis in zip(cell, axes, strict=True) if len(axis) > 1]
             label = " ".join([relabeler, *own])
+            if len(label) > _MOST_LETTERS:
+                raise ValueError(f"the settings of an axis are too long for a folder's name: {label[:60]}...")
             jobs.append(
                 Job(
                     env,
@@ -128,6 +148,12 @@ def _values(assignment: str) -> list[str]:
     values = assignment.partition("=")[2].split(",")
     if len(set(values)) < len(values) or "" in values:
         raise ValueError(f"--set {assignment}: values must be distinct and not empty")
+    for value in values if len(values) > 1 else []:
+        if "/" in value or "\\" in value or not value.isprintable() or len(value) > _MOST_LETTERS:
+            raise ValueError(
+                f"--set {key}: the values of an axis name folders, which {value[:60]!r} can't; "
+                "values have no slashes"
+            )
     return [f"{key}={value}" for value in values]
 
 
@@ -148,8 +174,23 @@ def progress_of(job: Job) -> Progress:
     return Progress(len(rows), *figures)
 
 
+def check_builds(jobs: Sequence[Job]) -> None:
+    """Build what each kind of run builds before it trains: ValueError for what its
+    environment, `attach` or the relabeler refuse.
+    """
+    state = generators()
+    try:
+        for job in jobs:
+            if job.seed == jobs[0].seed:
+                variant = job.variant()
+                attach_relabeler(build_algorithm(variant, torch.device("cpu")), variant)
+    finally:
+        set_generators(state)
+
+
 def finished(job: Job) -> bool:
-    return is_finished(job.folder)
+    """With all its iterations, and nothing to clear away."""
+    return is_finished(job.folder) and not (job.folder / NAME).exists()
 
 
 def last_words(job: Job) -> str:

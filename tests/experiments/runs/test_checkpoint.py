@@ -18,7 +18,9 @@ import torch
 
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.commands.train import main
-from rlkit_hfr.experiments.runs.checkpoint import NAME, alone_in, is_finished, rows_written
+from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished
+from rlkit_hfr.experiments.runs.folders import alone_in
+from rlkit_hfr.experiments.runs.journal import rows_written
 from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 

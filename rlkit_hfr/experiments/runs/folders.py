@@ -1,0 +1,116 @@
+"""A run's folder: who may write into it, how a run begins there, and what is cleared away."""
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where folders go without a lock
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "lock"
+CONSOLE = "console.log"  # where a comparison keeps what a run prints
+_OF_A_START = frozenset({LOCK, CONSOLE, "variant.tmp"})  # what a start that was killed at once leaves
+
+
+@contextmanager
+def alone_in(run: Path) -> Iterator[None]:
+    """Within the block no other process may write into this folder.
+
+    ValueError if one does.
+    """
+    if fcntl is None:
+        yield
+        return
+    file = _locked(run)
+    try:
+        yield  # the system lets go of the lock when the process ends, however it ends
+    finally:
+        with contextlib.suppress(OSError):
+            (run / LOCK).unlink(missing_ok=True)
+        os.close(file)
+
+
+def _locked(run: Path) -> int:
+    """The descriptor of the folder's lock, which is held."""
+    while True:
+        file = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                now = os.stat(run / LOCK)
+            except FileNotFoundError:  # whoever held it has just removed it
+                now = None
+            if now is not None and os.path.samestat(now, os.fstat(file)):
+                return file
+        except BlockingIOError:
+            os.close(file)
+            raise ValueError(f"another process is training in {run}; wait for it, or stop it") from None
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+
+
+def begin(
+    where: Path, make: Callable[[], Path], write: Callable[[Path], None], lock: contextlib.ExitStack
+) -> Path:
+    """Make a run's folder, lock it and write its first files; returns the folder.
+
+    What was made is removed again if one of these fails. where: the folder, or the one
+    that gets it. lock: what lets go of the lock in the end. ValueError if the folder
+    is not empty.
+    """
+    made = [folder for folder in (where, *where.parents) if not folder.exists()]
+    ours = False
+    folder: Path | None = None
+    try:
+        folder = make()
+        if folder not in made and folder != where:
+            made.insert(0, folder)
+        _refuse_unless_empty(folder)
+        lock.enter_context(alone_in(folder))
+        _refuse_unless_empty(folder)
+        ours = True
+        write(folder)
+        return folder
+    except BaseException:
+        if ours and folder is not None:
+            _remove_files(folder)
+        lock.close()
+        for empty in made:
+            with contextlib.suppress(OSError):  # somebody else's files are in it
+                empty.rmdir()
+        raise
+
+
+def _refuse_unless_empty(folder: Path) -> None:
+    held = sorted({entry.name for entry in os.scandir(folder)} - _OF_A_START)
+    if "variant.json" in held or "progress.csv" in held:
+        raise ValueError(
+            f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder"
+        )
+    if held:
+        raise ValueError(
+            f"--run-dir {folder} must be empty or new, and holds {', '.join(held[:3])}"
+            f"{', ...' if len(held) > 3 else ''}; give another folder"
+        )
+
+
+def _remove_files(folder: Path) -> None:
+    """All but what was there before a start in an empty folder."""
+    for entry in list(os.scandir(folder)):
+        if entry.name not in (LOCK, CONSOLE) and entry.is_file(follow_symlinks=False):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+
+
+def clear_away(folder: Path) -> None:
+    """Remove halves of files that a killed process left."""
+    halves = [folder / f"{name}.tmp" for name in ("checkpoint", "params", "variant")]
+    for half in (*halves, *folder.glob("itr_*.tmp"), *folder.glob("relabeling/epoch_*.tmp")):
+        half.unlink(missing_ok=True)

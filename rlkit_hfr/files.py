@@ -1,0 +1,140 @@
+"""Files that are whole or not there: written under another name first, read only when every byte is what was
+written."""
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+_SEAL = b"sha256:"
+_SEAL_SIZE = len(_SEAL) + 64
+_ARCHIVE_END = b"PK\x05\x06"  # zip's record of the end; 22 bytes, of which the last two say how long a comment follows
+_ARCHIVE_END_SIZE = 22
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write what `path` shall hold. At any moment `path` is the old file or, after the block, the new one.
+
+    After an error there is no new file.
+    """
+    partial = path.with_suffix(".tmp")
+    partial.unlink(missing_ok=True)  # left by a process that was killed
+    try:
+        with open(partial, "x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the content of a text file."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def open_plain(path: Path, most_bytes: int | None = None) -> BinaryIO:
+    """A file to read. OSError unless it is a regular one, of at most so many bytes: a pipe would never answer."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    if most_bytes is not None and found.st_size > most_bytes:
+        os.close(descriptor)
+        what = f"it has {found.st_size:,} bytes, more than the {most_bytes:,} that such a file may have"
+        raise OSError(errno.EFBIG, what, str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def save_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """``torch.save`` with a checksum of every byte; `path` is at any moment the old file or the new one, whole.
+
+    The checksum is the comment of the zip archive, so that ``torch.load`` reads the file like any other. OSError if
+    it can't be written.
+    """
+    try:
+        with replacing(path) as file:
+            torch.save(dict(content), file)
+            _seal(file)
+    except RuntimeError as error:  # torch's word for a write that failed, around the system's own
+        system = OSError(errno.EIO, "the disk does not take it; is it full?")
+        if isinstance(error.__context__, OSError):
+            system = error.__context__
+        raise OSError(system.errno, system.strerror, str(path)) from error
+
+
+def load_sealed(path: Path) -> tuple[Any, bool]:
+    """What a file of `save_sealed` holds, on the CPU, and whether it has a checksum: older files have none.
+
+    ValueError, before anything in it is used, if it is damaged or holds more than tensors and plain values; OSError
+    if it can't be read.
+    """
+    with open_plain(path) as file:
+        sealed = _verify(file)
+        file.seek(0)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True), sealed
+        except MemoryError:
+            raise
+        except Exception as error:  # torch raises whatever a foreign archive or a forbidden object happens to trip
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(reason[:120]) from None
+
+
+def _seal(file: BinaryIO) -> None:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(size - _ARCHIVE_END_SIZE)
+    end = file.read(_ARCHIVE_END_SIZE)
+    if end[:4] != _ARCHIVE_END or end[-2:] != b"\0\0":
+        raise OSError(errno.EIO, "the file does not end as it was written; is the disk full?")
+    file.seek(size - 2)
+    file.write(struct.pack("<H", _SEAL_SIZE))
+    digest = _digest(file, size)
+    file.seek(size)
+    file.write(_SEAL + digest.encode())
+
+
+def _verify(file: BinaryIO) -> bool:
+    """Whether the file is sealed. ValueError if its bytes are not those that were written."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _SEAL_SIZE))
+    tail = file.read()
+    if tail.startswith(_SEAL):
+        if _digest(file, size - _SEAL_SIZE).encode() != tail[len(_SEAL) :]:
+            raise ValueError("its checksum is another")
+        return True
+    end = tail[-_ARCHIVE_END_SIZE:]
+    if end[:4] != _ARCHIVE_END or end[-2:] != b"\0\0":
+        raise ValueError("it does not end like a whole file")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            wrong = archive.testzip()
+    except Exception as error:  # zipfile raises whatever a damaged directory happens to trip
+        raise ValueError(f"its archive is broken: {error}") from None
+    if wrong is not None:
+        raise ValueError(f"the checksum of its part {wrong} is another")
+    return False
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    """SHA-256 of the first `size` bytes."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while size > 0 and (chunk := file.read(min(_CHUNK, size))):
+        digest.update(chunk)
+        size -= len(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,397 @@
+"""A run's files agree with each other, byte by byte, or are refused; nobody else writes
+or deletes in between, and nothing is left over.
+"""
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.commands.watch import main as watch
+from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished
+from rlkit_hfr.experiments.runs.folders import alone_in
+from rlkit_hfr.files import load_sealed, replacing, save_sealed
+from rlkit_hfr.hosts.recording import save_diagnostics
+from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
+
+TINY = [
+    "num_iterations=4", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
+    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
+    "embedding_batch_size=8", "net_size=8", "relabel_fraction=1.0",
+]  # fmt: skip
+ARGUMENTS = [
+    *("--env", "point-robot", "--preset", "quick"), *(part for item in TINY for part in ("--set", item))
+]  # fmt: skip
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def _rows(folder: Path) -> list[list[str]]:
+    lines = [line.split(",") for line in (folder / "progress.csv").read_text().splitlines()]
+    kept = [i for i, name in enumerate(lines[0]) if "(s)" not in name and "share of time" not in name]
+    return [[line[i] for i in kept] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """A run that was interrupted in its second iteration, and one that is finished."""
+    folder = tmp_path_factory.mktemp("runs")
+    training = PEARLSoftActorCritic._do_training
+
+    def interrupted(self, indices):
+        training(self, indices)
+        self.stop_requested = self._n_train_steps_total >= 4
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PEARLSoftActorCritic, "_do_training", interrupted)
+        assert main([*ARGUMENTS, "--run-dir", str(folder / "stopped")]) == 130
+    assert main([*ARGUMENTS, "--run-dir", str(folder / "finished")]) == 0
+    assert sorted(os.listdir(folder / "finished")) == [
+        "debug.log", "params.pkl", "progress.csv", "relabeling", "variant.json",
+    ]  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def stopped(originals, tmp_path):
+    return Path(shutil.copytree(originals / "stopped", tmp_path / "stopped"))
+
+
+@pytest.fixture
+def finished(originals, tmp_path):
+    return Path(shutil.copytree(originals / "finished", tmp_path / "finished"))
+
+
+def _refused(folder: Path, capsys, message: str) -> None:
+    before = _contents(folder)
+    capsys.readouterr()
+    assert main(["--resume", str(folder)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert _contents(folder) == before
+
+
+def test_a_folder_that_another_process_trains_in_is_not_touched(stopped, capsys):
+    (stopped / NAME).unlink()  # the other process has not written it yet
+    (stopped / "params.pkl").unlink()
+    (stopped / "progress.csv").write_text("half a head")
+    before = _contents(stopped)
+    with alone_in(stopped):
+        assert main(["--resume", str(stopped)]) == 2
+        assert main([*ARGUMENTS, "--run-dir", str(stopped)]) == 2
+        assert {**before, "lock": b""} == _contents(stopped)
+    assert _contents(stopped) == before
+
+
+def test_a_lock_that_was_removed_and_made_anew_is_not_shared(tmp_path):
+    with alone_in(tmp_path):
+        (tmp_path / "lock").unlink()
+        with alone_in(tmp_path), pytest.raises(ValueError, match="another process"), alone_in(tmp_path):
+            pass
+
+
+def _rewrite(folder: Path, change) -> None:
+    content = torch.load(folder / NAME, weights_only=True)
+    change(content)
+    save_sealed(folder / NAME, content)
+
+
+def test_a_checkpoint_names_no_files(stopped, tmp_path, capsys):
+    other = tmp_path / "somebody's.txt"
+    other.write_text("precious")
+
+    def old(content):
+        sizes = {"progress.csv": content["logger"]["progress_size"], str(other): 0}
+        content["logger"] = {"columns": content["logger"]["columns"], "sizes": sizes}
+
+    assert not {"progress.csv", "debug.log"} & set(torch.load(stopped / NAME, weights_only=True)["logger"])
+    _rewrite(stopped, old)
+    _refused(stopped, capsys, "other files")
+    assert other.read_text() == "precious"
+
+
+def test_a_log_that_is_a_link_is_not_cut(stopped, tmp_path, capsys):
+    other = tmp_path / "somebody's.txt"
+    shutil.copy(stopped / "debug.log", other)
+    with open(other, "a") as file:
+        file.write("precious")
+    before = other.read_bytes()
+    (stopped / "debug.log").unlink()
+    (stopped / "debug.log").symlink_to(other)
+    _refused(stopped, capsys, "no regular file")
+    assert other.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [NAME, "params.pkl"])
+def test_every_single_flipped_bit_is_refused(stopped, capsys, name):
+    file = stopped / name
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    places = [*rng.integers(len(whole), size=150).tolist(), *range(len(whole) - 100, len(whole))]
+    for place in places:
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        file.write_bytes(flipped)
+        with pytest.raises(ValueError):
+            load_sealed(file)
+    program = main if name == NAME else watch
+    before = _contents(stopped)
+    assert program(["--resume" if name == NAME else "--run", str(stopped)]) == 2
+    assert "damaged" in capsys.readouterr().err
+    assert _contents(stopped) == before
+
+
+@pytest.mark.parametrize("keep", [0, 1, 21, 22, 100, -1, -40, -71, -72])
+def test_a_file_that_was_cut_is_refused(tmp_path, keep):
+    save_sealed(tmp_path / "a.pt", {"weights": torch.arange(100)})
+    whole = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(whole[:keep])
+    with pytest.raises(ValueError):
+        load_sealed(tmp_path / "a.pt")
+
+
+def test_sealed_files_are_plain_archives_for_everybody_else(tmp_path):
+    save_sealed(tmp_path / "a.pt", {"weights": torch.arange(100)})
+    assert torch.load(tmp_path / "a.pt", weights_only=True)["weights"].sum() == 4950
+    assert zipfile.ZipFile(tmp_path / "a.pt").testzip() is None
+    assert load_sealed(tmp_path / "a.pt")[1]
+    torch.save({"weights": 1}, tmp_path / "a.pt")
+    assert load_sealed(tmp_path / "a.pt") == ({"weights": 1}, False)
+
+
+def _as_version_0_1_0(folder: Path) -> None:
+    content = torch.load(folder / NAME, weights_only=True)
+    state = content["logger"]
+    sizes = {"progress.csv": state["progress_size"], "debug.log": state["debug_size"]}
+    content |= {"format": 1, "logger": {"columns": state["columns"], "sizes": sizes}}
+    del content["keep"]
+    torch.save(content, folder / NAME)
+
+
+def test_checkpoints_of_the_version_before_go_on(stopped, finished):
+    _as_version_0_1_0(stopped)
+    assert main(["--resume", str(stopped)]) == 0
+    assert _rows(stopped) == _rows(finished)
+    assert not (stopped / NAME).exists()
+
+
+def test_a_sealed_checkpoint_can_not_be_passed_off_as_an_old_one(stopped, capsys):
+    content = torch.load(stopped / NAME, weights_only=True)
+    torch.save(content, stopped / NAME)
+    _refused(stopped, capsys, "not a checkpoint of this version")
+
+
+@pytest.mark.parametrize("part", ["variant", "algorithm", "relabeling", "logger", "generators"])
+def test_a_checkpoint_that_lacks_a_part_is_refused(stopped, capsys, part):
+    _rewrite(stopped, lambda content: content.pop(part))
+    _refused(stopped, capsys, f"it has no {part}")
+
+
+@pytest.mark.parametrize(("part", "name"), [
+    ("algorithm", "iterations_done"), ("algorithm", "networks"), ("algorithm", "optimizers"), ("algorithm", "rng"),
+    ("algorithm", "replay_buffer"), ("algorithm", "sampler"), ("relabeling", "router"), ("relabeling", "context"),
+    ("relabeling", "networks"), ("generators", "torch"), ("generators", "python"), ("logger", "columns"),
+    ("logger", "progress_size"), ("logger", "debug_size"), ("logger", "progress_sha256"),
+])  # fmt: skip
+def test_a_part_that_lacks_something_is_refused_before_a_file_is_touched(stopped, capsys, part, name):
+    _rewrite(stopped, lambda content: content[part].pop(name))
+    with open(stopped / "debug.log", "a") as file:
+        file.write("what a resume would cut off\n")
+    _refused(stopped, capsys, NAME)
+
+
+@pytest.mark.parametrize("value", [None, "two", 2.0, -1, 99, True, [2]])
+def test_a_number_of_iterations_that_is_none_is_refused(stopped, capsys, value):
+    _rewrite(stopped, lambda content: content["algorithm"].update(iterations_done=value))
+    _refused(stopped, capsys, NAME)
+
+
+def _edit(folder: Path, number: int) -> None:
+    file = folder / "variant.json"
+    variant = json.loads(file.read_text())
+    variant["algo_params"]["num_iterations"] = number
+    file.write_text(json.dumps(variant))
+
+
+def _append(folder: Path, text: str) -> None:
+    with open(folder / "progress.csv", "a") as file:
+        file.write(text)
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_an_edited_number_of_iterations_is_refused(stopped, finished, capsys, number):
+    _edit(stopped, number)
+    _refused(stopped, capsys, "other settings" if number > 1 else "2 rows")
+    _edit(finished, number)
+    assert not is_finished(finished)
+    _refused(finished, capsys, f"num_iterations = {number}" if number < 4 else "4 of 5 rows")
+
+
+def _more_columns(folder: Path) -> None:
+    lines = (folder / "progress.csv").read_text().splitlines()
+    (folder / "progress.csv").write_text("".join(f"{line},extra\r\n" for line in lines))
+
+
+def _with_a_row(folder: Path, values) -> None:
+    lines = (folder / "progress.csv").read_text().splitlines()
+    _append(folder, ",".join(values(lines)) + "\r\n")
+
+
+@pytest.mark.parametrize("damage", [
+    lambda run: _append(run, "junk\r\n"), lambda run: _append(run, "junk,1\r\n" * 4),
+    lambda run: _append(run, '"\r\n'), lambda run: _append(run, "\0\r\n"), lambda run: _append(run, "\r\n"),
+    lambda run: _with_a_row(run, lambda lines: lines[-1].split(",")),
+    lambda run: _with_a_row(run, lambda lines: ["7"] * len(lines[0].split(","))),
+    lambda run: (run / "progress.csv").write_bytes(b"\xff" * (run / "progress.csv").stat().st_size + b"\n"),
+    lambda run: (run / "progress.csv").write_bytes(b"a" * (run / "progress.csv").stat().st_size),
+    lambda run: (run / "progress.csv").unlink(),
+])  # fmt: skip
+@pytest.mark.parametrize("which", ["stopped", "finished"])
+def test_rows_that_the_run_did_not_write_are_refused(request, capsys, damage, which):
+    folder = request.getfixturevalue(which)
+    damage(folder)
+    assert not is_finished(folder)
+    _refused(folder, capsys, str(folder))
+
+
+def test_another_column_in_every_row_is_refused(stopped, capsys):
+    _more_columns(stopped)
+    _refused(stopped, capsys, "other columns")
+
+
+def test_another_value_in_a_row_is_refused(stopped, capsys):
+    lines = (stopped / "progress.csv").read_bytes().split(b"\r\n")
+    values = lines[1].split(b",")
+    values[0] = values[0][:-1] + (b"1" if values[0][-1:] != b"1" else b"2")
+    (stopped / "progress.csv").write_bytes(b"\r\n".join([lines[0], b",".join(values), *lines[2:]]))
+    _refused(stopped, capsys, "progress.csv is not the file that the checkpoint was written with")
+
+
+@pytest.mark.parametrize("held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/"])
+def test_a_run_begins_in_an_empty_or_a_new_folder_alone(tmp_path, capsys, held):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    if held.endswith("/"):
+        (folder / held).mkdir()
+    else:
+        (folder / held).write_text("precious")
+    before = _contents(tmp_path)
+    assert main([*ARGUMENTS, "--run-dir", str(folder)]) == 2
+    assert "must be empty or new" in capsys.readouterr().err
+    assert _contents(tmp_path) == before
+    assert os.listdir(folder) == [held.rstrip("/")]
+
+
+def test_what_a_start_leaves_that_was_killed_at_once_does_not_matter(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("lock", "variant.tmp", "console.log"):
+        (folder / name).write_text("" if name == "lock" else "half")
+    assert main([*ARGUMENTS, "--run-dir", str(folder)]) == 0
+    assert {"lock", "variant.tmp"}.isdisjoint(os.listdir(folder))
+
+
+@pytest.mark.parametrize("last", ["variant.json", NAME])
+@pytest.mark.parametrize("where", ["--run-dir", "--log-dir"])
+def test_a_disk_that_is_full_at_the_start_leaves_nothing(tmp_path, capsys, monkeypatch, last, where):
+    replace = os.replace
+
+    def full(source, target):
+        if Path(target).name == last:
+            raise OSError(errno.ENOSPC, "No space left on device", str(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    assert main([*ARGUMENTS, where, str(tmp_path / "a" / "b")]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_in_the_last_write_leaves_is_cleared_away(finished, stopped, capsys):
+    shutil.copy(stopped / NAME, finished / NAME)
+    content = torch.load(finished / NAME, weights_only=True)
+    content["algorithm"]["iterations_done"] = 4
+    save_sealed(finished / NAME, content)
+    for name in ("checkpoint.tmp", "params.tmp", "lock", "relabeling/epoch_3.tmp"):
+        (finished / name).write_text("")
+    assert main(["--resume", str(finished)]) == 0
+    assert "Finished already" in capsys.readouterr().out
+    left = {"debug.log", "params.pkl", "progress.csv", "relabeling", "variant.json"}
+    assert set(os.listdir(finished)) == left
+    assert not list(finished.rglob("*.tmp"))
+
+
+def test_a_checkpoint_that_was_to_be_kept_is_kept(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main([*ARGUMENTS, "--run-dir", str(folder), "--keep-checkpoint"]) == 0
+    assert main(["--resume", str(folder)]) == 0
+    assert "Finished already" in capsys.readouterr().out
+    assert (folder / NAME).exists()
+    assert not (folder / "lock").exists()
+
+
+def test_a_pipe_for_a_file_is_refused(stopped, capsys):
+    for name in (NAME, "progress.csv", "variant.json"):
+        kept = (stopped / name).read_bytes()
+        (stopped / name).unlink()
+        os.mkfifo(stopped / name)
+        assert main(["--resume", str(stopped)]) == 2
+        assert name in capsys.readouterr().err
+        (stopped / name).unlink()
+        (stopped / name).write_bytes(kept)
+
+
+def test_diagnostics_are_whole_or_not_there(tmp_path, monkeypatch):
+    save_diagnostics(tmp_path, 0, {"tasks": np.arange(3)})
+    assert np.load(tmp_path / "relabeling" / "epoch_0.npz")["tasks"].tolist() == [0, 1, 2]
+
+    def half(file, **arrays):
+        if hasattr(file, "write"):
+            file.write(b"half")
+        else:
+            Path(file).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(OSError):
+        save_diagnostics(tmp_path, 1, {"tasks": np.arange(3)})
+    assert os.listdir(tmp_path / "relabeling") == ["epoch_0.npz"]
+
+
+def test_a_replaced_file_is_the_old_one_until_the_new_one_is_whole(tmp_path):
+    (tmp_path / "a.json").write_text("old")
+
+    def fail():
+        with replacing(tmp_path / "a.json") as file:
+            file.write(b"half a new o")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert _contents(tmp_path) == {"a.json": b"old"}
+
+
+def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
+    logger.set_snapshot_dir(tmp_path)
+    logger.record_tabular("Epoch", 0)
+    logger.dump_tabular()
+    state = logger.state_dict()
+    logger.log("later")
+    before = _contents(tmp_path)
+    for wrong in ({"progress_size": 10**6}, {"progress_sha256": "0"}, {"debug_size": -1}, {"columns": "Epoch"}):
+        with pytest.raises(ValueError):
+            logger.load_state_dict({**state, **wrong})
+        assert _contents(tmp_path) == before
