@@ -1,6 +1,7 @@
 """What is known of each run beside its scores: when and where it ran, for how long, with
 which settings.
 """
+
 from __future__ import annotations
 
 import json
@@ -50,7 +51,9 @@ def commit(run: RunLog) -> str:
     for name in ("git_info.txt", "git_infos.txt"):
         try:
             file = run.folder / name
-            found = re.search(r"\b[0-9a-f]{40}\b", file.read_text(errors="replace")) if file.is_file() else None
+            found = (
+                re.search(r"\b[0-9a-f]{40}\b", file.read_text(errors="replace")) if file.is_file() else None
+            )
         except OSError:
             continue
         if found:
@@ -62,7 +65,9 @@ def versions(run: RunLog) -> str:
     recorded = run.variant.get("versions")
     if not isinstance(recorded, Mapping) or not recorded:
         return UNKNOWN
-    return printable(", ".join(f"{name} {recorded[name]}" for name in sorted(recorded) if name != "commit"), 400)
+    return printable(
+        ", ".join(f"{name} {recorded[name]}" for name in sorted(recorded) if name != "commit"), 400
+    )
 
 
 def processor(run: RunLog) -> str:

@@ -1,9 +1,11 @@
 """The figures of a report. Methods keep their colour, line and marker in all of them."""
+
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def draw_all(study: Study, folder: Path) -> list[Figure]:
         ("aggregate", lambda name: draw_aggregate(study, folder / name)),
     ]
     for name, env in _file_names(study.envs).items():
-        drawings.append((name, lambda name, env=env: draw_relabeling(study, env, folder / name)))  # type: ignore[misc]
+        drawings.append((name, partial(_relabeling_of, study, env, folder)))
     drawings.append(("time", lambda name: draw_time(study, folder / name)))
     figures = []
     for name, draw in drawings:
@@ -75,6 +77,10 @@ def draw_all(study: Study, folder: Path) -> list[Figure]:
             plt.close("all")
             leave_out(folder / f"{name}.png", error)
     return [figure for figure in figures if figure is not None]
+
+
+def _relabeling_of(study: Study, env: str, folder: Path, name: str) -> Figure | None:
+    return draw_relabeling(study, env, folder / name)
 
 
 def _file_names(envs: Sequence[str]) -> dict[str, str]:
@@ -141,6 +147,9 @@ def draw_curves(study: Study, stem: Path) -> Figure:
     fig, axes = _panels(len(study.envs), len(columns))
     for axis_row, env in zip(axes, study.envs, strict=True):
         for axis, column in zip(axis_row, columns, strict=True):
+            if not any(run.table[column].notna().any() for run in study.runs if run.env == env):
+                axis.axis("off")
+                continue
             for method in study.methods:
                 drawn = curve(study.group(env, method), column, study.window, study.statistic)
                 if drawn is not None:
@@ -205,7 +214,8 @@ def draw_adaptation(study: Study, stem: Path) -> Figure | None:
         "Adaptation to a new task",
         "How good the j-th trajectory on a test task is, after the j - 1 before it were looked at. A line "
         "that rises adapts; a flat one gains nothing from what it sees. The first trajectories"
-        f"{_exploring(study)} act on a guess from the prior. Mean of the last {study.last} evaluations; {study.averaged()}; bands: "
+        f"{_exploring(study)} act on a guess from the prior. Mean of the last {study.last} evaluations; "
+        f"{study.averaged()}; bands: "
         f"{study.spread()}.",
     )
 
@@ -222,7 +232,10 @@ def draw_aggregate(study: Study, stem: Path) -> Figure | None:
     """The end's and the area's IQM, probability of improvement over "none", performance
     profiles; None if no method has all environments.
     """
-    scored = {"at the end": end_scores(study.runs, study.last), "area under the curve": area_scores(study.runs)}
+    scored = {
+        "at the end": end_scores(study.runs, study.last),
+        "area under the curve": area_scores(study.runs),
+    }
     matrices = {name: score_matrices(study.runs, scores) for name, scores in scored.items()}
     methods = list(matrices["at the end"][0])
     if not methods:
@@ -239,7 +252,9 @@ def draw_aggregate(study: Study, stem: Path) -> Figure | None:
             others = [method for method in methods if method != over]
             _estimated(axis_row[1], study, others, probability_of_improvement(matrix, over))
             axis_row[1].axvline(0.5, color="0.5", lw=1)
-            axis_row[1].set(xlim=(-0.04, 1.04), xlabel="probability", title=f"Better than {_short(over)}, {name}")
+            axis_row[1].set(
+                xlim=(-0.04, 1.04), xlabel="probability", title=f"Better than {_short(over)}, {name}"
+            )
         _profiles(axis_row[2], study, matrix)
         axis_row[2].set(title=f"Runs above a score, {name}")
     _legend(fig, study, methods)
@@ -247,9 +262,12 @@ def draw_aggregate(study: Study, stem: Path) -> Figure | None:
     return Figure(
         _save(fig, stem),
         "Scores over all runs",
-        f"Top: {matrices['at the end'][1]}. Bottom: {matrices['area under the curve'][1]}; it rewards learning "
-        f"early. Left: {pooled(matrices['at the end'][0])}; bars: {study.spread()}. Middle: how likely a run of "
-        "the method beats a run without relabeling; a bar that stays clear of the line at 0.5 is a difference. "
+        f"Top: {matrices['at the end'][1]}. Bottom: {matrices['area under the curve'][1]}; it rewards "
+        "learning "
+        f"early. Left: {pooled(matrices['at the end'][0])}; bars: {study.spread()}. Middle: how likely a "
+        "run of "
+        "the method beats a run without relabeling; a bar that stays clear of the line at 0.5 is a "
+        "difference. "
         "Right: share of runs whose score is above the value on the axis; higher is better."
         + (f" Not shown, for lack of an environment: {', '.join(absent)}." if absent else ""),
     )
@@ -306,7 +324,9 @@ def draw_relabeling(study: Study, env: str, stem: Path) -> Figure | None:
                 continue
             shown.append(method)
             _line(axis, study, method, drawn.steps / 1000, (drawn.centre, None, None))
-            before = curve([run for run in group if _REWARDED[0] in run.table], _REWARDED[0], study.window, "mean")
+            before = curve(
+                [run for run in group if _REWARDED[0] in run.table], _REWARDED[0], study.window, "mean"
+            )
             if column == _REWARDED[1] and before is not None:
                 axis.plot(before.steps / 1000, before.centre, ":", color=study.looks[method]["color"], lw=1.2)
         axis.set(xlabel="environment steps (thousands)", ylabel=_RELABELING[column])
@@ -317,14 +337,21 @@ def draw_relabeling(study: Study, env: str, stem: Path) -> Figure | None:
         shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
         image = axis.imshow(shares, cmap="magma", interpolation="nearest", vmin=0.0)
         axis.set(title=_short(method), xlabel="new task", ylabel="source task")
+        for ticks in (axis.xaxis, axis.yaxis):
+            ticks.get_major_locator().set_params(integer=True)
         fig.colorbar(image, ax=axis, label="share of the source's paths")
     _legend(fig, study, [method for method in study.methods if method in shown])
     fig.suptitle(f"Relabeling on {_short(env)}", fontsize=10)
-    below = "Below: of the paths of a source task (row), the share that went to each task (column)." if heat else ""
+    below = (
+        "Below: of the paths of a source task (row), the share that went to each task (column)."
+        if heat
+        else ""
+    )
     return Figure(
         _save(fig, stem),
         f"What relabeling did on {env}",
-        "Lines: mean over seeds. Changed task: 0 leaves every path where it was. Effective tasks: over how many "
+        "Lines: mean over seeds. Changed task: 0 leaves every path where it was. Effective tasks: over "
+        "how many "
         "tasks a path's distribution spreads; 1 is a hard choice. Rewarded steps: relabeling helps where the "
         f"solid line (as stored) is above the dotted one (as collected). {below}".strip(),
     )
@@ -346,7 +373,9 @@ def draw_time(study: Study, stem: Path) -> Figure | None:
     spent["collection (s)"] = np.maximum(0.0, spent["collection (s)"] - relabeling)  # which happens meanwhile
     fig, axis = plt.subplots(figsize=(7.5, 1.6 + 0.35 * len(study.methods)), layout="constrained")
     left = np.zeros(len(study.methods))
-    for (name, seconds), hatch, colour in zip(spent.items(), ("", "//", "..", "xx"), _TIME_COLOURS, strict=True):
+    for (name, seconds), hatch, colour in zip(
+        spent.items(), ("", "//", "..", "xx"), _TIME_COLOURS, strict=True
+    ):
         axis.barh(
             range(len(study.methods)),
             seconds,

@@ -1,6 +1,7 @@
 """Recorded runs under one set of names: of the built-in PEARL, oyster, rlkit, the HFR
 release, and whatever else viskit reads.
 """
+
 from __future__ import annotations
 
 import csv
@@ -128,7 +129,8 @@ def _load(file: Path) -> RunLog:
     missing = [name for name in _NEEDED if table[name].isna().all()]
     if missing:
         raise ValueError(
-            f"no finite value of {' and '.join(missing)}; expected a column {' or '.join(COLUMNS[missing[0]])}"
+            f"no finite value of {' and '.join(missing)}; expected a column "
+            f"{' or '.join(COLUMNS[missing[0]])}"
         )
     table = pd.concat([table, raw.drop(columns=list(COLUMNS), errors="ignore")], axis=1)
     table = table[table["steps"].notna()].sort_values("steps", kind="stable", ignore_index=True)

@@ -1,11 +1,12 @@
 """The colour, line and marker of a method: fixed by its name, the same in every figure."""
+
 from __future__ import annotations
 
 import zlib
 from collections.abc import Collection
 from typing import Any
 
-# Okabe and Ito's colours, told apart with any colour vision; then further ones for what has no place of its own.
+# Okabe and Ito's colours, told apart with any colour vision; then further ones.
 _OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00")
 _FURTHER = ("#882255", "#44AA99", "#332288", "#999933", "#AA4499", "#117733", "#DDCC77", "#6699CC", "#661100")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)), (0, (3, 1, 1, 1)))

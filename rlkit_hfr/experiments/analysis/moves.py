@@ -1,4 +1,5 @@
 """From which task to which relabeling moved paths: a run's ``relabeling/epoch_N.npz``."""
+
 from __future__ import annotations
 
 import zipfile
@@ -11,7 +12,7 @@ import numpy as np
 from rlkit_hfr.experiments.analysis.logs import RunLog
 from rlkit_hfr.experiments.analysis.notices import leave_out
 
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, NotImplementedError, RuntimeError,
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
                zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 """What is left out of a report, and why."""
+
 from __future__ import annotations
 
 import unicodedata
@@ -21,14 +22,18 @@ def leave_out(file: Path, reason: object) -> None:
         reason = reason.strerror
     elif isinstance(reason, BaseException) and not str(reason):
         reason = type(reason).__name__
-    warnings.warn(f"left out {printable(str(file), None)}: {printable(str(reason), 200)}", LeftOut, stacklevel=2)
+    warnings.warn(
+        f"left out {printable(str(file), None)}: {printable(str(reason), 200)}", LeftOut, stacklevel=2
+    )
 
 
 def printable(text: str, longest: int | None = LONGEST_NAME) -> str:
     """One line that any file, terminal or font takes: no control characters, no lone
     surrogates, cut to `longest` characters.
     """
-    shown = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") else letter for letter in text)
+    shown = "".join(
+        " " if unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") else letter for letter in text
+    )
     shown = shown.encode("utf-8", "replace").decode().strip()
     return shown if longest is None or len(shown) <= longest else f"{shown[: longest - 1]}…"
 

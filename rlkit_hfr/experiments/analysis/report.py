@@ -4,6 +4,7 @@ its numbers as JSON.
 Whatever comes out of a log is text: the templates escape it, and the page's policy lets
 no script, link or outside picture act.
 """
+
 from __future__ import annotations
 
 import base64
@@ -50,7 +51,8 @@ def write_report(
         final_note=tables.final_note(study),
         tables=[table for table in middle if table is not None],
         figures=[
-            dict(title=f.title, caption=f.caption, name=f.file.name, picture=_data_uri(f.file)) for f in figures
+            dict(title=f.title, caption=f.caption, name=f.file.name, picture=_data_uri(f.file))
+            for f in figures
         ],
         shared=settings["shared"],
         runs=runs,
@@ -84,7 +86,9 @@ def markdown_text(text: str) -> str:
     """As Markdown shows it and nothing else: no markup, no HTML, no link."""
     line = " ".join(str(text).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", line).replace("@", "&#64;").replace("://", "&#58;//")  # bare addresses are links
+    return (
+        _SPECIAL.sub(r"\\\1", line).replace("@", "&#64;").replace("://", "&#58;//")
+    )  # bare addresses are links
 
 
 def _summary(study: Study) -> str:

@@ -1,6 +1,7 @@
 """Statistics over seeds and environments: interquartile means with stratified bootstrap
 intervals (Agarwal et al. 2021, by rliable).
 """
+
 from __future__ import annotations
 
 import warnings

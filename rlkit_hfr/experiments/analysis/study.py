@@ -1,4 +1,5 @@
 """The runs of one report, and how they are told apart and averaged in all of it."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

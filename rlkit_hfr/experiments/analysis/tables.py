@@ -1,4 +1,5 @@
 """The tables of a report, and the numbers in them for scores.json."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -87,7 +88,8 @@ def cautions(study: Study) -> list[str]:
     text = []
     if few:
         text.append(
-            f"Fewer than {FEWEST_TO_TRUST} runs: {', '.join(few)}. Differences may be chance; with fewer than "
+            f"Fewer than {FEWEST_TO_TRUST} runs: {', '.join(few)}. Differences may be chance; with fewer "
+            "than "
             f"{FEWEST_FOR_INTERVAL} there is no interval."
         )
     lengths = {run.env: set[float]() for run in study.runs}
@@ -96,7 +98,8 @@ def cautions(study: Study) -> list[str]:
     for env, ends in lengths.items():
         if len(ends) > 1:
             text.append(
-                f"Runs on {env} have different lengths, {min(ends):,.0f} to {max(ends):,.0f} steps; final scores "
+                f"Runs on {env} have different lengths, {min(ends):,.0f} to {max(ends):,.0f} steps; "
+                "final scores "
                 "are of each run's own end."
             )
     processors = sorted({facts.processor(run) for run in study.runs})
@@ -113,7 +116,9 @@ def final_tables(study: Study) -> tuple[list[Table], dict[str, Any]]:
     of_end = dict(zip(map(id, study.runs), ends.values, strict=True))
     for env in study.envs:
         here = [run for run in study.runs if run.env == env]
-        columns = [name for name in _ENDS if any(np.isfinite(final_score(run, name, study.last)) for run in here)]
+        columns = [
+            name for name in _ENDS if any(np.isfinite(final_score(run, name, study.last)) for run in here)
+        ]
         found: dict[str, dict[str, Any]] = {}
         for method in study.methods:
             group = study.group(env, method)
@@ -123,7 +128,9 @@ def final_tables(study: Study) -> tuple[list[Table], dict[str, Any]]:
                 name: _estimate([final_score(run, name, study.last) for run in group], study.statistic)
                 for name in columns
             }
-            estimates["area under the curve"] = _estimate([of_area[id(run)] for run in group], study.statistic)
+            estimates["area under the curve"] = _estimate(
+                [of_area[id(run)] for run in group], study.statistic
+            )
             drops = [count for run in group if (count := collapses(run)) is not None]
             found[method] = {
                 "seeds": sorted(run.seed for run in group),
@@ -151,9 +158,12 @@ def _final_row(method: str, found: dict[str, Any], columns: Sequence[str]) -> li
 
 def final_note(study: Study) -> str:
     return (
-        f"Methods by score, best first. Values at the end are the mean of a run's last {study.last} evaluations; "
-        f"then {study.averaged()}; in brackets {study.spread()}. Area: mean height of the test curve over the steps "
-        f"that all runs have. Collapses: drops of test success of {COLLAPSE} or more from one evaluation to the next, "
+        f"Methods by score, best first. Values at the end are the mean of a run's last {study.last} "
+        "evaluations; "
+        f"then {study.averaged()}; in brackets {study.spread()}. Area: mean height of the test curve "
+        "over the steps "
+        f"that all runs have. Collapses: drops of test success of {COLLAPSE} or more from one evaluation "
+        "to the next, "
         "and in brackets in how many runs."
     )
 
@@ -172,13 +182,18 @@ def aggregate_table(study: Study) -> tuple[Table | None, dict[str, Any]]:
             averaged = pooled(matrices)
         found[name] = aggregate_iqm(matrices)
         found[f"{name}, better than none"] = (
-            probability_of_improvement(matrices, over) if over is not None and over in matrices and len(matrices) > 1 else {}
+            probability_of_improvement(matrices, over)
+            if over is not None and over in matrices and len(matrices) > 1
+            else {}
         )
     if not methods:
         return None, {}
     kept = {name: estimates for name, estimates in found.items() if estimates}
     numbers = {
-        name: {method: dict(zip(("centre", "low", "high"), values, strict=True)) for method, values in own.items()}
+        name: {
+            method: dict(zip(("centre", "low", "high"), values, strict=True))
+            for method, values in own.items()
+        }
         for name, own in kept.items()
     }
     rows = [
@@ -186,10 +201,7 @@ def aggregate_table(study: Study) -> tuple[Table | None, dict[str, Any]]:
         for method in methods
     ]
     header = ["method", *(name.replace("better than none", f"P(better than {over})") for name in kept)]
-    note = (
-        f"End: {words['end']}. Area: {words['area']}. Each the {averaged}. Brackets: "
-        f"{study.spread()}."
-    )
+    note = f"End: {words['end']}. Area: {words['area']}. Each the {averaged}. Brackets: {study.spread()}."
     return Table("Over all environments", header, rows, note), {"words": words, "estimates": numbers}
 
 
@@ -213,11 +225,16 @@ def relabeling_table(study: Study) -> tuple[Table | None, dict[str, Any]]:
         return None, {}
     header = ["environment", "method", *_RELABELING, "moves (of a task's paths)"]
     note = (
-        "Means over iterations and runs. Offered: trajectories an iteration that the relabeler was asked about. "
-        "Changed task: their share that went to another. With another reward: of the steps that went to another "
-        "task, the share whose reward changed. Entropy is in nats, effective tasks its exponential: 1 is a hard choice. "
-        "Rewarded: share of steps with a sparse reward or at the goal, before (collected) and after (stored). "
-        "Moves: the three most frequent, from one task to another, and their share of what the first collected."
+        "Means over iterations and runs. Offered: trajectories an iteration that the relabeler was "
+        "asked about. "
+        "Changed task: their share that went to another. With another reward: of the steps that went to "
+        "another "
+        "task, the share whose reward changed. Entropy is in nats, effective tasks its exponential: 1 "
+        "is a hard choice. "
+        "Rewarded: share of steps with a sparse reward or at the goal, before (collected) and after "
+        "(stored). "
+        "Moves: the three most frequent, from one task to another, and their share of what the first "
+        "collected."
     )
     return Table("What relabeling did", header, rows, note), numbers
 
@@ -278,8 +295,8 @@ def run_table(study: Study) -> tuple[Table, list[dict[str, Any]]]:
         ]
         for run in found
     ]
-    header = ["environment", "method", "seed", "test return", "test success", "area", "collapses", "iterations",
-              "steps", "wall time", "started"]  # fmt: skip
+    header = ["environment", "method", "seed", "test return", "test success", "area", "collapses",
+              "iterations", "steps", "wall time", "started"]  # fmt: skip
     return Table("Every run", header, rows, _STARRED), found
 
 

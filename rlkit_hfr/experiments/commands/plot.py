@@ -1,4 +1,5 @@
 """Figures and a report of recorded runs: ``rlkit-hfr plot output/compare``."""
+
 from __future__ import annotations
 
 import argparse
@@ -24,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--out", type=Path, metavar="DIR", help="where the figures go (default: report/ in the first folder)"
     )
-    p.add_argument("--last", type=int, default=10, help="evaluations that make up a final score (default: 10)")
+    p.add_argument(
+        "--last", type=int, default=10, help="evaluations that make up a final score (default: 10)"
+    )
     p.add_argument(
         "--smooth",
         type=int,

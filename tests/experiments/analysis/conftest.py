@@ -1,4 +1,5 @@
 """Logs to be read."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """Logs to be read by tests: their columns by code base, and settings."""
+
 from __future__ import annotations
 
 from typing import Any

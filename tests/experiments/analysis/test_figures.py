@@ -1,4 +1,5 @@
 """Which figures are drawn, and that they look alike."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -64,8 +65,14 @@ def test_captions_say_what_is_averaged_and_who_has_no_interval(write_run, tmp_pa
 
 def test_adaptation_is_drawn_over_its_trajectories(write_run, tmp_path, monkeypatch):
     drawn = _kept(monkeypatch)
-    assert figures.draw_adaptation(_study(write_run("x/s-0", variant=settings_of())), tmp_path / "none") is None
-    extra = {f"test/trajectory {j} {what}": j * scale for what, scale in (("return", 1), ("success", 0.1)) for j in (1, 2, 3)}
+    assert (
+        figures.draw_adaptation(_study(write_run("x/s-0", variant=settings_of())), tmp_path / "none") is None
+    )
+    extra = {
+        f"test/trajectory {j} {what}": j * scale
+        for what, scale in (("return", 1), ("success", 0.1))
+        for j in (1, 2, 3)
+    }
     folder = write_run("y/s-0", variant=settings_of(), extra=extra)
     figures.draw_adaptation(_study(folder), tmp_path / "adaptation")
     for axis, height in zip(drawn["adaptation"].axes, (1.0, 0.1), strict=True):

@@ -1,6 +1,7 @@
 """What can't be read is left out with one warning that names it; the report of the rest
 is always made.
 """
+
 from __future__ import annotations
 
 import json
@@ -65,9 +66,9 @@ def test_broken_diagnostics(write_run, tmp_path, capsys):
     warnings = _plot(tmp_path, capsys)
     named = [next(word for word in line.split() if ".npz" in word).rstrip(":") for line in warnings]
     assert [name[-5] for name in named] == [*"123456789", "a"]
-    assert json.loads((tmp_path / "out" / "scores.json").read_text())["relabeling"]["sawyer-push"]["hfr"]["moves"] == [
-        {"from": 0, "to": 1, "paths": 3.0, "share": 0.75}
-    ]
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["relabeling"]["sawyer-push"]["hfr"][
+        "moves"
+    ] == [{"from": 0, "to": 1, "paths": 3.0, "share": 0.75}]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,9 @@ def test_single_values_that_are_not_finite_are_missing(write_run, tmp_path):
     assert np.flatnonzero(returns.isna()).tolist() == [2, 12]
 
 
-@pytest.mark.parametrize("env", ["../../x/y", "a$b$^_", "$", "\ud800", "x" * 5000, "\n\n# a", None, 7, {"a": 1}, "..", "CON"])
+@pytest.mark.parametrize(
+    "env", ["../../x/y", "a$b$^_", "$", "\ud800", "x" * 5000, "\n\n# a", None, 7, {"a": 1}, "..", "CON"]
+)
 def test_names_of_environments(env, write_run, tmp_path, capsys):
     write_run("runs/good", variant=settings_of(), extra=RELABELED)
     write_run("runs/odd/s-0", variant={**settings_of(), "env_name": env}, extra=RELABELED)

@@ -1,6 +1,7 @@
 """Everybody's logs come under one set of names; what can't be read is left out and
 named.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -40,7 +41,12 @@ def test_folders_as_rlkit_oyster_and_viskit_lay_them_out(write_run, tmp_path):
     """rlkit: prefix/prefix_date_id--sN, classes in variant.json; oyster: env/date, no
     seed; viskit: params.json, names from the folder, log.txt for an empty progress.csv.
     """
-    launched = {"exp_id": 3, "unique_id": "a", "env_class": {"$class": "envs.ant.AntDirEnv"}, "algo_kwargs": {"lr": 1}}
+    launched = {
+        "exp_id": 3,
+        "unique_id": "a",
+        "env_class": {"$class": "envs.ant.AntDirEnv"},
+        "algo_kwargs": {"lr": 1},
+    }
     columns = {"steps": "exploration/num steps total", "return": "evaluation/Average Returns"}
     for seed in (0, 1):
         variant = launched | {"exp_id": seed, "unique_id": str(seed)}

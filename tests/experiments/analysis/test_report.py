@@ -1,4 +1,5 @@
 """A report says what it shows, and how to repeat it; what comes from logs is text in it."""
+
 from __future__ import annotations
 
 import json
@@ -65,7 +66,7 @@ NASTY = [
     "<img src=x onerror=alert(1)>",
     "` <b>x</b> ```",
     "[x](javascript:alert(1))",
-    "\"><svg/onload=alert(1)>",
+    '"><svg/onload=alert(1)>',
     "{{ 7 * 7 }} {% raw %}",
     "a|b|c",
 ]
@@ -91,14 +92,19 @@ def test_nothing_from_a_log_is_markup(write_run, tmp_path, capsys):
     page = (tmp_path / "out" / "report.html").read_text()
     elements = _Elements()
     elements.feed(page)
-    allowed = "html head meta title style body h1 h2 h3 p div table thead tbody tr th td span figure img figcaption details summary pre"
+    allowed = (
+        "html head meta title style body h1 h2 h3 p div table thead tbody tr th td span figure img "
+        "figcaption details summary pre"
+    )
     assert {tag for tag, _ in elements.found} <= set(allowed.split())
     for tag, attributes in elements.found:
         assert not any(name.startswith("on") or name in ("href", "action") for name in attributes)
         if tag == "img":
             assert attributes["src"].startswith("data:image/png;base64,")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    assert {"http-equiv": "Content-Security-Policy", "content": policy} in [attrs for _, attrs in elements.found]
+    assert {"http-equiv": "Content-Security-Policy", "content": policy} in [
+        attrs for _, attrs in elements.found
+    ]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     text = (tmp_path / "out" / "report.md").read_text()
     prose, commands = text.split("## Repeat")
@@ -116,15 +122,27 @@ def test_markdown_has_no_markup_of_its_input():
 
 def test_a_report_says_when_where_and_with_which_settings(write_run, tmp_path):
     for number, rate in enumerate((0.1, 0.2)):
-        variant = settings_of("hfr", seed=number) | {"relabel_params": {"temperature": rate}, "latent_size": 5}
-        variant["machine"] = {"processor": "Abacus 3000", "device": "cpu", "updates": "fp32", "scoring": "fp32"}
+        variant = settings_of("hfr", seed=number) | {
+            "relabel_params": {"temperature": rate},
+            "latent_size": 5,
+        }
+        variant["machine"] = {
+            "processor": "Abacus 3000",
+            "device": "cpu",
+            "updates": "fp32",
+            "scoring": "fp32",
+        }
         folder = write_run(
-            f"runs/p/p_2026_01_02_03_04_05_0000--s-{number}{'-x' * number}", variant=variant, extra={"Epoch Time (s)": 30}
+            f"runs/p/p_2026_01_02_03_04_05_0000--s-{number}{'-x' * number}",
+            variant=variant,
+            extra={"Epoch Time (s)": 30},
         )
         (folder / "git_info.txt").write_text(f"git hash: {'ab' * 20}\ngit branch name: main")
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "| 2 | 2026-01-02 03:04 | 6 min | 12 min | abababababab | Abacus 3000, cpu, fp32 | torch 2 |" in text
+    assert (
+        "| 2 | 2026-01-02 03:04 | 6 min | 12 min | abababababab | Abacus 3000, cpu, fp32 | torch 2 |" in text
+    )
     assert "| relabel\\_params.temperature | 0.1 | hfr temperature=0.1 |" in text
     assert "| latent\\_size | 5 |" in text
     numbers = json.loads((tmp_path / "out" / "scores.json").read_text())

@@ -1,4 +1,5 @@
 """Statistics whose answer is known."""
+
 from __future__ import annotations
 
 import numpy as np

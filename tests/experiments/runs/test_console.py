@@ -1,4 +1,5 @@
 """The line of an iteration fits a terminal."""
+
 from __future__ import annotations
 
 import math
