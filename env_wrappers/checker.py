@@ -74,24 +74,27 @@ def check_hindsight_env(
         truncations += _truncated(path["env_infos"][-1])
     _check_reproducible(env, path, tasks, None if remake is None else lambda: _served(remake()))
     adapter = isinstance(env, GymnasiumAdapter)
+    checked = _what_was_checked(env, sparse, adapter, remake is not None)
+    if adapter:
+        checked.append(f"a truncation is no terminal ({truncations} of {episodes} episodes were truncated)")
+    inner = env.unwrapped_env if adapter else env
+    name = type(getattr(inner, "unwrapped", None) or inner).__name__
+    return HindsightReport(name, len(tasks), episodes, steps, tuple(checked))
+
+
+def _what_was_checked(env: Any, sparse: bool, adapter: bool, remade: bool) -> list[str]:
+    paid = "rewards, sparse rewards" if sparse else "rewards"
     checked = [
         "interface: Gymnasium's, through the adapter" if adapter else "interface: rlkit's",
         "compute_rewards gives rewards (K, T) float32, terminals (K, T) bool, sparse rewards if there are any",
-        f"round trip: the own task's rewards{', sparse rewards' if sparse else ''} and terminals "
-        "come back bit for bit",
+        f"round trip: the own task's {paid} and terminals come back bit for bit",
         "a task gets the same rewards alone as among others",
         "compute_rewards edits neither the path nor the environment",
         "numpy's global generator is left alone",
     ]
-    if adapter:
-        checked.append(f"a truncation is no terminal ({truncations} of {episodes} episodes were truncated)")
     if callable(getattr(env, "seed", None)):
         checked.append("a seed repeats the start of an episode")
-    if remake is not None:
-        checked.append("built anew, it has the same tasks")
-    inner = env.unwrapped_env if adapter else env
-    name = type(getattr(inner, "unwrapped", None) or inner).__name__
-    return HindsightReport(name, len(tasks), episodes, steps, tuple(checked))
+    return [*checked, "built anew, it has the same tasks"] if remade else checked
 
 
 def _served(env: Any) -> Any:

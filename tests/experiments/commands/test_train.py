@@ -111,7 +111,7 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "sawyer-psh"], "no preset for the environment 'sawyer-psh'"),
+        (["--env", "sawyer-psh"], "unknown environment 'sawyer-psh' (did you mean 'sawyer-push'?)"),
         ([], "--env NAME"),
         (["--env", "point-robot", "--relabeler", "hrf"], "did you mean 'hfr'"),
         (["--env", "point-robot", "--preset", "fast"], "paper, quick"),
