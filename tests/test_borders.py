@@ -122,7 +122,7 @@ def test_attach_and_detach_in_mid_run_change_the_rows_that_follow(make_algorithm
     relabeling.detach()
     _go_on(algorithm)
     assert ["relabel/paths seen" in row for row in rows] == [False] * 2 + [True] * 3 + [False]
-    assert rows[4]["relabel/paths relabeled"] > 0
+    assert rows[4]["relabel/paths seen"] > 0
 
 
 def test_attach_is_refused_where_a_file_has_the_columns_of_its_first_row(make_algorithm, tmp_path):
