@@ -45,15 +45,15 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "hipi": ("hipi", {}),
     "hipi-trajectory": ("hipi-trajectory", {}),
     "hfr-bellman": ("hfr-bellman", {}),
-    "hfr pooled": ("hfr", {"normaliser": "pooled"}),
-    "hfr contexts": ("hfr", {"normaliser": "contexts"}),
-    "hfr trajectories": ("hfr", {"normaliser": "trajectories"}),
-    "hfr mean": ("hfr", {"normaliser": "mean"}),
-    "hfr off": ("hfr", {"normaliser": "off"}),
-    "hfr pooled, 6 latents": ("hfr", {"normaliser": "pooled", "num_latents": 6}),
-    "hfr pooled, mean z": ("hfr", {"normaliser": "pooled", "latent": "mean"}),
-    "hfr contexts, mean z": ("hfr", {"normaliser": "contexts", "latent": "mean"}),
-    "hfr mean, mean z": ("hfr", {"normaliser": "mean", "latent": "mean"}),
+    "hfr": ("hfr", {}),
+    "hfr, pooled": ("hfr", {"normaliser": "pooled"}),
+    "hfr, contexts": ("hfr", {"normaliser": "contexts"}),
+    "hfr, trajectories": ("hfr", {"normaliser": "trajectories"}),
+    "hfr, off": ("hfr", {"normaliser": "off"}),
+    "hfr, a sample of z": ("hfr", {"latent": "sample"}),
+    "hfr, 6 samples of z": ("hfr", {"latent": "sample", "num_latents": 6}),
+    "hfr, contexts, a sample of z": ("hfr", {"normaliser": "contexts", "latent": "sample"}),
+    "hfr, algorithm 1": ("hfr", {"normaliser": "trajectories", "latent": "sample"}),
 }
 WITH_TEMPERATURE = ("hipi", "hipi-trajectory", "hfr-bellman", "hfr")
 FIGURES = ("hit", "kept", "starved", "TV", "signal", "noise", "seconds")
@@ -130,7 +130,8 @@ def measured_run(env: str, seed: int, args: argparse.Namespace) -> list[dict[str
     memory.keep(trajectories=40, initial_states=variant["relabel_params"].get("num_initial_states", 64))
     methods = {}
     for name, (relabeler, options) in METHODS.items():
-        temperature = {"temperature": args.temperature} if relabeler in WITH_TEMPERATURE else {}
+        asked = args.temperature is not None and relabeler in WITH_TEMPERATURE
+        temperature = {"temperature": args.temperature} if asked else {}
         own = {"num_initial_states": memory.initial_states} if relabeler == "hfr" else {}
         methods[name] = make_relabeler(relabeler, **temperature, **own, **options)
     rows: list[dict[str, Any]] = []
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--stages", type=float, nargs="+", default=[0.15, 0.5, 1.0], help="shares of the training (default: .15 .5 1)")
     parser.add_argument("--paths", type=int, default=300, help="fresh trajectories of each agent (default: 300)")
     parser.add_argument("--draws", type=int, default=4, help="repetitions of each decision (default: 4)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of every softmax (default: 1)")
+    parser.add_argument("--temperature", type=float, help="of every softmax (default: each method's own)")
     parser.add_argument("--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)")
     parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="a setting of the training")
     parser.add_argument("--out", type=Path, help="also write the rows to this JSON file")

@@ -11,6 +11,7 @@ from rlkit_hfr.buffers.ledger import ROLES, RelabelingLedger, Route
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.checks import one_of, share
 from rlkit_hfr.paths import PathDict, take_steps
+from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 from rlkit_hfr.rewards.hindsight import relabel_path
 from rlkit_hfr.scoring.scorer import Scorer
@@ -110,7 +111,8 @@ class RelabelingRouter:
         if offered:
             self._check_rewards(offered[0], task)
             with self.scorer.networks.isolated():
-                decisions = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
+                made = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
+            decisions = check_decisions(made, offered, self._index, self.relabeler)
         self.statistics.reward_error(self.scorer.collected(paths, task))
         self.relabeler.observe(paths, self.scorer)
         decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}

@@ -14,7 +14,7 @@ from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import batch_methods
 from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.errors import UnsupportedHost
-from rlkit_hfr.hosts.recording import RecordingEvaluate
+from rlkit_hfr.hosts.recording import RecordingEvaluate, has_our_columns, is_our_column
 from rlkit_hfr.hosts.wrappers import TrainingRequest, Wrapper
 
 
@@ -97,6 +97,7 @@ class Host:
             cls: Any = type(buffer)
             relabeling_buffer_class(cls)
         logger = self._logger()
+        self._make_room_in(logger, statistics)
         attributes = ("enc_replay_buffer", "replay_buffer") if self.one_buffer else ("enc_replay_buffer",)
         requests = [name for name in batch_methods(type(self.algorithm), *attributes) if name != "evaluate"]
         try:
@@ -121,6 +122,23 @@ class Host:
         warnings.warn(f"{type(self.algorithm).__name__} has no logger that we know; read the figures from .statistics", stacklevel=4)
         return None
 
+    def _make_room_in(self, logger: Any, statistics: RelabelStatistics) -> None:
+        """Let the next row have our columns. Both hosts remember the keys of their first row in `_old_table_keys`, and
+        a file has the columns of its first row.
+
+        ValueError where such a file is written already.
+        """
+        keys = getattr(self.algorithm, "_old_table_keys", None)
+        if keys is None or set(statistics.columns()) <= set(keys):
+            return
+        folder = logger.get_snapshot_dir() if hasattr(logger, "get_snapshot_dir") else None
+        if folder is not None:
+            raise UnsupportedHost(
+                f"{type(self.algorithm).__name__} has written rows into {folder}, whose columns are fixed; attach before train(), or "
+                "let the logger begin another folder and set algorithm._old_table_keys to None"
+            )
+        self.algorithm._old_table_keys = None
+
     def _switch(self, buffer: Any, router: RelabelingRouter, context: TrainingContext | None) -> None:
         # The class is switched in place, because hosts keep other references to their buffers.
         cls: Any = type(buffer)
@@ -138,6 +156,9 @@ class Host:
         for buffer, cls in self._buffer_classes:
             buffer.stop_relabeling()
             buffer.__class__ = cls
+        keys = getattr(self.algorithm, "_old_table_keys", None)
+        if self._wrapped and keys is not None and has_our_columns(keys):
+            self.algorithm._old_table_keys = {key for key in keys if not is_our_column(key)}
         for name, before in self._wrapped.items():
             if before is _ABSENT:
                 delattr(self.algorithm, name)

@@ -26,8 +26,36 @@ def save_diagnostics(run: Path, epoch: int, arrays: Mapping[str, np.ndarray]) ->
         np.savez_compressed(file, **single)  # type: ignore[arg-type]
 
 
+def is_our_column(key: str) -> bool:
+    return key.startswith("relabel/")
+
+
+def has_our_columns(keys: Any) -> bool:
+    return keys is not None and any(is_our_column(key) for key in keys)
+
+
+class EvaluateOfACopy:
+    """The `evaluate` of a copy of an algorithm that relabels and has logged rows: the copy does not relabel, and its rows have no such
+    columns. The first call forgets them and gives the method its place back."""
+
+    def __init__(self, algorithm: Any, name: str) -> None:
+        self._algorithm, self._name = algorithm, name
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        algorithm = self._algorithm
+        vars(algorithm).pop(self._name, None)
+        if has_our_columns(algorithm._old_table_keys):
+            algorithm._old_table_keys = {key for key in algorithm._old_table_keys if not is_our_column(key)}
+        return getattr(algorithm, self._name)(*args, **options)
+
+
 class RecordingEvaluate(Wrapper):
     """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if has_our_columns(getattr(self._algorithm, "_old_table_keys", None)):
+            return EvaluateOfACopy, (self._algorithm, self._name)
+        return super().__reduce__()
 
     def __init__(
         self, algorithm: Any, name: str, statistics: RelabelStatistics, logger: Any, router: RelabelingRouter

@@ -48,7 +48,8 @@ def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -
             "paths record enough; expected rewards (K, T) of a recorded path under K tasks; give the environment that method, wrap it in one of "
             "env_wrappers.recording, or pass rewards=your_function to attach"
         )
-    return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks))
+    source = getattr(chosen, "__qualname__", type(chosen).__name__)
+    return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks), source)
 
 
 def _layers(env: Any) -> list[Any]:

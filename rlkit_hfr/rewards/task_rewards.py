@@ -20,18 +20,67 @@ class TaskRewards(NamedTuple):
 RewardFunction = Callable[[PathDict, Sequence[int]], TaskRewards]
 
 
-def as_task_rewards(result: Any, path: PathDict, num_tasks: int) -> TaskRewards:
-    """Bring what a reward function returned to `TaskRewards`, or raise ValueError that says what was wrong with it."""
+def as_task_rewards(result: Any, path: PathDict, num_tasks: int, source: str = "a reward function") -> TaskRewards:
+    """Bring what a reward function returned to `TaskRewards`. source: what to call it in messages.
+
+    ValueError, with what was got and what is expected, unless rewards are (K, T) finite real numbers and terminals true
+    or false, or exactly 0 or 1.
+    """
     parts = tuple(result) if isinstance(result, tuple) else (result,)
     shape = (num_tasks, path_length(path))
     if not 1 <= len(parts) <= 3:
-        raise ValueError(f"a reward function must return rewards, (rewards, terminals) or (rewards, terminals, sparse), got {len(parts)} values")
-    for name, part in zip(("rewards", "terminals", "sparse_rewards"), parts, strict=False):
-        if part is not None and np.shape(part) != shape:
-            raise ValueError(f"hindsight {name} must have shape (K, T) = {shape}, got {np.shape(part)}; return one row per task")
-    terminals = parts[1] if len(parts) > 1 else None
+        raise ValueError(
+            f"{source} must return rewards, (rewards, terminals) or (rewards, terminals, sparse), got {len(parts)} values"
+        )
+    terminals, sparse = ([*parts, None, None])[1:3]
     if terminals is None:
         terminals = np.broadcast_to(np.reshape(path["terminals"], (1, -1)), shape)
-    sparse = parts[2] if len(parts) > 2 else None
-    rewards = np.asarray(parts[0], np.float32)
-    return TaskRewards(rewards, np.asarray(terminals, bool), None if sparse is None else np.asarray(sparse, np.float32))
+    return TaskRewards(
+        _real("rewards", parts[0], shape, source),
+        _truths("terminals", terminals, shape, source),
+        None if sparse is None else _real("sparse_rewards", sparse, shape, source),
+    )
+
+
+def _real(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+    """(K, T) float32."""
+    array = _array(name, values, shape, source)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"hindsight {name} of {source} must be real numbers, got {array.dtype}; return float32")
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32, copy=False)
+    _refuse_where(~np.isfinite(single), array, name, "finite in single precision", source)
+    return single
+
+
+def _truths(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+    """(K, T) bool."""
+    array = _array(name, values, shape, source)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"hindsight {name} of {source} must be true or false, got {array.dtype}; return booleans")
+    if array.dtype.kind != "b":
+        _refuse_where((array != 0) & (array != 1), array, name, "true or false, or exactly 0 or 1", source)
+    return array.astype(bool, copy=False)
+
+
+def _array(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+    expected = f"hindsight {name} of {source} must have shape (K, T) = {shape}"
+    if values is None:
+        raise ValueError(f"{expected}, got None; return one row per task")
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{expected}, got a masked array; fill in what is masked")
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # whatever the object happens to trip over
+        raise ValueError(f"{expected}, got {type(values).__name__}, which is no array ({error})") from None
+    if array.shape != shape:
+        raise ValueError(f"{expected}, got {array.shape}; return one row per task")
+    return array
+
+
+def _refuse_where(wrong: np.ndarray, array: np.ndarray, name: str, expected: str, source: str) -> None:
+    if wrong.any():
+        row, step = np.argwhere(wrong)[0].tolist()
+        raise ValueError(
+            f"hindsight {name} of {source} must be {expected}, got {array[row, step]} at step {step} under the task of row {row}"
+        )

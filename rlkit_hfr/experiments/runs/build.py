@@ -87,4 +87,7 @@ def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> P
 
 
 def attach_relabeler(algorithm: Any, variant: Variant) -> Relabeling:
-    return attach(algorithm, variant["relabeler"], seed=variant["seed"], **variant["relabel_params"])
+    try:
+        return attach(algorithm, variant["relabeler"], seed=variant["seed"], **variant["relabel_params"])
+    except TypeError as error:
+        raise ValueError(f"relabel_params can't be served ({error})") from None

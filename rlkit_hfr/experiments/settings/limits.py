@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from env_wrappers import find_family
-from rlkit_hfr.checks import did_you_mean
+from rlkit_hfr.checks import did_you_mean, share
 from rlkit_hfr.experiments.settings.keys import keys_for
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
@@ -50,6 +50,7 @@ _MOST = {
 }
 _MOST_STEPS = 1_000_000_000  # of the other whole numbers of algo_params
 _OF_ENVIRONMENT = {"n_tasks": (1, 100_000), "task_seed": (0, MOST_SEED)}
+_SHARES = ("relabel_fraction", "original_contexts")
 _MOST_OF_OPTIONS = 1_000_000
 
 
@@ -72,6 +73,8 @@ def check_settings(variant: dict[str, Any]) -> None:
     _check_algorithm(variant["algo_params"])
     for key, value in variant["relabel_params"].items():
         _check_plain(key, value, _MOST_OF_OPTIONS)
+        if key in _SHARES:
+            share(key, value)
     for key, value in variant["env_params"].items():
         if key in _OF_ENVIRONMENT:
             _check_whole(key, value, *_OF_ENVIRONMENT[key])

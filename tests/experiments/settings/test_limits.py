@@ -98,7 +98,7 @@ def test_an_edited_variant_is_refused_by_resume_and_watch(tmp_path, capsys, chan
 
 @pytest.mark.parametrize("text", [
     "[" * 100_000, '{"a":' * 100_000, '{"env_name": ' + "[" * 30 + "]" * 30 + "}", '{"env_name": "point-robot", "env_name": "x"}',
-    '{"seed": ' + "9" * 5000 + "}", '{"env_name": "point-robot", "discount": NaN}', "\0", '{"env_name": "\\ud800"}', "",
+    '{"seed": ' + "9" * 5000 + "}", '{"env_name": "point-robot", "discount": NaN}', "\0", "",
 ])  # fmt: skip
 def test_json_that_is_none_of_settings_is_refused(tmp_path, capsys, text):
     for name in ("config.json", "variant.json"):

@@ -1,0 +1,159 @@
+"""What users' functions and relabelers return is checked before it is stored, and the
+error says whose it is.
+"""
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from rlkit_hfr import RelabelDecision, Relabeler, attach
+from rlkit_hfr.pearl.logger import logger, setup_logger
+from rlkit_hfr.rewards.task_rewards import as_task_rewards
+
+
+def _good(shape=(3, 5)):
+    return np.zeros(shape, np.float32)
+
+
+def _with(value, dtype=np.float64):
+    array = np.zeros((3, 5), dtype)
+    array[1, 2] = value
+    return array
+
+
+@pytest.mark.parametrize(("result", "message"), [
+    (None, "got None"), ((), "got 0 values"), (5.0, r"got \(\)"), (_good((5, 3)), r"\(K, T\) = \(3, 5\)"),
+    (_with(np.nan), "got nan at step 2 under the task of row 1"), (_with(np.inf), "got inf at step 2"), (_with(1e300), "got 1e\\+300 at step 2"),
+    (_good() + 0j, "real numbers, got complex"), (np.zeros((3, 5), "datetime64[s]"), "real numbers, got datetime64"),
+    (np.zeros((3, 5), object), "real numbers, got object"), (np.ma.zeros((3, 5)), "masked"), ([[1], [2, 3]], "no array"),
+    (torch.zeros(3, 5, requires_grad=True), "no array"), ((_good(), _with(np.nan)), "terminals of mine must be true or false.*got nan"),
+    ((_good(), _with(0.5)), "got 0.5 at step 2"), ((_good(), np.full((3, 5), "False")), "must be true or false, got <U5"),
+    ((_good(), None, _with(-np.inf)), "sparse_rewards of mine must be finite"), ((None, None), "got None"),
+])  # fmt: skip
+def test_rewards_that_are_none_are_refused_by_name_and_place(make_path, result, message):
+    with pytest.raises(ValueError, match=message):
+        as_task_rewards(result, make_path(), 3, "mine")
+
+
+@pytest.mark.parametrize("terminals", [np.ones((3, 5), bool), np.ones((3, 5)), np.ones((3, 5), np.uint8), [[1] * 5] * 3, None])
+def test_rewards_of_every_real_kind_are_taken(make_path, terminals):
+    for values in (np.ones((3, 5)), np.ones((3, 5), np.int64), np.ones((3, 5), np.float16), [[1] * 5] * 3, torch.ones(3, 5)):
+        result = as_task_rewards((values, terminals), make_path(), 3)
+        assert result.rewards.dtype == np.float32
+        assert result.terminals.dtype == bool
+        assert (result.rewards == 1).all()
+        assert (result.terminals == (terminals is not None)).all()
+
+
+def test_a_reward_that_is_not_finite_stops_the_run_before_it_is_stored(make_algorithm):
+    algorithm = make_algorithm()
+
+    def rewards_of_mine(path, tasks):
+        return np.full((len(tasks), len(path["rewards"])), np.nan)
+
+    attach(algorithm, "random", rewards=rewards_of_mine, relabel_fraction=1.0, seed=0)
+    with pytest.raises(ValueError, match="rewards of .*rewards_of_mine must be finite"):
+        algorithm.train()
+    for buffer in algorithm.replay_buffer.task_buffers.values():
+        assert np.isfinite(buffer._rewards[: buffer.num_steps_can_sample()]).all()
+
+
+class Mine(Relabeler):
+    name = "mine"
+
+    def __init__(self, decide):
+        self._decide = decide
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        number = len(scorer.candidate_tasks)
+        probs, nothing = np.full(number, 1 / number), np.full(number, np.nan)
+        good = dict(tasks=source_tasks[0], probs=probs, utilities=nothing, log_partition=nothing)
+        made = self._decide(good, len(paths))
+        return [RelabelDecision(**{**good, **made}) for _ in paths] if isinstance(made, dict) else made
+
+
+@pytest.mark.parametrize(("decide", "message"), [
+    (lambda good, n: None, "must return a list"), (lambda good, n: [], "one decision per path, got 0"),
+    (lambda good, n: [3] * n, "must be a RelabelDecision, got int"),
+    (lambda good, n: {"probs": good["probs"] * np.nan}, "finite and zero or more, got nan"),
+    (lambda good, n: {"probs": np.array([1.5, -0.5, 0, 0, 0])}, "got -0.5 for candidate 1"),
+    (lambda good, n: {"probs": good["probs"] * 2}, "must sum to 1, got 2"), (lambda good, n: {"probs": [0.2] * 5}, "got list"),
+    (lambda good, n: {"probs": good["probs"][:3]}, r"an array of 5 real numbers.*\(3,\)"),
+    (lambda good, n: {"tasks": (1, 1)}, "distinct"), (lambda good, n: {"tasks": ()}, "empty tuple"),
+    (lambda good, n: {"tasks": 99}, "unknown task 99"),
+    (lambda good, n: {"tasks": True}, "unknown task True"), (lambda good, n: {"tasks": 1.0}, "unknown task 1.0"),
+    (lambda good, n: {"tasks": [1]}, "unknown task"), (lambda good, n: {"tasks": np.array([1, 1])}, "each of the path's 10 steps"),
+    (lambda good, n: {"tasks": np.full(10, 99)}, "unknown task 99"), (lambda good, n: {"utilities": np.zeros(2)}, "utilities must be an array of 5"),
+    (lambda good, n: {"log_partition": None}, "log_partition must be an array of 5"),
+])  # fmt: skip
+def test_a_decision_that_is_none_names_the_relabeler(make_algorithm, decide, message):
+    algorithm = make_algorithm()
+    attach(algorithm, Mine(decide), relabel_fraction=1.0, seed=0)
+    with pytest.raises(ValueError, match="relabeler 'mine'.*" + message):
+        algorithm.train()
+
+
+@pytest.mark.parametrize("change", [{}, {"tasks": (1, 2)}, {"tasks": np.int64(3)}, {"tasks": np.arange(10) % 5}])
+def test_decisions_of_every_kind_are_taken(make_algorithm, change):
+    algorithm = make_algorithm()
+    relabeling = attach(algorithm, Mine(lambda good, n: change), relabel_fraction=1.0, seed=0)
+    algorithm.train()
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
+
+
+def _go_on(algorithm, iterations=1):
+    algorithm.config = copy.replace(algorithm.config) if hasattr(copy, "replace") else algorithm.config
+    object.__setattr__(algorithm.config, "num_iterations", algorithm.iterations_done + iterations)
+    algorithm.train()
+
+
+@pytest.mark.filterwarnings("ignore:the buffers hold data already")
+def test_attach_and_detach_in_mid_run_change_the_rows_that_follow(make_algorithm):
+    algorithm = make_algorithm()
+    rows = []
+    algorithm.on_epoch_end = rows.append
+    algorithm.train()
+    relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
+    _go_on(algorithm, 3)
+    relabeling.detach()
+    _go_on(algorithm)
+    assert ["relabel/paths seen" in row for row in rows] == [False] * 2 + [True] * 3 + [False]
+    assert rows[4]["relabel/paths seen"] > 0
+
+
+def test_attach_is_refused_where_a_file_has_the_columns_of_its_first_row(make_algorithm, tmp_path):
+    setup_logger(tmp_path, {})
+    algorithm = make_algorithm()
+    algorithm.train()
+    before = vars(algorithm).copy()
+    with pytest.raises(ValueError, match="attach before train"), pytest.warns(UserWarning, match="hold data"):
+        attach(algorithm, "random", seed=0)
+    assert vars(algorithm) == before
+    _go_on(algorithm)
+    assert logger.get_snapshot_dir() == str(tmp_path)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda algorithm: pickle.loads(pickle.dumps(algorithm))])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_copy_of_an_attached_algorithm_is_one_without_relabeling(make_algorithm, copied, trained):
+    algorithm = make_algorithm()
+    relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
+    if trained:
+        algorithm.train()
+    twin, rows, own = copied_of(algorithm, copied), [], []
+    twin.on_epoch_end = rows.append
+    _go_on(twin)
+    assert not any(key.startswith("relabel/") for key in rows[0])
+    assert not getattr(twin.enc_replay_buffer, "is_relabeling", False)
+    algorithm.on_epoch_end = own.append
+    _go_on(algorithm)
+    assert own[0]["relabel/paths seen"] > 0
+    assert relabeling.statistics["relabel/paths seen"] > 0
+
+
+def copied_of(algorithm, copied):
+    return copied(algorithm)
