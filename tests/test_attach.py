@@ -141,7 +141,8 @@ def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_d
 
         def decide(self, paths, source_tasks, scorer, rng):
             unknown = np.zeros(len(scorer.candidate_tasks))
-            return [rlkit_hfr.RelabelDecision(2, unknown, unknown, unknown) for _ in paths]
+            sure = np.eye(len(unknown))[scorer.candidate_tasks.index(2)]
+            return [rlkit_hfr.RelabelDecision(2, sure, unknown, unknown) for _ in paths]
 
     algorithm = make_algorithm("four-corners", embedding_batch_size=200)
     attach(algorithm, ToTwo(), relabel_fraction=1.0)

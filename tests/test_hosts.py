@@ -32,7 +32,8 @@ class SendTo(Relabeler):
 
     def decide(self, paths, source_tasks, scorer, rng):
         unknown = np.zeros(len(scorer.candidate_tasks))
-        return [RelabelDecision(self.task, unknown, unknown, unknown) for _ in paths]
+        sure = np.eye(len(unknown))[scorer.candidate_tasks.index(self.task)]
+        return [RelabelDecision(self.task, sure, unknown, unknown) for _ in paths]
 
 
 class NeverHome(Relabeler):
@@ -42,7 +43,8 @@ class NeverHome(Relabeler):
 
     def decide(self, paths, source_tasks, scorer, rng):
         tasks, unknown = scorer.candidate_tasks, np.zeros(len(scorer.candidate_tasks))
-        return [RelabelDecision(tasks[(tasks.index(task) + 1) % len(tasks)], unknown, unknown, unknown) for task in source_tasks]
+        places = [(tasks.index(task) + 1) % len(tasks) for task in source_tasks]
+        return [RelabelDecision(tasks[k], np.eye(len(tasks))[k], unknown, unknown) for k in places]
 
 
 def _run(name, attach_with=None, **options):

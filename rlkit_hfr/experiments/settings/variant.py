@@ -75,7 +75,8 @@ def build_variant(
     name = dict(pairs).get("env_name", env_name or content.get("env_name"))
     if name is None:
         raise ValueError("no environment: give --env NAME, or a config with env_name")
-    check_name("env_name", name)
+    if not is_reference(name):
+        check_name("env_name", name)
     if preset_name is None and not config:
         preset_name = "paper"
     if seed is None:
