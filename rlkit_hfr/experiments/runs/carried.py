@@ -55,7 +55,16 @@ class CarriedRun:
             f"Relabeling by {self._relabeling.relabeler.name}, scored in {self.machine['scoring']}; "
             f"on {described(self.machine)}"
         )
+        logger.log(self._convergence())
         self._save()
+
+    def _convergence(self) -> str:
+        """How far the critic can come in this run, in words."""
+        config = self._algorithm.config
+        updates = config.num_iterations * config.num_train_steps_per_itr
+        share = self._algorithm.critic_convergence(updates)
+        advice = "" if share >= 0.9 else "; success may come and go: raise soft_target_tau or the updates"
+        return f"Critic: {share:.0%} of the way to its fixed point after {updates:,} updates{advice}"
 
     def resume(self, folder: Path, content: State | None) -> None:
         """Go on in the folder from its checkpoint, or begin there if that is None: the
