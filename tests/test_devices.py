@@ -20,7 +20,7 @@ from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.experiments.commands import watch
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.carried import CarriedRun
-from rlkit_hfr.experiments.runs.checkpoint import load_checkpoint, read_variant
+from rlkit_hfr.experiments.runs.checkpoint import read_journal, read_variant
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.hosts.isolation import isolated
 from rlkit_hfr.pearl.logger import logger
@@ -128,7 +128,7 @@ def _run(variant: Variant, device: torch.device, folder: Path, iterations: int =
     scorer = run._relabeling.scorer
     scorer._max_rows = 2048  # chunks of one size on all devices: each draws its own noise
     if folder.exists():
-        run.resume(folder, load_checkpoint(folder, variant))
+        run.resume(folder, read_journal(folder, variant).content)
     else:
         folder.mkdir()
         run.start(folder)

