@@ -31,7 +31,8 @@ class NeverHome(Relabeler):
 
     def decide(self, paths, source_tasks, scorer, rng):
         tasks, unknown = scorer.candidate_tasks, np.zeros(len(scorer.candidate_tasks))
-        return [RelabelDecision(tasks[(tasks.index(task) + 1) % len(tasks)], unknown, unknown, unknown) for task in source_tasks]
+        places = [(tasks.index(task) + 1) % len(tasks) for task in source_tasks]
+        return [RelabelDecision(tasks[k], np.eye(len(tasks))[k], unknown, unknown) for k in places]
 
 
 def _build(host: str, path: str, options: dict[str, Any]) -> tuple[Any, Path, dict[str, Any]]:

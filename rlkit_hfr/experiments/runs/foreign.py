@@ -11,7 +11,7 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,14 @@ _UNUSED_IMPORTS = (
     "ipdb",
 )
 # Ours that oyster's and rlkit's algorithms do not have.
-_OURS_ALONE = {"num_envs", "precision", "step_threads"}
+_OURS_ALONE = {
+    "entropy_weight",
+    "eval_sampled",
+    "num_envs",
+    "num_train_tasks_eval",
+    "precision",
+    "step_threads",
+}
 
 
 def import_host(host: str, path: Path | None) -> list[str]:
@@ -124,6 +131,7 @@ def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     settings = {key: value for key, value in variant["algo_params"].items() if key not in _OURS_ALONE}
     settings |= dict(embedding_mini_batch_size=settings["embedding_batch_size"], update_post_train=1)
+    settings |= _with_entropy_weight_one(variant["algo_params"])
     if settings["sparse_rewards"]:
         raise ValueError(
             f"--host {host} can't run {variant['env_name']}: "
@@ -133,6 +141,18 @@ def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
     algorithm = _BUILDERS[host](env, train, test, variant, settings)
     algorithm.to(device)
     return algorithm
+
+
+def _with_entropy_weight_one(settings: Mapping[str, Any]) -> dict[str, float]:
+    """The reward scale and KL weight that mean the same on a host whose entropy weight is 1.
+
+    Values and entropy are divided by the weight, and with them the critic's loss by its
+    square, against which the KL is weighed. A weight of 0 has no such form: ValueError.
+    """
+    weight = settings["entropy_weight"]
+    if weight == 0.0:
+        raise ValueError("entropy_weight must be positive on a host, got 0; its own weight is always 1")
+    return dict(reward_scale=settings["reward_scale"] / weight, kl_lambda=settings["kl_lambda"] / weight**2)
 
 
 def _sizes(env: Any, variant: Variant, settings: dict[str, Any]) -> tuple[int, int, int, int, list[int]]:
@@ -148,7 +168,7 @@ def _build_oyster(
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     settings |= dict(recurrent=False, dump_eval_paths=False)
     width = latent * (2 if settings["use_information_bottleneck"] else 1)
-    encoder = networks.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=width)
+    encoder = networks.MlpEncoder(hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=width)
     critics = [
         networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1)
         for _ in range(2)
@@ -178,7 +198,7 @@ def _build_rlkit(
     critics = [mlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1) for _ in range(2)]
     value = mlp(hidden_sizes=hidden, input_size=obs + latent, output_size=1)
     policy = policy_class(hidden_sizes=hidden, obs_dim=obs + latent, action_dim=action)
-    encoder = smac.MlpEncoder(hidden_sizes=[200] * 3, input_size=row, output_size=2 * latent)
+    encoder = smac.MlpEncoder(hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=2 * latent)
     decoder = smac.MlpDecoder(hidden_sizes=[64, 64], input_size=obs + action + latent, output_size=1)
     next_obs = settings["use_next_obs_in_context"]
     agent = importlib.import_module("rlkit.torch.smac.agent").SmacAgent(
