@@ -99,7 +99,8 @@ def update(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
     torch.randn_like = lambda x, **kwargs: torch.zeros_like(x)
     torch.distributions.Normal.sample = lambda self, *shape: self.mean.detach()
     torch.distributions.Normal.rsample = lambda self, *shape: self.mean
-    variant = build_variant("cheetah-vel", "none", "quick", None, ["n_train_tasks=4", "n_eval_tasks=2", "meta_batch=4"], 0)
+    sizes = ["n_train_tasks=4", "n_eval_tasks=2", "meta_batch=4", "batch_size=64", "entropy_weight=1"]
+    variant = build_variant("cheetah-vel", "none", "quick", None, sizes, 0)
     ours, theirs = build_algorithm(variant, torch.device("cpu")), build_foreign(host, variant, torch.device("cpu"))
     parts = {"agent.policy": [], "agent.context_encoder": [], "qf1": [], "qf2": [], "vf": [], "target_vf": []}
     generator = torch.Generator().manual_seed(1)
