@@ -1,6 +1,6 @@
 """What each step of the update's speed brings: ``python benchmarks/ablation.py --env cheetah-vel``.
 
-The carried PEARL's update against itself without one of its measures, and with measures that it does without, all in this process in
+The built-in PEARL's update against itself without one of its measures, and with measures that it does without, all in this process in
 alternation on the same batches; what counts is the ratio. ``--compile`` adds torch.compile, which needs a C++ compiler.
 """
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Collection and update speed of the carried PEARL: ``python benchmarks/collection.py --env sawyer-push``.
+"""Collection and update speed of the built-in PEARL: ``python benchmarks/collection.py --env sawyer-push``.
 
 Both sides run in this process, in alternation, on the same networks and environments; what counts is the ratio.
 """

@@ -1,4 +1,4 @@
-"""The carried PEARL against closed forms and a plain implementation written next to the paper."""
+"""The built-in PEARL against closed forms and a plain implementation written next to the paper."""
 from __future__ import annotations
 
 import copy

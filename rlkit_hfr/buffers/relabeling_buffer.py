@@ -170,4 +170,4 @@ def _serving_method(name: str) -> Callable[..., Any]:
 
 
 class RelabelingMultiTaskReplayBuffer(RelabelingMixin, MultiTaskReplayBuffer):
-    """`relabeling_buffer_class(MultiTaskReplayBuffer)` of the carried PEARL, by name."""
+    """`relabeling_buffer_class(MultiTaskReplayBuffer)` of the built-in PEARL, by name."""

@@ -1,4 +1,4 @@
-"""Every setting of the carried PEARL, stated once."""
+"""Every setting of the built-in PEARL, stated once."""
 from __future__ import annotations
 
 import dataclasses

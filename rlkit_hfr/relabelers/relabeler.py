@@ -69,7 +69,7 @@ class Relabeler(abc.ABC):
         """Told of every path that is collected, offered for relabeling or not, after the decisions on it."""
 
 
-REWARDS = 0.3  # the default temperature: docs/which-estimator.md
+REWARDS = 0.3  # the default temperature: docs/quality.md
 
 
 class TrajectoryRelabeler(Relabeler):

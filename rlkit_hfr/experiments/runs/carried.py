@@ -1,4 +1,4 @@
-"""A run of the carried PEARL: console, checkpoints, and how it ends."""
+"""A run of the built-in PEARL: console, checkpoints, and how it ends."""
 from __future__ import annotations
 
 import shlex

@@ -1,4 +1,4 @@
-"""checkpoint.pt: all that a run of the carried PEARL goes on from, so that one that was
+"""checkpoint.pt: all that a run of the built-in PEARL goes on from, so that one that was
 killed ends like one that was not.
 """
 from __future__ import annotations

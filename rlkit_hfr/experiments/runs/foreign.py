@@ -254,7 +254,7 @@ class ForeignRun:
         self.device = device
         if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
             raise ValueError(
-                f"--host {host}: its networks do not take images; run visual-reacher on the carried PEARL"
+                f"--host {host}: its networks do not take images; run visual-reacher on the built-in PEARL"
             )
         self._placeholders = import_host(host, path)
         self._algorithm = build_foreign(host, variant, device)
