@@ -94,7 +94,7 @@ class CheetahHighdim(CheetahEnv):
     """HFR's cheetah-highdim: a linear reward on the next state, w . s' - cost, with s' normalised and w uniform in [-1, 1]^18.
 
     Observation and state (18): positions (9) and velocities (9). The normalisation is that of 15,000 states under actions uniform in
-    [-0.8, 0.8], in episodes of 50 steps (`tests/test_envs.py` makes it anew); it sets the scale of all returns.
+    [-0.8, 0.8], in episodes of 50 steps (`tests/env_wrappers/test_families.py` makes it anew); it sets the scale of all returns.
     """
 
     obs_dim = 18

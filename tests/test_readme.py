@@ -12,7 +12,7 @@ from env_wrappers import ENVIRONMENTS
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands.train import parser
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

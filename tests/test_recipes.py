@@ -23,7 +23,7 @@ from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.hosts.families import HOSTS
 from rlkit_hfr.scoring.scorer import Scorer
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPES = dict(re.findall(r"^## Recipe: an? (.*?)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE))
 

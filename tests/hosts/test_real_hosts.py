@@ -13,7 +13,7 @@ import pytest
 
 from rlkit_hfr import RELABELERS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CHECKOUTS = {"oyster": "OYSTER_PATH", "rlkit": "RLKIT_PATH", "hfr": "HFR_PATH"}
 
 
@@ -26,7 +26,7 @@ HOSTS = [pytest.param(host, marks=_needs(host)) for host in ("oyster", "rlkit")]
 
 
 def _run(experiment: str, host: str, **options):
-    command = [sys.executable, "tests/real_host_runner.py", experiment, host, os.environ[CHECKOUTS[host]], json.dumps(options)]
+    command = [sys.executable, "tests/hosts/real_host_runner.py", experiment, host, os.environ[CHECKOUTS[host]], json.dumps(options)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]

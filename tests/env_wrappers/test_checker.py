@@ -10,7 +10,7 @@ import pytest
 from env_wrappers import ENVIRONMENTS, HindsightEnvError, check_hindsight_env, make_env
 from env_wrappers.point import PointRobot, SparsePointRobot
 
-DOCS = (Path(__file__).parent.parent / "docs" / "environments.md").read_text()
+DOCS = (Path(__file__).parents[2] / "docs" / "environments.md").read_text()
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

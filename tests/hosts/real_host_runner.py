@@ -1,6 +1,6 @@
 """Runs one experiment on a public checkout in a process of its own (two checkouts can't share one) and prints its outcome as JSON.
 
-``python tests/real_host_runner.py EXPERIMENT HOST PATH OPTIONS``, OPTIONS a JSON object.
+``python tests/hosts/real_host_runner.py EXPERIMENT HOST PATH OPTIONS``, OPTIONS a JSON object.
 """
 from __future__ import annotations
 
