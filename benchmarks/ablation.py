@@ -1,8 +1,10 @@
 """What each step of the update's speed brings: ``python benchmarks/ablation.py --env cheetah-vel``.
 
-The built-in PEARL's update against itself without one of its measures, and with measures that it does without, all in this process in
-alternation on the same batches; what counts is the ratio. ``--compile`` adds torch.compile, which needs a C++ compiler.
+The built-in PEARL's update against itself without one of its measures, and with
+measures that it does without, all in this process in alternation on the same batches;
+what counts is the ratio. ``--compile`` adds torch.compile, which needs a C++ compiler.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -34,8 +36,12 @@ class _Both(nn.Module):
     def __init__(self, nets: list[Any]) -> None:
         super().__init__()
         layers = [[*net.fcs, net.last_fc] for net in nets]
-        self.weights = nn.ParameterList([torch.stack([fc.weight.detach().T for fc in pair]) for pair in zip(*layers, strict=True)])
-        self.biases = nn.ParameterList([torch.stack([fc.bias.detach()[None] for fc in pair]) for pair in zip(*layers, strict=True)])
+        self.weights = nn.ParameterList(
+            [torch.stack([fc.weight.detach().T for fc in pair]) for pair in zip(*layers, strict=True)]
+        )
+        self.biases = nn.ParameterList(
+            [torch.stack([fc.bias.detach()[None] for fc in pair]) for pair in zip(*layers, strict=True)]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         h = x.expand(2, *x.shape)
@@ -66,7 +72,14 @@ def _batched_critics(algorithm: Algorithm) -> None:
 
 
 def _compiled(algorithm: Algorithm) -> None:
-    for net in (algorithm.qf1, algorithm.qf2, algorithm.vf, algorithm.target_vf, algorithm.agent.policy, algorithm.agent.context_encoder):
+    for net in (
+        algorithm.qf1,
+        algorithm.qf2,
+        algorithm.vf,
+        algorithm.target_vf,
+        algorithm.agent.policy,
+        algorithm.agent.context_encoder,
+    ):
         net.compile(dynamic=False)
 
 
@@ -86,16 +99,28 @@ def _frozen_nothing(*nets: nn.Module) -> contextlib.nullcontext[None]:
 # name -> (what is done to the algorithm, what is patched while it updates)
 _VARIANTS: dict[str, tuple[Callable[[Algorithm], None], Callable[[], Any]]] = {
     "as it is": (_nothing, contextlib.nullcontext),
-    "gradients of the critics' weights in the policy's loss too": (_nothing, lambda: mock.patch.object(sac, "_frozen", _frozen_nothing)),
+    "gradients of the critics' weights in the policy's loss too": (
+        _nothing,
+        lambda: mock.patch.object(sac, "_frozen", _frozen_nothing),
+    ),
     "Adam a tensor at a time": (lambda a: _adam(a, foreach=False, fused=False), contextlib.nullcontext),
     "Adam with foreach": (lambda a: _adam(a, foreach=True), contextlib.nullcontext),
-    "target network a tensor at a time": (_nothing, lambda: mock.patch.object(torch, "_foreach_lerp_", _one_by_one)),
+    "target network a tensor at a time": (
+        _nothing,
+        lambda: mock.patch.object(torch, "_foreach_lerp_", _one_by_one),
+    ),
     "both critics in one batched product": (_batched_critics, contextlib.nullcontext),
 }
 
 
 def _report(env: str, precision: str, variants: dict[str, Any], repeats: int) -> None:
-    settings = ["n_train_tasks=16", "n_eval_tasks=2", "num_iterations=1", "replay_buffer_size=20000", f"algo_params.precision={precision}"]
+    settings = [
+        "n_train_tasks=16",
+        "n_eval_tasks=2",
+        "num_iterations=1",
+        "replay_buffer_size=20000",
+        f"algo_params.precision={precision}",
+    ]
     variant = build_variant(env, "none", "paper", None, settings, 0)
     indices, work = list(range(variant["algo_params"]["meta_batch"])), {}
     for name, (prepare, patched) in variants.items():
@@ -114,14 +139,23 @@ def _report(env: str, precision: str, variants: dict[str, Any], repeats: int) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--env", nargs="+", default=["cheetah-vel"])
     parser.add_argument("--precision", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--compile", action="store_true", help="also torch.compile of every network")
     args = parser.parse_args()
-    variants = {**_VARIANTS, "torch.compile of every network": (_compiled, contextlib.nullcontext)} if args.compile else _VARIANTS
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n\n| update | preset | precision | time to that of the update as it is |")
+    variants = (
+        {**_VARIANTS, "torch.compile of every network": (_compiled, contextlib.nullcontext)}
+        if args.compile
+        else _VARIANTS
+    )
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads\n\n| update | preset | precision |"
+        " time to that of the update as it is |"
+    )
     print("|---|---|---|---|")
     for env in args.env:
         for precision in args.precision:

@@ -1,7 +1,9 @@
 """Collection and update speed of the built-in PEARL: ``python benchmarks/collection.py --env sawyer-push``.
 
-Both sides run in this process, in alternation, on the same networks and environments; what counts is the ratio.
+Both sides run in this process, in alternation, on the same networks and environments;
+what counts is the ratio.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -59,11 +61,19 @@ def main() -> None:
     many._do_training(indices)
     update = median_seconds(lambda: many._do_training(indices), args.repeats * 2)
 
-    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads for updates, 1 for sampling")
-    print(f"collection on {args.env}, networks 3x300, {args.side_by_side} tasks: one path at a time {alone:,.0f} steps/s, "
-          f"side by side {together:,.0f} steps/s, ratio {together / alone:.2f}; "
-          f"in {torch.get_num_threads()} threads {in_threads:,.0f} steps/s, ratio {in_threads / alone:.2f}")  # fmt: skip
-    print(f"update, meta-batch 16 x 256, context 64: {update:.3f} s; one update costs as much as {update * together:,.0f} steps side by side")
+    print(
+        f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()}"
+        " threads for updates, 1 for sampling"
+    )
+    print(
+        f"collection on {args.env}, networks 3x300, {args.side_by_side} tasks: one path at a time"
+        f" {alone:,.0f} steps/s, side by side {together:,.0f} steps/s, ratio {together / alone:.2f}; in"
+        f" {torch.get_num_threads()} threads {in_threads:,.0f} steps/s, ratio {in_threads / alone:.2f}"
+    )
+    print(
+        f"update, meta-batch 16 x 256, context 64: {update:.3f} s; one update costs as much as"
+        f" {update * together:,.0f} steps side by side"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""Environment speed: ``python benchmarks/environments.py``. Both sides run in this process, in alternation; what counts is the ratio.
+"""Environment speed: ``python benchmarks/environments.py``. Both sides run in this
+process, in alternation; what counts is the ratio.
 
-Steps per second of single environments and of ten side by side with a batched policy (3 x 300, one thread), against gymnasium's and
-Meta-World's own classes; and hindsight rewards of K = 100 tasks and T = 200 steps against a Python loop over steps.
+Steps per second of single environments and of ten side by side with a batched policy (3
+x 300, one thread), against gymnasium's and Meta-World's own classes; and hindsight
+rewards of K = 100 tasks and T = 200 steps against a Python loop over steps.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -45,14 +48,18 @@ def _metaworld(cls: str) -> Callable[[], Any]:
 
 
 THEIRS = {
-    "cheetah-vel": _gymnasium("half_cheetah_v5", "HalfCheetahEnv"), "ant-dir": _gymnasium("ant_v5", "AntEnv"),
-    "humanoid-dir": _gymnasium("humanoid_v5", "HumanoidEnv"), "sawyer-push": _metaworld("SawyerPushEnvV3"),
+    "cheetah-vel": _gymnasium("half_cheetah_v5", "HalfCheetahEnv"),
+    "ant-dir": _gymnasium("ant_v5", "AntEnv"),
+    "humanoid-dir": _gymnasium("humanoid_v5", "HumanoidEnv"),
+    "sawyer-push": _metaworld("SawyerPushEnvV3"),
     "sawyer-reach": _metaworld("SawyerReachEnvV3"),
-}  # fmt: skip
+}
 
 
 def _rate(envs: list[Any], policy: TanhGaussianPolicy | None, steps: int) -> float:
-    """Steps per second of stepping all environments in turn, by a policy that sees all observations at once, or by fixed random actions."""
+    """Steps per second of stepping all environments in turn, by a policy that sees all
+    observations at once, or by fixed random actions.
+    """
     rng = np.random.default_rng(0)
     shape = (len(envs), *envs[0].action_space.shape)
     low = envs[0].action_space.high
@@ -79,8 +86,14 @@ def _versus(name: str, number: int, with_policy: bool, steps: int, repeats: int)
         env.reset_task(task)
     theirs = [THEIRS[name]() for _ in range(number)]
     sides = {"ours": ours, "theirs": theirs}
-    policies = {key: TanhGaussianPolicy([300] * 3, envs[0].observation_space.shape[0], envs[0].action_space.shape[0]) if with_policy else None
-                for key, envs in sides.items()}  # fmt: skip
+    policies = {
+        key: (
+            TanhGaussianPolicy([300] * 3, envs[0].observation_space.shape[0], envs[0].action_space.shape[0])
+            if with_policy
+            else None
+        )
+        for key, envs in sides.items()
+    }
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(repeats):
         for key, envs in sides.items():
@@ -89,7 +102,10 @@ def _versus(name: str, number: int, with_policy: bool, steps: int, repeats: int)
 
 
 def _reward_times(name: str, repeats: int) -> tuple[float, float]:
-    env, rng = make_env(name, **({} if name == "four-corners" else {"n_tasks": 100}), seed=0), np.random.default_rng(0)
+    env, rng = (
+        make_env(name, **({} if name == "four-corners" else {"n_tasks": 100}), seed=0),
+        np.random.default_rng(0),
+    )
     tasks = [k % len(env.tasks) for k in range(100)]
     env.reset_task(0)
     infos = [env.step(rng.uniform(-1, 1, env.action_space.shape))[3] for _ in range(200)]
@@ -104,21 +120,32 @@ def _reward_times(name: str, repeats: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=4000, help="steps of one measurement")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("| environment | single: theirs | here | ratio | ten with a policy: theirs | here | ratio |\n|---|---|---|---|---|---|---|")
+    print(
+        "| environment | single: theirs | here | ratio | ten with a policy: theirs | here | ratio"
+        " |\n|---|---|---|---|---|---|---|"
+    )
     with single_torch_thread():
         for name in THEIRS:
             one, ten = (_versus(name, number, number > 1, args.steps, args.repeats) for number in (1, 10))
             cells = [f"{theirs:,.0f} | {ours:,.0f} | {ours / theirs:.1f}" for ours, theirs in (one, ten)]
             print(f"| `{name}` | {' | '.join(cells)} |", flush=True)
-        print("\n| environment | loop over steps | `compute_rewards`, K = 100, T = 200 | ratio |\n|---|---|---|---|")
+        print(
+            "\n| environment | loop over steps | `compute_rewards`, K = 100, T = 200 | ratio"
+            " |\n|---|---|---|---|"
+        )
         for name in ENVIRONMENTS:
             batched, loop = _reward_times(name, args.repeats)
-            print(f"| `{name}` | {1e3 * loop:.0f} ms | {1e3 * batched:.2f} ms | {loop / batched:.0f} |", flush=True)
+            print(
+                f"| `{name}` | {1e3 * loop:.0f} ms | {1e3 * batched:.2f} ms | {loop / batched:.0f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

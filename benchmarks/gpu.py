@@ -5,6 +5,7 @@ on the device, with the same weights and data; what counts is the ratio. OYSTER_
 adds oyster's own update on the same device; for the release of HFR there is
 ``HFR_PATH=... python benchmarks/release.py --device cuda``.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,8 +1,11 @@
-"""How relabeling grows: ``python benchmarks/growth.py``. Seconds a path for more tasks K, longer paths T, more initial states N_U, and the
-peak of memory; networks 3 x 300 on cheetah-vel, in single precision.
+"""How relabeling grows: ``python benchmarks/growth.py``. Seconds a path for more tasks K,
+longer paths T, more initial states N_U, and the peak of memory; networks 3 x 300 on
+cheetah-vel, in single precision.
 
-Of `hfr`, of `hipi`, and of `air`, whose cost is K x T rewards for a collected path and K x N comparisons for a decision.
+Of `hfr`, of `hipi`, and of `air`, whose cost is K x T rewards for a collected path and
+K x N comparisons for a decision.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -26,7 +29,13 @@ def _seconds(method: str, sizes: dict[str, int], repeats: int) -> float:
     torch.manual_seed(0)
     number, horizon = sizes["K"], sizes["T"]
     env = make_env("cheetah-vel", n_tasks=number, seed=0)
-    algorithm = PEARLSoftActorCritic(env, range(number), range(1), build_nets(20, 6, 5, 300, PEARLConfig()), PEARLConfig(max_path_length=horizon))
+    algorithm = PEARLSoftActorCritic(
+        env,
+        range(number),
+        range(1),
+        build_nets(20, 6, 5, 300, PEARLConfig()),
+        PEARLConfig(max_path_length=horizon),
+    )
     options = {"num_initial_states": sizes["N_U"], "num_partition_samples": 2} if method == "hfr" else {}
     relabeling = attach(algorithm, method, seed=0, relabel_fraction=0.0, precision="fp32", **options)
     for start in range(0, number, 10):
@@ -46,7 +55,9 @@ def _seconds(method: str, sizes: dict[str, int], repeats: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--methods", nargs="+", default=["hfr", "hipi", "air"])
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
@@ -59,7 +70,10 @@ def main() -> None:
             names = ", ".join(f"{axis}={value}" for value in values)
             ratios = ", ".join(f"{t / times[0]:.1f}" for t in times)
             print(f"| `{method}` | {names} | {', '.join(f'{t:.4f}' for t in times)} | {ratios} |", flush=True)
-    print(f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB, at K=200 or T=500")
+    print(
+        f"\npeak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB,"
+        " at K=200 or T=500"
+    )
 
 
 if __name__ == "__main__":

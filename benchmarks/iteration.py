@@ -1,8 +1,10 @@
-"""A whole iteration of the paper's presets: ``python benchmarks/iteration.py``, or some: ``--env ant-goal sawyer-push``.
+"""A whole iteration of the paper's presets: ``python benchmarks/iteration.py``, or some:
+``--env ant-goal sawyer-push``.
 
-Collection, evaluation and relabeling are those of a whole iteration; of the updates a part is run and scaled to their number. The share of
-relabeling is what `attach` costs.
+Collection, evaluation and relabeling are those of a whole iteration; of the updates a
+part is run and scaled to their number. The share of relabeling is what `attach` costs.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -22,7 +24,9 @@ _PRECISIONS: dict[str, list[str]] = {
 }
 
 
-def phases(env: str, relabeler: str, of: str, updates: int, settings: list[str], device: torch.device) -> dict[str, float]:
+def phases(
+    env: str, relabeler: str, of: str, updates: int, settings: list[str], device: torch.device
+) -> dict[str, float]:
     """Seconds of each phase of an iteration of the preset `of`, of whose updates so many are run."""
     small = [f"num_train_steps_per_itr={updates}", "num_iterations=2", "num_initial_steps=200"]
     rows: list[dict[str, Any]] = []
@@ -40,16 +44,30 @@ def phases(env: str, relabeler: str, of: str, updates: int, settings: list[str],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--env", nargs="+", default=list(ENVIRONMENTS))
     parser.add_argument("--relabeler", default="hfr")
     parser.add_argument("--updates", type=int, default=20, help="updates that are run and scaled")
-    parser.add_argument("--precision", nargs="+", choices=_PRECISIONS, default=list(_PRECISIONS), help="of updates and scoring")
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        choices=_PRECISIONS,
+        default=list(_PRECISIONS),
+        help="of updates and scoring",
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     device = pick_device(args.device)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, on {device}, relabeler {args.relabeler}\n")
-    print("| preset | precision | updates | collection | evaluation | relabeling | its share |\n|---|---|---|---|---|---|---|")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, on {device}, relabeler"
+        f" {args.relabeler}\n"
+    )
+    print(
+        "| preset | precision | updates | collection | evaluation | relabeling | its share"
+        " |\n|---|---|---|---|---|---|---|"
+    )
     for env in args.env:
         for precision in args.precision:
             seconds = phases(env, args.relabeler, "paper", args.updates, _PRECISIONS[precision], device)

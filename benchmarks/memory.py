@@ -1,8 +1,10 @@
 """Memory and checkpoint of a run at its end: ``python benchmarks/memory.py --env ant-goal``.
 
-Fills the buffers of a paper-scale run, relabeling included, with as many steps as all its iterations collect (of random numbers, because only their
-number matters), then trains one update and writes a checkpoint.
+Fills the buffers of a paper-scale run, relabeling included, with as many steps as all
+its iterations collect (of random numbers, because only their number matters), then
+trains one update and writes a checkpoint.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -25,17 +27,24 @@ def _peak() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--env", default="ant-goal")
     args = parser.parse_args()
     variant = build_variant(args.env, "hfr", "paper", None, [], 0)
     algorithm = build_algorithm(variant, torch.device("cpu"))
-    relabeling = attach_relabeler(algorithm, {**variant, "relabeler": "random", "relabel_params": {}})  # routes paths at no cost
+    # routes paths at no cost
+    relabeling = attach_relabeler(algorithm, {**variant, "relabeler": "random", "relabel_params": {}})
     config, rng = algorithm.config, np.random.default_rng(0)
     length, space = config.max_path_length, algorithm.env.observation_space
     obs_dim, action_dim = space.shape[0], algorithm.env.action_space.shape[0]
     before = _peak()
-    achieved = len(algorithm.env.step(np.zeros(action_dim))[3]["achieved"]) if algorithm.env.reset_task(0) is not None else 0
+    achieved = (
+        len(algorithm.env.step(np.zeros(action_dim))[3]["achieved"])
+        if algorithm.env.reset_task(0) is not None
+        else 0
+    )
     obs = rng.normal(size=(length, obs_dim)).astype(space.dtype)
     path = dict(observations=obs, next_observations=obs, actions=np.zeros((length, action_dim), np.float32),
                 rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool),
@@ -56,7 +65,10 @@ def main() -> None:
             total += store(task, config.num_extra_rl_steps_posterior, False)
     algorithm._do_training(algorithm.train_tasks[: config.meta_batch])
     full = _peak()
-    print(f"{args.env}: {total:,} transitions; peak memory {full:.2f} GB, of which {before:.2f} GB before any data")
+    print(
+        f"{args.env}: {total:,} transitions; peak memory {full:.2f} GB, of which {before:.2f} GB before any"
+        " data"
+    )
     with tempfile.TemporaryDirectory(dir=".") as folder:
         setup_logger(Path(folder), variant)
         started = time.perf_counter()

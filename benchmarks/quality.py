@@ -16,6 +16,7 @@ means over agents with a 95 % interval (Student's t):
   mean of each task and of each trajectory is taken out;
 * seconds: of scoring all trajectories once, log Z included.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -65,9 +66,13 @@ def double_centred(utilities: np.ndarray) -> np.ndarray:
     return rows - rows.mean(axis=-2, keepdims=True)
 
 
-def figures_of(decisions: Sequence[Sequence[Any]], earned: np.ndarray, sources: np.ndarray) -> dict[str, float]:
-    """decisions: of several draws on the same N trajectories; earned: (N, K), whether a trajectory earns sparse
-    reward under each task; sources: (N,) places of the tasks they were collected for."""
+def figures_of(
+    decisions: Sequence[Sequence[Any]], earned: np.ndarray, sources: np.ndarray
+) -> dict[str, float]:
+    """decisions: of several draws on the same N trajectories; earned: (N, K), whether a
+    trajectory earns sparse reward under each task; sources: (N,) places of the tasks
+    they were collected for.
+    """
     probs = np.array([[decision.probs for decision in draw] for draw in decisions])  # (draws, N, K)
     utilities = np.array([[decision.utilities for decision in draw] for draw in decisions])
     mass = (probs * earned).sum(axis=-1).mean(axis=0)  # (N,) on tasks that reward the trajectory
@@ -84,12 +89,14 @@ def figures_of(decisions: Sequence[Sequence[Any]], earned: np.ndarray, sources: 
 
 
 def fresh_paths(algorithm: Any, number: int, rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
-    """Trajectories of random training tasks, every other one with z from the posterior, and the places of their tasks."""
+    """Trajectories of random training tasks, every other one with z from the posterior,
+    and the places of their tasks.
+    """
     agent, tasks = algorithm.agent, algorithm.train_tasks
     places = rng.integers(len(tasks), size=number)
     paths: list[Any] = []
     for start in range(0, number, 20):
-        chosen = [tasks[place] for place in places[start: start + 20]]
+        chosen = [tasks[place] for place in places[start : start + 20]]
         agent.clear_z(num_tasks=len(chosen))
         if (start // 20) % 2:
             with torch.no_grad():
@@ -98,7 +105,9 @@ def fresh_paths(algorithm: Any, number: int, rng: np.random.Generator) -> tuple[
     return paths, places
 
 
-def measure(algorithm: Any, scorer: Any, methods: dict[str, Any], number: int, draws: int, seed: int) -> list[dict[str, Any]]:
+def measure(
+    algorithm: Any, scorer: Any, methods: dict[str, Any], number: int, draws: int, seed: int
+) -> list[dict[str, Any]]:
     """A row of figures per method, on `number` fresh trajectories of the agent as it is."""
     rng = np.random.default_rng(seed)
     paths, places = fresh_paths(algorithm, number, rng)
@@ -114,7 +123,14 @@ def measure(algorithm: Any, scorer: Any, methods: dict[str, Any], number: int, d
                 decisions.append(relabeler.decide(paths, sources, scorer, rng))
             seconds.append(time.perf_counter() - started)
         figures = figures_of(decisions, earned, places)
-        rows.append({"method": name, **figures, "seconds": float(np.median(seconds)), "useful": float(earned.any(axis=1).mean())})
+        rows.append(
+            {
+                "method": name,
+                **figures,
+                "seconds": float(np.median(seconds)),
+                "useful": float(earned.any(axis=1).mean()),
+            }
+        )
     scorer.forget_rewards()
     return rows
 
@@ -178,23 +194,47 @@ def table(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], bool])
         cells = []
         for figure in FIGURES:
             values = np.array([row[figure] for row in chosen])
-            mean, half = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan, interval(values)
-            cells.append("–" if math.isnan(mean) else f"{mean:.3g}" + ("" if math.isnan(half) else f" ± {half:.2g}"))
+            mean, half = (
+                float(np.nanmean(values)) if np.isfinite(values).any() else math.nan,
+                interval(values),
+            )
+            cells.append(
+                "–" if math.isnan(mean) else f"{mean:.3g}" + ("" if math.isnan(half) else f" ± {half:.2g}")
+            )
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     families = ["sparse-point-robot", "sawyer-push", "sawyer-reach", "cheetah-vel-sparse"]
     parser.add_argument("--env", nargs="+", default=families, help=f"(default: {' '.join(families)})")
     parser.add_argument("--seeds", type=int, default=2, help="agents of each family (default: 2)")
-    parser.add_argument("--stages", type=float, nargs="+", default=[0.15, 0.5, 1.0], help="shares of the training (default: .15 .5 1)")
-    parser.add_argument("--paths", type=int, default=300, help="fresh trajectories of each agent (default: 300)")
+    parser.add_argument(
+        "--stages",
+        type=float,
+        nargs="+",
+        default=[0.15, 0.5, 1.0],
+        help="shares of the training (default: .15 .5 1)",
+    )
+    parser.add_argument(
+        "--paths", type=int, default=300, help="fresh trajectories of each agent (default: 300)"
+    )
     parser.add_argument("--draws", type=int, default=4, help="repetitions of each decision (default: 4)")
     parser.add_argument("--temperature", type=float, help="of every softmax (default: each method's own)")
-    parser.add_argument("--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)")
-    parser.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE", help="a setting of the training")
+    parser.add_argument(
+        "--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)"
+    )
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of the training",
+    )
     parser.add_argument("--out", type=Path, help="also write the rows to this JSON file")
     args = parser.parse_args()
     torch.set_num_threads(1)

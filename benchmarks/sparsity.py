@@ -1,9 +1,12 @@
-"""How often random behaviour is rewarded: ``python benchmarks/sparsity.py``. What relabeling has to work with.
+"""How often random behaviour is rewarded: ``python benchmarks/sparsity.py``. What
+relabeling has to work with.
 
-Per sparse family: the share of episodes that hit their own task's goal at some step, and any training task's; the mean number of training
-tasks hit by an episode; the share of transitions rewarded under their own task, and under some task. Episodes lean one way throughout
-(`rlkit_hfr.experiments.pictures.families.random_path`), or act uniformly.
+Per sparse family: the share of episodes that hit their own task's goal at some step,
+and any training task's; the mean number of training tasks hit by an episode; the share
+of transitions rewarded under their own task, and under some task. Episodes lean one way
+throughout (`rlkit_hfr.experiments.pictures.families.random_path`), or act uniformly.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,7 +24,10 @@ def main() -> None:
     p.add_argument("--episodes", type=int, default=200)
     p.add_argument("--seed", type=int, default=0)
     args = p.parse_args()
-    print("| environment | tasks | actions | own task, episodes | any task, episodes | tasks an episode | own task, steps | any task, steps |")
+    print(
+        "| environment | tasks | actions | own task, episodes | any task, episodes | tasks an episode | own"
+        " task, steps | any task, steps |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name in args.env or ENVIRONMENTS:
         settings = preset(name, "paper")
@@ -33,12 +39,20 @@ def main() -> None:
             rng = np.random.default_rng(args.seed)
             figures = []
             for episode in range(args.episodes):
-                path = random_path(env, episode % train, settings["max_path_length"], rng, uniform=kind == "uniform")
+                path = random_path(
+                    env, episode % train, settings["max_path_length"], rng, uniform=kind == "uniform"
+                )
                 hits = env.goal_distances(path, range(train)) <= 1.0
                 own = hits[episode % train]
-                figures.append([own.any(), hits.any(), hits.any(axis=1).sum(), own.mean(), hits.any(axis=0).mean()])
+                figures.append(
+                    [own.any(), hits.any(), hits.any(axis=1).sum(), own.mean(), hits.any(axis=0).mean()]
+                )
             own_ep, any_ep, number, own_step, any_step = np.mean(figures, axis=0)
-            print(f"| `{name}` | {train} | {kind} | {own_ep:.1%} | {any_ep:.1%} | {number:.2f} | {own_step:.2%} | {any_step:.1%} |", flush=True)
+            print(
+                f"| `{name}` | {train} | {kind} | {own_ep:.1%} | {any_ep:.1%} | {number:.2f} | {own_step:.2%}"
+                f" | {any_step:.1%} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The clock that the benchmarks share."""
+
 from __future__ import annotations
 
 import statistics
@@ -17,8 +18,10 @@ def median_seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def alternating_seconds(sides: Mapping[str, Callable[[], int | None]], repeats: int) -> dict[str, float]:
-    """Median wall-clock seconds of each side, in alternation and after one call of each that does not count; for a side that returns how much
-    it has done, seconds for one of it."""
+    """Median wall-clock seconds of each side, in alternation and after one call of each
+    that does not count; for a side that returns how much it has done, seconds for one
+    of it.
+    """
     times: dict[str, list[float]] = {name: [] for name in sides}
     for work in sides.values():
         work()

@@ -1,8 +1,11 @@
-"""One gradient update, and collection, against oyster: ``OYSTER_PATH=... python benchmarks/update.py --env cheetah-vel``.
+"""One gradient update, and collection, against oyster: ``OYSTER_PATH=... python
+benchmarks/update.py --env cheetah-vel``.
 
-Both sides in this process, in alternation, on the same weights, buffers and environments; what counts is the ratio. Without OYSTER_PATH the carried
-PEARL is measured alone, in both precisions.
+Both sides in this process, in alternation, on the same weights, buffers and
+environments; what counts is the ratio. Without OYSTER_PATH the carried PEARL is
+measured alone, in both precisions.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -19,7 +22,14 @@ from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host
 from rlkit_hfr.experiments.settings.variant import build_variant
 
-_PAIRS = {"policy": "agent.policy", "context_encoder": "agent.context_encoder", "qf1": "qf1", "qf2": "qf2", "vf": "vf", "target_vf": "target_vf"}
+_PAIRS = {
+    "policy": "agent.policy",
+    "context_encoder": "agent.context_encoder",
+    "qf1": "qf1",
+    "qf2": "qf2",
+    "vf": "vf",
+    "target_vf": "target_vf",
+}
 
 
 def same_weights(source: Any, target: Any) -> None:
@@ -46,7 +56,9 @@ def fill_alike(algorithms: list[Any], tasks: int, steps: int) -> None:
             length = len(path["rewards"])  # rlkit's buffers take infos step by step
             infos = [{key: values[t] for key, values in path["env_infos"].items()} for t in range(length)]
             for algorithm in algorithms:
-                own = path if algorithm is first else {**path, "env_infos": infos, "agent_infos": [{}] * length}
+                own = (
+                    path if algorithm is first else {**path, "env_infos": infos, "agent_infos": [{}] * length}
+                )
                 algorithm.replay_buffer.add_path(task, own)
                 algorithm.enc_replay_buffer.add_path(task, own)
 
@@ -63,14 +75,18 @@ def _collected(algorithm: Any, tasks: list[int], horizon: int, side_by_side: boo
         for task in tasks:
             algorithm.env.reset_task(task)
             algorithm.agent.clear_z()
-            steps += algorithm.sampler.obtain_samples(max_samples=horizon, max_trajs=1, accum_context=False, resample=1)[1]
+            steps += algorithm.sampler.obtain_samples(
+                max_samples=horizon, max_trajs=1, accum_context=False, resample=1
+            )[1]
         return steps
 
     return ours if side_by_side else theirs
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--env", nargs="+", default=["cheetah-vel", "ant-goal", "sawyer-push"])
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
@@ -93,17 +109,32 @@ def _report(env: str, with_oyster: bool, repeats: int) -> None:
         same_weights(sides["fp32"], sides[name])
     fill_alike(list(sides.values()), 16, 600)
     indices, ours = list(range(variant["algo_params"]["meta_batch"])), sides["fp32"]
-    updates = alternating_seconds({name: lambda a=side: a._do_training(indices) for name, side in sides.items()}, repeats)
+    updates = alternating_seconds(
+        {name: lambda a=side: a._do_training(indices) for name, side in sides.items()}, repeats
+    )
     context = f"{len(indices)} x 256, context {variant['algo_params']['embedding_batch_size']}"
-    print(f"{env}: update ({context}): " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in updates.items()))
+    print(
+        f"{env}: update ({context}): "
+        + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in updates.items())
+    )
     gather = median_seconds(lambda: (ours.sample_sac(indices), ours.sample_context(indices)), repeats)
-    print(f"    of which drawing the batches {gather / updates['fp32']:.1%}; ratio fp32 to bf16 {updates['fp32'] / updates['bf16']:.2f}")
+    print(
+        f"    of which drawing the batches {gather / updates['fp32']:.1%}; ratio fp32 to bf16"
+        f" {updates['fp32'] / updates['bf16']:.2f}"
+    )
     if with_oyster:
         horizon, tasks = variant["algo_params"]["max_path_length"], list(range(10))
-        work = {"here": _collected(ours, tasks, horizon, True), "oyster": _collected(sides["oyster"], tasks, horizon, False)}
+        work = {
+            "here": _collected(ours, tasks, horizon, True),
+            "oyster": _collected(sides["oyster"], tasks, horizon, False),
+        }
         seconds = alternating_seconds(work, repeats)
-        print(f"    oyster / here: update fp32 {updates['oyster'] / updates['fp32']:.2f}, bf16 {updates['oyster'] / updates['bf16']:.2f}; "
-              f"collection {seconds['oyster'] / seconds['here']:.2f} ({1 / seconds['here']:,.0f} steps/s)", flush=True)  # fmt: skip
+        print(
+            f"    oyster / here: update fp32 {updates['oyster'] / updates['fp32']:.2f}, bf16"
+            f" {updates['oyster'] / updates['bf16']:.2f}; collection"
+            f" {seconds['oyster'] / seconds['here']:.2f} ({1 / seconds['here']:,.0f} steps/s)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

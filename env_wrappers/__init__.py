@@ -1,6 +1,7 @@
 """Task families with hindsight rewards. ``make_env(name)`` builds one by the name that the
 launchers take.
 """
+
 from __future__ import annotations
 
 from env_wrappers.base import HindsightEnv, HindsightRewards, path_info

@@ -1,4 +1,5 @@
 """Ant families: a goal on a half circle (sparse), a speed, a direction."""
+
 from __future__ import annotations
 
 import math
@@ -15,14 +16,16 @@ _ASSET = "envs/mujoco/assets/ant.xml"
 
 @cache
 def _ant_model(gear: float) -> mujoco.MjModel:
-    model = mujoco.MjModel.from_xml_path(asset_path("gymnasium", _ASSET))  # a model of its own: gears differ between families
+    # a model of its own: gears differ between families
+    model = mujoco.MjModel.from_xml_path(asset_path("gymnasium", _ASSET))
     model.actuator_gear[:, 0] = gear
     return model
 
 
 class AntEnv(MujocoHindsightEnv):
-    """Shared physics. Features end with `extra`, the part of the reward that all tasks share (control, contact, survival), and `done`,
-    whether the torso left the heights 0.2 to 1.0 m; an episode ends then, whatever the task.
+    """Shared physics. Features end with `extra`, the part of the reward that all tasks
+    share (control, contact, survival), and `done`, whether the torso left the heights
+    0.2 to 1.0 m; an episode ends then, whatever the task.
 
     Observation (113): positions (15), velocities (14), contact forces clipped to +-1 (84).
     """
@@ -61,7 +64,9 @@ class AntEnv(MujocoHindsightEnv):
         forces, qpos = self._forces(), self.data.qpos
         costs = self.control_weight * np.square(action).sum() + self.contact_weight * np.square(forces).sum()
         healthy = 0.2 <= qpos[2] <= 1.0 and math.isfinite(qpos.sum() + self.data.qvel.sum())
-        return self._observe(forces), np.array([*self._motion(before, position), self.survive_reward - costs, not healthy])
+        return self._observe(forces), np.array(
+            [*self._motion(before, position), self.survive_reward - costs, not healthy]
+        )
 
     def _motion(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The features of a family, from the torso's x and y (metres) before and after the step."""
@@ -69,7 +74,9 @@ class AntEnv(MujocoHindsightEnv):
 
 
 class AntGoal(AntEnv):
-    """HFR's ant-goal: 4 minus the L1 distance within 0.8 m of a goal at 2 m on a half circle, else 4 minus the L1 norm of the goal."""
+    """HFR's ant-goal: 4 minus the L1 distance within 0.8 m of a goal at 2 m on a half
+    circle, else 4 minus the L1 norm of the goal.
+    """
 
     tolerance = 0.8
     task_labels, paths_in_task_space = ("x (m)", "y (m)"), True
@@ -108,7 +115,8 @@ class AntVel(AntEnv):
 
 
 class AntDir(AntEnv):
-    """PEARL's ant-dir: the speed along an angle. Two tasks are forward and backward, more are uniform in [0, 2 pi).
+    """PEARL's ant-dir: the speed along an angle. Two tasks are forward and backward, more
+    are uniform in [0, 2 pi).
 
     Stock gear, no contact forces in the observation (27).
     """
@@ -119,7 +127,11 @@ class AntDir(AntEnv):
     obs_dim = 27
 
     def __init__(self, n_tasks: int = 2, task_seed: int = 1337, seed: int | None = None) -> None:
-        angles = np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, n_tasks) if n_tasks != 2 else np.array([0.0, np.pi])
+        angles = (
+            np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, n_tasks)
+            if n_tasks != 2
+            else np.array([0.0, np.pi])
+        )
         super().__init__(angles[:, None], seed)
 
     def _observe(self, forces: np.ndarray) -> np.ndarray:
@@ -130,4 +142,6 @@ class AntDir(AntEnv):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         velocity = achieved.astype(np.float64)
-        return with_shared_reward(velocity[..., 0] * np.cos(task[..., 0]) + velocity[..., 1] * np.sin(task[..., 0]), achieved)
+        return with_shared_reward(
+            velocity[..., 0] * np.cos(task[..., 0]) + velocity[..., 1] * np.sin(task[..., 0]), achieved
+        )

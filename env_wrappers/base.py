@@ -1,4 +1,7 @@
-"""The contract of a relabelable task family: one physics, many reward functions, all of them computable from a recorded path."""
+"""The contract of a relabelable task family: one physics, many reward functions, all of
+them computable from a recorded path.
+"""
+
 from __future__ import annotations
 
 import abc
@@ -9,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# gym prints an end-of-life notice on every import, in every worker process; nothing in it concerns the spaces and the base class used here.
+# gym prints an end-of-life notice on every import, in every worker process; nothing in
+# it concerns the spaces and the base class used here.
 sys.modules.setdefault("gym_notices", types.ModuleType("gym_notices"))
 _notices = types.ModuleType("gym_notices.notices")
 _notices.notices = {}  # type: ignore[attr-defined]
@@ -24,7 +28,8 @@ PathDict = Mapping[str, Any]
 class HindsightRewards(NamedTuple):
     """Rewards of recorded steps under K tasks.
 
-    rewards: (K, T) float32; terminals: (K, T) bool; sparse_rewards: (K, T) float32, or None where the family has no sparse variant.
+    rewards: (K, T) float32; terminals: (K, T) bool; sparse_rewards: (K, T) float32, or
+        None where the family has no sparse variant.
     """
 
     rewards: np.ndarray
@@ -33,7 +38,9 @@ class HindsightRewards(NamedTuple):
 
 
 def path_info(path: PathDict, key: str) -> np.ndarray:
-    """Stack one info of a path over its steps: (T, ...). Infos are rlkit's list of dicts or a dict of arrays."""
+    """Stack one info of a path over its steps: (T, ...). Infos are rlkit's list of dicts
+    or a dict of arrays.
+    """
     infos = path["env_infos"]
     if isinstance(infos, Mapping):
         return np.asarray(infos[key])
@@ -41,26 +48,35 @@ def path_info(path: PathDict, key: str) -> np.ndarray:
 
 
 class HindsightEnv(gym.Env, abc.ABC):
-    """A multi-task environment with gym's 4-tuple API whose recorded paths can be relabeled with any of its tasks.
+    """A multi-task environment with gym's 4-tuple API whose recorded paths can be
+    relabeled with any of its tasks.
 
-    A family supplies the task vectors, the physics (`_reset`, `_advance`) and one pure function, `reward_of`. `step` and
-    `compute_rewards` both call that function on the float32 features in ``info["achieved"]``, so that relabeling a path to its
-    own task gives back its rewards and terminals bit for bit (the round-trip law).
+    A family supplies the task vectors, the physics (`_reset`, `_advance`) and one pure
+    function, `reward_of`. `step` and `compute_rewards` both call that function on the
+    float32 features in ``info["achieved"]``, so that relabeling a path to its own task
+    gives back its rewards and terminals bit for bit (the round-trip law).
 
-    Actions are normalised: `action_space` is [-1, 1]^A, clipped and scaled by `action_scale` before the physics sees them.
+    Actions are normalised: `action_space` is [-1, 1]^A, clipped and scaled by
+    `action_scale` before the physics sees them.
     """
 
     action_scale: float = 1.0
-    threads_help = False  # whether a step is mostly physics that lets other threads run, so that stepping several in threads is faster
-    task_labels: tuple[str, ...] = ("first parameter", "second parameter")  # for pictures: what the numbers of a task vector are
-    paths_in_task_space = False  # whether the first two features are in the units of the first two of a task vector
+    # whether a step is mostly physics that lets other threads run, so that stepping
+    # several in threads is faster
+    threads_help = False
+    # for pictures: what the numbers of a task vector are
+    task_labels: tuple[str, ...] = ("first parameter", "second parameter")
+    # whether the first two features are in the units of the first two of a task vector
+    paths_in_task_space = False
     metadata: dict[str, Any] = {"render_modes": []}
 
     def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:
         """tasks: (n_tasks, G) task vectors; seed: of the initial states."""
         self.tasks = np.asarray(tasks, dtype=np.float64)
         if self.tasks.ndim != 2 or len(self.tasks) == 0:
-            raise ValueError(f"tasks must be a non-empty (n_tasks, G) array, got shape {self.tasks.shape}; check n_tasks")
+            raise ValueError(
+                f"tasks must be a non-empty (n_tasks, G) array, got shape {self.tasks.shape}; check n_tasks"
+            )
         self.observation_space = Box(-np.inf, np.inf, (obs_dim,), np.float32)
         self.action_space = Box(-1.0, 1.0, (action_dim,), np.float32)
         self._task_idx = 0
@@ -73,20 +89,28 @@ class HindsightEnv(gym.Env, abc.ABC):
 
     @abc.abstractmethod
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Apply one physical action (A,); return the observation (S,) and the features (F,) that decide every task's reward."""
+        """Apply one physical action (A,); return the observation (S,) and the features
+        (F,) that decide every task's reward.
+        """
 
     @abc.abstractmethod
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        """Pure reward function. achieved (..., F) float32 and task (..., G) broadcast; element-wise arithmetic only."""
+        """Pure reward function. achieved (..., F) float32 and task (..., G) broadcast;
+        element-wise arithmetic only.
+        """
 
-    tolerance: float | None = None  # of a family whose tasks are goals: how near is near enough, in units of `goal_distance_of`
+    # of a family whose tasks are goals: how near is near enough, in units of
+    # `goal_distance_of`
+    tolerance: float | None = None
 
     def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
         """Distance to the task's goal, broadcast like `reward_of`; for families with a `tolerance`."""
         return distance(achieved, task)
 
     def success_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray | None:
-        """Whether the task counts as solved in these steps, broadcast like `reward_of`; None if success is not defined."""
+        """Whether the task counts as solved in these steps, broadcast like `reward_of`;
+        None if success is not defined.
+        """
         return None if self.tolerance is None else self.goal_distance_of(achieved, task) <= self.tolerance
 
     # The gym and rlkit interface.
@@ -124,30 +148,43 @@ class HindsightEnv(gym.Env, abc.ABC):
         return obs, float(result.rewards), bool(result.terminals), info
 
     def advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first part of a step: an action (A,) in [-1, 1] -> the next observation (S,) and the features (F,) float32."""
-        physical = np.minimum(np.maximum(action, -1.0), 1.0) * self.action_scale  # np.clip takes three times as long on so few numbers
+        """The first part of a step: an action (A,) in [-1, 1] -> the next observation (S,)
+        and the features (F,) float32.
+        """
+        # np.clip takes three times as long on so few numbers
+        physical = np.minimum(np.maximum(action, -1.0), 1.0) * self.action_scale
         obs, achieved = self._advance(physical)
         return obs, np.asarray(achieved, dtype=np.float32)
 
     def judge(self, achieved: np.ndarray, task: np.ndarray) -> tuple[HindsightRewards, dict[str, np.ndarray]]:
-        """The second part: what steps with features (..., F) are worth under tasks (..., G), and their infos "sparse_reward" and "success" where
-        the family has them. Like `reward_of` it reads nothing that differs between environments of the family, so that the steps of many are
-        judged in one call."""
+        """The second part: what steps with features (..., F) are worth under tasks (...,
+        G), and their infos "sparse_reward" and "success" where the family has them.
+        Like `reward_of` it reads nothing that differs between environments of the
+        family, so that the steps of many are judged in one call.
+        """
         result = self.reward_of(achieved, task)
-        figures = {} if result.sparse_rewards is None else {"sparse_reward": np.asarray(result.sparse_rewards, dtype=np.float64)}
+        figures = (
+            {}
+            if result.sparse_rewards is None
+            else {"sparse_reward": np.asarray(result.sparse_rewards, dtype=np.float64)}
+        )
         success = self.success_of(achieved, task)
         if success is not None:
             figures["success"] = np.asarray(success, dtype=np.float64)
         return result, figures
 
     def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
-        """Hindsight rewards of a recorded path under `tasks` (K task indices); touches no state of the environment."""
+        """Hindsight rewards of a recorded path under `tasks` (K task indices); touches no
+        state of the environment.
+        """
         achieved = path_info(path, "achieved")  # (T, F)
         vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]  # (K, G)
         return self.reward_of(achieved[None], vectors[:, None])
 
     def goal_distances(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> np.ndarray:
-        """How far each step of a recorded path is from the goals of `tasks`, in units of the tolerance: (K, T)."""
+        """How far each step of a recorded path is from the goals of `tasks`, in units of
+        the tolerance: (K, T).
+        """
         if self.tolerance is None:
             raise ValueError(f"the tasks of {type(self).__name__} are no goals")
         vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]
@@ -166,7 +203,9 @@ class HindsightEnv(gym.Env, abc.ABC):
 
 
 def distance(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Euclidean distance over the last axis in float64, summed in a fixed order so that batching cannot change a bit."""
+    """Euclidean distance over the last axis in float64, summed in a fixed order so that
+    batching cannot change a bit.
+    """
     delta = achieved.astype(np.float64) - goal
     total = delta[..., 0] * delta[..., 0]
     for axis in range(1, delta.shape[-1]):
@@ -174,8 +213,14 @@ def distance(achieved: np.ndarray, goal: np.ndarray) -> np.ndarray:
     return np.sqrt(total)
 
 
-def rewards_like(rewards: np.ndarray, terminals: np.ndarray | bool = False, sparse: np.ndarray | None = None) -> HindsightRewards:
+def rewards_like(
+    rewards: np.ndarray, terminals: np.ndarray | bool = False, sparse: np.ndarray | None = None
+) -> HindsightRewards:
     """Cast to the dtypes of `HindsightRewards`; terminals: of the rewards' shape, or one for all."""
     rewards = np.asarray(rewards, dtype=np.float32)
-    done = np.full(rewards.shape, terminals) if isinstance(terminals, bool) else np.asarray(terminals, dtype=bool)
+    done = (
+        np.full(rewards.shape, terminals)
+        if isinstance(terminals, bool)
+        else np.asarray(terminals, dtype=bool)
+    )
     return HindsightRewards(rewards, done, None if sparse is None else np.asarray(sparse, dtype=np.float32))

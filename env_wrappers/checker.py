@@ -86,7 +86,10 @@ def _what_was_checked(env: Any, sparse: bool, adapter: bool, remade: bool) -> li
     paid = "rewards, sparse rewards" if sparse else "rewards"
     checked = [
         "interface: Gymnasium's, through the adapter" if adapter else "interface: rlkit's",
-        "compute_rewards gives rewards (K, T) float32, terminals (K, T) bool, sparse rewards if there are any",
+        (
+            "compute_rewards gives rewards (K, T) float32, terminals (K, T) bool, sparse rewards if there"
+            " are any"
+        ),
         f"round trip: the own task's {paid} and terminals come back bit for bit",
         "a task gets the same rewards alone as among others",
         "compute_rewards edits neither the path nor the environment",

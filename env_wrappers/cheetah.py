@@ -1,4 +1,5 @@
 """Half-Cheetah families: a speed (dense or sparse), a direction, a linear function of the state."""
+
 from __future__ import annotations
 
 import mujoco
@@ -56,14 +57,18 @@ class CheetahVel(CheetahEnv):
     task_labels = ("forward speed (m/s)",)
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 3, seed: int | None = None) -> None:
-        super().__init__(np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1)), seed)
+        super().__init__(
+            np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1)), seed
+        )
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         return rewards_like(-np.abs(self._speed(achieved) - task[..., 0]) - self._cost(achieved))
 
 
 class CheetahVelSparse(CheetahVel):
-    """HFR's cheetah-vel-sparse: 2 - |v - goal| within `tolerance` m/s of the target speed, else 0, minus the control cost."""
+    """HFR's cheetah-vel-sparse: 2 - |v - goal| within `tolerance` m/s of the target speed,
+    else 0, minus the control cost.
+    """
 
     tolerance = 0.3
 
@@ -91,10 +96,13 @@ class CheetahDir(CheetahEnv):
 
 
 class CheetahHighdim(CheetahEnv):
-    """HFR's cheetah-highdim: a linear reward on the next state, w . s' - cost, with s' normalised and w uniform in [-1, 1]^18.
+    """HFR's cheetah-highdim: a linear reward on the next state, w . s' - cost, with s'
+    normalised and w uniform in [-1, 1]^18.
 
-    Observation and state (18): positions (9) and velocities (9). The normalisation is that of 15,000 states under actions uniform in
-    [-0.8, 0.8], in episodes of 50 steps (`tests/env_wrappers/test_families.py` makes it anew); it sets the scale of all returns.
+    Observation and state (18): positions (9) and velocities (9). The normalisation is
+    that of 15,000 states under actions uniform in [-0.8, 0.8], in episodes of 50 steps
+    (`tests/env_wrappers/test_families.py` makes it anew); it sets the scale of all
+    returns.
     """
 
     obs_dim = 18

@@ -1,4 +1,7 @@
-"""Task families whose tasks differ in their dynamics, in the manner of rand_param_envs: masses, inertias, damping and friction."""
+"""Task families whose tasks differ in their dynamics, in the manner of rand_param_envs:
+masses, inertias, damping and friction.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -14,11 +17,13 @@ from env_wrappers.base import HindsightRewards, PathDict, rewards_like
 from env_wrappers.cheetah import CheetahVelSparse
 from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
 
-_FIELDS = {"body_mass": 1.5, "body_inertia": 1.5, "dof_damping": 1.3, "geom_friction": 1.5}  # field of the model -> base of its multipliers
+# field of the model -> base of its multipliers
+_FIELDS = {"body_mass": 1.5, "body_inertia": 1.5, "dof_damping": 1.3, "geom_friction": 1.5}
 
 
 class RandomDynamics(MujocoHindsightEnv):
-    """Every entry of the fields is multiplied by base^u, u uniform in [-L, L] and drawn once per task: L = `dynamics_range`.
+    """Every entry of the fields is multiplied by base^u, u uniform in [-L, L] and drawn
+    once per task: L = `dynamics_range`.
 
     Each environment has a model of its own, which `reset_task` writes from the nominal one.
     """
@@ -30,7 +35,9 @@ class RandomDynamics(MujocoHindsightEnv):
     def _build(self) -> None:
         nominal = self._model()
         self._nominal = {name: getattr(nominal, name).copy() for name in _FIELDS}
-        self._multipliers = dynamics_multipliers(nominal, len(self.tasks), self.dynamics_seed, self.dynamics_range)
+        self._multipliers = dynamics_multipliers(
+            nominal, len(self.tasks), self.dynamics_seed, self.dynamics_range
+        )
         self.model = copy.copy(nominal)
         self.data, self._scratch = mujoco.MjData(self.model), mujoco.MjData(self.model)
         self._task_changed()
@@ -38,22 +45,32 @@ class RandomDynamics(MujocoHindsightEnv):
     def _task_changed(self) -> None:
         for name, nominal in self._nominal.items():
             getattr(self.model, name)[:] = nominal * self._multipliers[name][self._task_idx]
-        mujoco.mj_setConst(self.model, self._scratch)  # inverse weights and subtree masses follow from what was written
+        # inverse weights and subtree masses follow from what was written
+        mujoco.mj_setConst(self.model, self._scratch)
 
 
-def dynamics_multipliers(model: mujoco.MjModel, n_tasks: int, seed: int, dynamics_range: float) -> dict[str, np.ndarray]:
+def dynamics_multipliers(
+    model: mujoco.MjModel, n_tasks: int, seed: int, dynamics_range: float
+) -> dict[str, np.ndarray]:
     """Of each field: (n_tasks, *shape of the field)."""
     if not 0.0 <= dynamics_range < np.inf:
         raise ValueError(f"dynamics_range must be a number, zero or more, got {dynamics_range!r}")
     rng = np.random.default_rng([seed, 1])  # apart from the stream that draws goals
     shapes = {name: getattr(model, name).shape for name in _FIELDS}
-    return {name: base ** rng.uniform(-dynamics_range, dynamics_range, (n_tasks, *shapes[name])) for name, base in _FIELDS.items()}
+    return {
+        name: base ** rng.uniform(-dynamics_range, dynamics_range, (n_tasks, *shapes[name]))
+        for name, base in _FIELDS.items()
+    }
 
 
 class AntGoalRandParams(RandomDynamics, AntGoal):
-    """ant-goal with random dynamics. The task vector is the goal, so that relabeling changes the reward alone."""
+    """ant-goal with random dynamics. The task vector is the goal, so that relabeling
+    changes the reward alone.
+    """
 
-    def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0) -> None:
+    def __init__(
+        self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0
+    ) -> None:
         self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
         super().__init__(n_tasks, task_seed, seed)
 
@@ -61,7 +78,9 @@ class AntGoalRandParams(RandomDynamics, AntGoal):
 class CheetahVelSparseRandParams(RandomDynamics, CheetahVelSparse):
     """cheetah-vel-sparse with random dynamics. The task vector is the speed."""
 
-    def __init__(self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0) -> None:
+    def __init__(
+        self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0
+    ) -> None:
         self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
         super().__init__(n_tasks, task_seed, seed)
 
@@ -74,7 +93,8 @@ def _planar_model(asset: str) -> mujoco.MjModel:
 
 
 class PlanarRandParams(RandomDynamics):
-    """Run forward under dynamics that differ from task to task; the reward, speed + 1 - 0.001 |a|^2, is the same for all.
+    """Run forward under dynamics that differ from task to task; the reward, speed + 1 -
+    0.001 |a|^2, is the same for all.
 
     Task vector: the multipliers of the dynamics. Features: reward, done.
     """
@@ -82,11 +102,18 @@ class PlanarRandParams(RandomDynamics):
     package = "gymnasium"
     frame_skip = 4
 
-    def __init__(self, n_tasks: int = 50, task_seed: int = 1337, seed: int | None = None, dynamics_range: float = 3.0) -> None:
+    def __init__(
+        self, n_tasks: int = 50, task_seed: int = 1337, seed: int | None = None, dynamics_range: float = 3.0
+    ) -> None:
         self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
         model = self._model()
         parts = dynamics_multipliers(model, n_tasks, task_seed, dynamics_range).values()
-        super().__init__(np.concatenate([part.reshape(n_tasks, -1) for part in parts], axis=1), model.nq - 1 + model.nv, model.nu, seed=seed)
+        super().__init__(
+            np.concatenate([part.reshape(n_tasks, -1) for part in parts], axis=1),
+            model.nq - 1 + model.nv,
+            model.nu,
+            seed=seed,
+        )
         self._warned = False
 
     @classmethod
@@ -114,27 +141,33 @@ class PlanarRandParams(RandomDynamics):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         shape = np.broadcast_shapes(achieved.shape[:-1], task.shape[:-1])
-        return rewards_like(np.broadcast_to(achieved[..., 0], shape), np.broadcast_to(achieved[..., 1] > 0.5, shape))
+        return rewards_like(
+            np.broadcast_to(achieved[..., 0], shape), np.broadcast_to(achieved[..., 1] > 0.5, shape)
+        )
 
     def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
         """The recorded rewards, under every task: dynamics can't be changed in hindsight. Says so once."""
         if not self._warned:
             self._warned = True
             warnings.warn(
-                f"the tasks of {type(self).__name__} differ in their dynamics alone: every task gets the recorded rewards, there is nothing to "
-                "relabel by reward",
+                f"the tasks of {type(self).__name__} differ in their dynamics alone: every task gets the"
+                " recorded rewards, there is nothing to relabel by reward",
                 stacklevel=2,
             )
         return super().compute_rewards(path, tasks)
 
 
 class HopperRandParams(PlanarRandParams):
-    """PEARL's hopper-rand-params; an episode ends below 0.7 m, beyond 0.2 rad or where the simulation breaks down."""
+    """PEARL's hopper-rand-params; an episode ends below 0.7 m, beyond 0.2 rad or where the
+    simulation breaks down.
+    """
 
     asset = "envs/mujoco/assets/hopper.xml"
 
     def _healthy(self, height: float, angle: float, rest: np.ndarray) -> bool:
-        return bool(height > 0.7 and abs(angle) < 0.2 and np.isfinite(rest).all() and (np.abs(rest) < 100.0).all())
+        return bool(
+            height > 0.7 and abs(angle) < 0.2 and np.isfinite(rest).all() and (np.abs(rest) < 100.0).all()
+        )
 
 
 class WalkerRandParams(PlanarRandParams):

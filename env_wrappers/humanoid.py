@@ -1,4 +1,5 @@
 """PEARL's humanoid-dir: walk along an angle."""
+
 from __future__ import annotations
 
 import mujoco
@@ -11,9 +12,10 @@ from env_wrappers.mujoco_env import MujocoHindsightEnv, with_shared_reward
 class HumanoidDir(MujocoHindsightEnv):
     """Paid by the speed of the centre of mass along the task's angle, uniform in [0, 2 pi).
 
-    Features: displacement of the centre of mass a step over the physics' time step (2), the reward that all tasks share (survival, control,
-    contact), done: the torso left the heights 1 to 2 m. Observation (376): positions but for x and y, velocities, inertias and velocities
-    of the bodies, actuator and contact forces.
+    Features: displacement of the centre of mass a step over the physics' time step (2),
+    the reward that all tasks share (survival, control, contact), done: the torso left
+    the heights 1 to 2 m. Observation (376): positions but for x and y, velocities,
+    inertias and velocities of the bodies, actuator and contact forces.
     """
 
     package, asset = "gymnasium", "envs/mujoco/assets/humanoid.xml"
@@ -22,7 +24,9 @@ class HumanoidDir(MujocoHindsightEnv):
     task_labels = ("angle",)
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 1337, seed: int | None = None) -> None:
-        super().__init__(np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, size=(n_tasks, 1)), 376, 17, seed=seed)
+        super().__init__(
+            np.random.default_rng(task_seed).uniform(0.0, 2.0 * np.pi, size=(n_tasks, 1)), 376, 17, seed=seed
+        )
 
     def _centre_of_mass(self) -> np.ndarray:
         mass = self.model.body_mass
@@ -48,4 +52,6 @@ class HumanoidDir(MujocoHindsightEnv):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         motion = achieved.astype(np.float64)
-        return with_shared_reward(0.25 * (motion[..., 0] * np.cos(task[..., 0]) + motion[..., 1] * np.sin(task[..., 0])), achieved)
+        return with_shared_reward(
+            0.25 * (motion[..., 0] * np.cos(task[..., 0]) + motion[..., 1] * np.sin(task[..., 0])), achieved
+        )

@@ -1,4 +1,7 @@
-"""Task families on the raw MuJoCo bindings: one shared model, one `MjData` per environment, nothing between them and the physics."""
+"""Task families on the raw MuJoCo bindings: one shared model, one `MjData` per
+environment, nothing between them and the physics.
+"""
+
 from __future__ import annotations
 
 import importlib.util
@@ -20,7 +23,9 @@ def asset_path(package: str, relative: str) -> str:
     locations = list(spec.submodule_search_locations or []) if spec else []
     path = Path(locations[0], relative) if locations else None
     if path is None or not path.is_file():
-        raise FileNotFoundError(f"{relative} of the package {package!r} is not installed; run: pip install {package}")
+        raise FileNotFoundError(
+            f"{relative} of the package {package!r} is not installed; run: pip install {package}"
+        )
     return str(path)
 
 
@@ -31,12 +36,15 @@ def load_model(package: str, relative: str) -> mujoco.MjModel:
 
 
 class MujocoHindsightEnv(HindsightEnv):
-    """Physics of a `HindsightEnv` in MuJoCo. Pickles and deep copies carry the physical state; the model is loaded anew or shared."""
+    """Physics of a `HindsightEnv` in MuJoCo. Pickles and deep copies carry the physical
+    state; the model is loaded anew or shared.
+    """
 
     package: str
     asset: str
     frame_skip: int = 5
-    # Of pictures: the point looked at and the distance (metres), elevation and azimuth (degrees); None for the model's camera "track".
+    # Of pictures: the point looked at and the distance (metres), elevation and azimuth
+    # (degrees); None for the model's camera "track".
     view: tuple[tuple[float, float, float], float, float, float] | None = None
     unpickled: tuple[str, ...] = ("model", "data")  # what `_build` makes anew
 
@@ -58,7 +66,9 @@ class MujocoHindsightEnv(HindsightEnv):
         return float(self.model.opt.timestep) * self.frame_skip
 
     def reset_with_noise(self) -> None:
-        """Start like gymnasium's locomotion: positions uniform within 0.1 of the model's, velocities normal with deviation 0.1."""
+        """Start like gymnasium's locomotion: positions uniform within 0.1 of the model's,
+        velocities normal with deviation 0.1.
+        """
         mujoco.mj_resetData(self.model, self.data)
         self.data.qpos[:] += self._rng.uniform(-0.1, 0.1, size=self.model.nq)
         self.data.qvel[:] += 0.1 * self._rng.standard_normal(self.model.nv)
@@ -80,7 +90,8 @@ class MujocoHindsightEnv(HindsightEnv):
     def set_physics(self, state: np.ndarray) -> None:
         mujoco.mj_setState(self.model, self.data, state, _INTEGRATION)
         mujoco.mj_forward(self.model, self.data)
-        mujoco.mj_setState(self.model, self.data, state, _INTEGRATION)  # mj_forward moved the solver's warm start
+        # mj_forward moved the solver's warm start
+        mujoco.mj_setState(self.model, self.data, state, _INTEGRATION)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {key: value for key, value in self.__dict__.items() if key not in self.unpickled}
@@ -94,6 +105,8 @@ class MujocoHindsightEnv(HindsightEnv):
 
 
 def with_shared_reward(reward: np.ndarray, achieved: np.ndarray) -> HindsightRewards:
-    """A task's part of the reward plus the part that all tasks share, of features that end with (shared reward, done)."""
+    """A task's part of the reward plus the part that all tasks share, of features that end
+    with (shared reward, done).
+    """
     total = reward + achieved[..., -2].astype(np.float64)
     return rewards_like(total, np.broadcast_to(achieved[..., -1] > 0.5, total.shape))

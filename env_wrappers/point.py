@@ -1,4 +1,5 @@
 """Point robots: the two of PEARL and the Four-Corners of HFR section 4 (figure 1)."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +8,8 @@ from env_wrappers.base import HindsightEnv, HindsightRewards, distance, rewards_
 
 
 class PointRobot(HindsightEnv):
-    """A point on the plane that moves by its action, at most 0.1 per axis and step. Reward: minus the distance to the goal.
+    """A point on the plane that moves by its action, at most 0.1 per axis and step.
+    Reward: minus the distance to the goal.
 
     Goals and starts are uniform in [-1, 1]^2.
     """
@@ -16,7 +18,9 @@ class PointRobot(HindsightEnv):
     task_labels, paths_in_task_space = ("x", "y"), True
 
     def __init__(self, n_tasks: int = 100, task_seed: int = 1337, seed: int | None = None) -> None:
-        super().__init__(self.make_tasks(n_tasks, np.random.default_rng(task_seed)), obs_dim=2, action_dim=2, seed=seed)
+        super().__init__(
+            self.make_tasks(n_tasks, np.random.default_rng(task_seed)), obs_dim=2, action_dim=2, seed=seed
+        )
         self._state = np.zeros(2)
 
     @staticmethod
@@ -39,8 +43,10 @@ class PointRobot(HindsightEnv):
 
 
 class SparsePointRobot(PointRobot):
-    """Goals on the unit half circle, start at the origin. The dense reward trains the critic; the sparse one (1 - d within
-    `tolerance`, else 0) is what the context and the evaluation see."""
+    """Goals on the unit half circle, start at the origin. The dense reward trains the
+    critic; the sparse one (1 - d within `tolerance`, else 0) is what the context and
+    the evaluation see.
+    """
 
     tolerance = 0.2
 
@@ -58,8 +64,10 @@ class SparsePointRobot(PointRobot):
 
 
 class FourCorners(PointRobot):
-    """HFR figure 1: reach one of the corners (+-1, +-1) from the centre; -1 a step, 0 and termination within `tolerance` of
-    the goal, -3 inside the penalty square of the goal's own quadrant, which is what tells the tasks apart near the start."""
+    """HFR figure 1: reach one of the corners (+-1, +-1) from the centre; -1 a step, 0 and
+    termination within `tolerance` of the goal, -3 inside the penalty square of the
+    goal's own quadrant, which is what tells the tasks apart near the start.
+    """
 
     tolerance = 0.2
     square = (0.1, 0.5)
@@ -78,8 +86,14 @@ class FourCorners(PointRobot):
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         solved = distance(achieved, task) <= self.tolerance
-        # Along each axis, the distance from the centre towards the goal's side; exact, because the corners are +-1.
+        # Along each axis, the distance from the centre towards the goal's side; exact,
+        # because the corners are +-1.
         towards = achieved.astype(np.float64) * task
         low, high = self.square
-        inside = (low < towards[..., 0]) & (towards[..., 0] < high) & (low < towards[..., 1]) & (towards[..., 1] < high)
+        inside = (
+            (low < towards[..., 0])
+            & (towards[..., 0] < high)
+            & (low < towards[..., 1])
+            & (towards[..., 1] < high)
+        )
         return rewards_like(np.where(solved, 0.0, np.where(inside, -3.0, -1.0)), solved)

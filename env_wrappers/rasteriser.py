@@ -1,4 +1,5 @@
 """Gray images of a planar arm, drawn by numpy alone: the same bits on every machine, no graphics library."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,7 +8,9 @@ _SUPERSAMPLING = 2
 
 
 class ArmRasteriser:
-    """Looks straight down on a square of `half_width` metres around the arm's base and averages anti-aliased capsules into pixels."""
+    """Looks straight down on a square of `half_width` metres around the arm's base and
+    averages anti-aliased capsules into pixels.
+    """
 
     def __init__(self, size: int, half_width: float) -> None:
         """size: pixels along an edge of the image."""
@@ -25,10 +28,14 @@ class ArmRasteriser:
         return np.clip(0.5 - distance / self._pixel, 0.0, 1.0)
 
     def draw(self, capsules: list[tuple[np.ndarray, np.ndarray, float, float]]) -> np.ndarray:
-        """Draw (start (2,), end (2,), radius, gray in [0, 1]) on top of each other on black: (size, size) uint8."""
+        """Draw (start (2,), end (2,), radius, gray in [0, 1]) on top of each other on
+        black: (size, size) uint8.
+        """
         image = np.zeros_like(self._x)
         for start, end, radius, gray in capsules:
             cover = self._capsule(start, end, radius)
             image += cover * (gray - image)
         n = _SUPERSAMPLING
-        return np.round(image.reshape(self._size, n, self._size, n).mean(axis=(1, 3)) * 255.0).astype(np.uint8)
+        return np.round(image.reshape(self._size, n, self._size, n).mean(axis=(1, 3)) * 255.0).astype(
+            np.uint8
+        )

@@ -1,4 +1,5 @@
 """Visual-Reacher: bring the tip of MuJoCo's Reacher to a place that the image does not show."""
+
 from __future__ import annotations
 
 from functools import cache
@@ -29,9 +30,11 @@ def _reacher_model() -> mujoco.MjModel:
 
 
 class VisualReacher(MujocoHindsightEnv):
-    """0 with the tip within 3 cm of the goal, else -1; an episode does not end there, because holding on counts.
+    """0 with the tip within 3 cm of the goal, else -1; an episode does not end there,
+    because holding on counts.
 
-    Goals are uniform on a ring of 8 to 20 cm. Observation: the gray images before and after the step, 2 x 16 x 16 uint8, flattened.
+    Goals are uniform on a ring of 8 to 20 cm. Observation: the gray images before and
+    after the step, 2 x 16 x 16 uint8, flattened.
     """
 
     package, asset = "gymnasium", _ASSET
@@ -43,14 +46,26 @@ class VisualReacher(MujocoHindsightEnv):
     view = ((0.0, 0.0, 0.0), 0.7, -90.0, 90.0)
     unpickled = (*MujocoHindsightEnv.unpickled, "_draw")
 
-    def __init__(self, n_tasks: int = 60, task_seed: int = 1, seed: int | None = None, renderer: str = "raster") -> None:
-        """renderer: "raster" draws with numpy; "mujoco" renders with OpenGL (set MUJOCO_GL=egl before Python starts)."""
+    def __init__(
+        self, n_tasks: int = 60, task_seed: int = 1, seed: int | None = None, renderer: str = "raster"
+    ) -> None:
+        """renderer: "raster" draws with numpy; "mujoco" renders with OpenGL (set
+        MUJOCO_GL=egl before Python starts).
+        """
         if renderer not in self.renderers:
             raise ValueError(f"renderer must be one of {', '.join(self.renderers)}, got {renderer!r}")
         self.renderer = renderer
         rng = np.random.default_rng(task_seed)
-        radius, angle = np.sqrt(rng.uniform(0.08**2, 0.20**2, n_tasks)), rng.uniform(0.0, 2.0 * np.pi, n_tasks)
-        super().__init__(np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), int(np.prod(self.image_shape)), 2, seed=seed)
+        radius, angle = (
+            np.sqrt(rng.uniform(0.08**2, 0.20**2, n_tasks)),
+            rng.uniform(0.0, 2.0 * np.pi, n_tasks),
+        )
+        super().__init__(
+            np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1),
+            int(np.prod(self.image_shape)),
+            2,
+            seed=seed,
+        )
         self.observation_space = Box(0, 255, (int(np.prod(self.image_shape)),), np.uint8)
         self._image = np.zeros(self.image_shape[1:], np.uint8)
 
@@ -62,7 +77,11 @@ class VisualReacher(MujocoHindsightEnv):
         super()._build()
         self._tip, self._elbow = self.model.body("fingertip").id, self.model.body("body1").id
         size = self.image_shape[1]
-        self._draw: Any = ArmRasteriser(size, _HALF_WIDTH) if self.renderer == "raster" else MujocoCamera(self.model, _RENDERED)
+        self._draw: Any = (
+            ArmRasteriser(size, _HALF_WIDTH)
+            if self.renderer == "raster"
+            else MujocoCamera(self.model, _RENDERED)
+        )
 
     def _look(self) -> np.ndarray:
         """The image of the moment: (16, 16) uint8."""
@@ -71,7 +90,9 @@ class VisualReacher(MujocoHindsightEnv):
             fine = self._draw.image(self.data).mean(axis=2)
             return np.round(fine.reshape(self.image_shape[1], n, -1, n).mean(axis=(1, 3))).astype(np.uint8)
         elbow, tip = self.data.xpos[self._elbow, :2], self.data.xpos[self._tip, :2]
-        return self._draw.draw([(np.zeros(2), elbow, 0.01, 0.4), (elbow, tip, 0.01, 0.7), (tip, tip, 0.014, 1.0)])
+        return self._draw.draw(
+            [(np.zeros(2), elbow, 0.01, 0.4), (elbow, tip, 0.01, 0.7), (tip, tip, 0.014, 1.0)]
+        )
 
     def _observe(self) -> np.ndarray:
         before, self._image = self._image, self._look()
@@ -108,7 +129,11 @@ class MujocoCamera:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FREE
         self._camera.lookat[:] = 0.0, 0.0, 0.0
         fovy = np.radians(model.vis.global_.fovy)
-        self._camera.distance, self._camera.elevation, self._camera.azimuth = _HALF_WIDTH / np.tan(fovy / 2.0), -90.0, 90.0
+        self._camera.distance, self._camera.elevation, self._camera.azimuth = (
+            _HALF_WIDTH / np.tan(fovy / 2.0),
+            -90.0,
+            90.0,
+        )
 
     def image(self, data: mujoco.MjData) -> np.ndarray:
         """(pixels, pixels, 3) uint8."""

@@ -1,4 +1,5 @@
 """Wrappers for environments that compute a task's reward but do not record what another task's would need."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,18 +11,23 @@ from env_wrappers.base import HindsightRewards, PathDict, path_info
 
 
 class RecordVelocity:
-    """oyster's cheetah-vel and its kin: records the forward speed, of which the environment itself keeps only -|v - goal|.
+    """oyster's cheetah-vel and its kin: records the forward speed, of which the
+    environment itself keeps only -|v - goal|.
 
-    Put it around the environment before anything else: ``NormalizedBoxEnv(RecordVelocity(env))``. The environment needs `tasks`, a list of
-    dicts with a "velocity", `dt` in seconds, ``sim.data`` (mujoco_py) or ``data`` (mujoco), and an info "reward_ctrl". Everything else is
-    handed through to it.
+    Put it around the environment before anything else:
+    ``NormalizedBoxEnv(RecordVelocity(env))``. The environment needs `tasks`, a list of
+    dicts with a "velocity", `dt` in seconds, ``sim.data`` (mujoco_py) or ``data``
+    (mujoco), and an info "reward_ctrl". Everything else is handed through to it.
     """
 
     def __init__(self, env: Any) -> None:
         missing = [name for name in ("tasks", "dt", "step") if not hasattr(env, name)]
         if missing or not (hasattr(env, "sim") or hasattr(env, "data")):
             lacks = ", ".join(missing) or "sim or data"
-            raise ValueError(f"RecordVelocity needs a MuJoCo velocity environment, got {type(env).__name__} without {lacks}")
+            raise ValueError(
+                f"RecordVelocity needs a MuJoCo velocity environment, got {type(env).__name__} without"
+                f" {lacks}"
+            )
         self._wrapped_env = env
 
     def __getattr__(self, name: str) -> Any:
@@ -41,7 +47,9 @@ class RecordVelocity:
 
     def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
         """-|v - goal| plus the control reward, for K tasks: (K, T)."""
-        speed, control = (np.asarray(path_info(path, key), np.float64).reshape(-1) for key in ("forward_vel", "reward_ctrl"))
+        speed, control = (
+            np.asarray(path_info(path, key), np.float64).reshape(-1) for key in ("forward_vel", "reward_ctrl")
+        )
         goals = np.array([self._wrapped_env.tasks[task]["velocity"] for task in tasks], np.float64)
         rewards = -1.0 * np.abs(speed - goals[:, None]) + control
         return HindsightRewards(rewards.astype(np.float32), np.zeros(rewards.shape, bool))

@@ -2,6 +2,7 @@
 
 The physics is that of metaworld 3.1.1 (its XML, mocap control and welds), stepped through the raw bindings.
 """
+
 from __future__ import annotations
 
 from functools import cache
@@ -37,9 +38,10 @@ def _sawyer_model(asset: str) -> mujoco.MjModel:
 class SawyerEnv(MujocoHindsightEnv):
     """Shared control of the arm. Action (4): hand displacement in centimetres a step (3), gripper effort (1).
 
-    Observation (6): hand position, object position (metres). With obs_dim=39 it is Meta-World's: hand, gripper opening, object position and
-    orientation, padded to 18, of this step and of the one before, and three zeros for the hidden goal. Success terminates the episode; the
-    reward is 0 then and -1 before.
+    Observation (6): hand position, object position (metres). With obs_dim=39 it is
+    Meta-World's: hand, gripper opening, object position and orientation, padded to 18,
+    of this step and of the one before, and three zeros for the hidden goal. Success
+    terminates the episode; the reward is 0 then and -1 before.
     """
 
     threads_help = True
@@ -69,7 +71,12 @@ class SawyerEnv(MujocoHindsightEnv):
         spread = np.array([positive("goal_width", goal_width), *[1.0] * (len(self.goal_low) - 1)])
         low, high = np.array(self.goal_low) * spread, np.array(self.goal_high) * spread
         self._before: np.ndarray | None = None
-        super().__init__(np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))), obs_dim, 4, seed=seed)
+        super().__init__(
+            np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))),
+            obs_dim,
+            4,
+            seed=seed,
+        )
 
     def _build(self) -> None:
         super()._build()
@@ -90,7 +97,9 @@ class SawyerEnv(MujocoHindsightEnv):
         self._place_object(_PUCK_START)
         return self.get_physics()
 
-    def _pull_hand(self, target: np.ndarray, iterations: int, effort: tuple[float, float] = (-1.0, 1.0)) -> None:
+    def _pull_hand(
+        self, target: np.ndarray, iterations: int, effort: tuple[float, float] = (-1.0, 1.0)
+    ) -> None:
         for _ in range(iterations):
             self.data.mocap_pos[0] = target
             self.data.mocap_quat[0] = _GRIP_QUAT
@@ -110,7 +119,8 @@ class SawyerEnv(MujocoHindsightEnv):
         opening = np.clip(np.linalg.norm(right - left) / 0.1, 0.0, 1.0)
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, self.data.geom_xmat[self._object_geom])
-        now = np.concatenate([hand, [opening], puck, np.roll(quaternion, -1), np.zeros(7)])  # Meta-World's quaternions end with the real part
+        # Meta-World's quaternions end with the real part
+        now = np.concatenate([hand, [opening], puck, np.roll(quaternion, -1), np.zeros(7)])
         before, self._before = now if self._before is None else self._before, now
         return np.concatenate([now, before, np.zeros(3)])
 
@@ -124,11 +134,15 @@ class SawyerEnv(MujocoHindsightEnv):
 
     def _advance(self, action: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         data = self.data
-        data.mocap_pos[0] = np.minimum(np.maximum(data.mocap_pos[0] + _METRES_PER_ACTION * action[:3], _HAND_LOW), _HAND_HIGH)
+        data.mocap_pos[0] = np.minimum(
+            np.maximum(data.mocap_pos[0] + _METRES_PER_ACTION * action[:3], _HAND_LOW), _HAND_HIGH
+        )
         data.mocap_quat[0] = _GRIP_QUAT
         data.ctrl[:] = action[3], -action[3]
         mujoco.mj_step(self.model, data, self.frame_skip)
-        mujoco.mj_forward(self.model, data)  # as metaworld does: positions would lag a substep behind, and the next step start elsewhere
+        # as metaworld does: positions would lag a substep behind, and the next step
+        # start elsewhere
+        mujoco.mj_forward(self.model, data)
         return self._observe(), self._features()
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
@@ -151,8 +165,10 @@ class SawyerReach(SawyerEnv):
 class SawyerPush(SawyerEnv):
     """Push the puck within 7 cm of a goal on the table.
 
-    start: "reference" emulates the release of HFR, where an episode begins with the hand still flying towards the puck, so that
-    random actions move it; "caged" begins with the puck at rest between the open fingers, which is the harder exploration problem.
+    start: "reference" emulates the release of HFR, where an episode begins with the
+    hand still flying towards the puck, so that random actions move it; "caged" begins
+    with the puck at rest between the open fingers, which is the harder exploration
+    problem.
     """
 
     asset = "assets/sawyer_xyz/sawyer_push_v3.xml"
@@ -160,7 +176,14 @@ class SawyerPush(SawyerEnv):
     tolerance = 0.07
     starts = ("reference", "caged")
 
-    def __init__(self, n_tasks: int = 60, task_seed: int = 3, seed: int | None = None, start: str = "reference", **options: Any) -> None:
+    def __init__(
+        self,
+        n_tasks: int = 60,
+        task_seed: int = 3,
+        seed: int | None = None,
+        start: str = "reference",
+        **options: Any,
+    ) -> None:
         """start: as above; options: as `SawyerEnv`."""
         if start not in self.starts:
             raise ValueError(f"start must be one of {', '.join(self.starts)}, got {start!r}")

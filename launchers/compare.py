@@ -1,4 +1,5 @@
 """Compare relabelers: ``python launchers/compare.py --help``."""
+
 import sys
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """The didactic example of HFR section 4: ``python launchers/four_corners.py --help``."""
+
 import sys
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Meta-train PEARL with relabeling: ``python launchers/pearl_hfr.py --help``."""
+
 import sys
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Figures and a report of recorded runs: ``python launchers/plot.py --help``."""
+
 import sys
 from pathlib import Path
 

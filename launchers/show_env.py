@@ -1,4 +1,5 @@
 """Pictures of a task family: ``python launchers/show_env.py --help``."""
+
 import sys
 from pathlib import Path
 

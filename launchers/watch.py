@@ -1,4 +1,5 @@
 """See a trained agent adapt to a test task: ``python launchers/watch.py --help``."""
+
 import sys
 from pathlib import Path
 

@@ -4,6 +4,7 @@
 The names below are imported on first use, so that ``rlkit-hfr --help`` waits for no
 torch.
 """
+
 import sys
 from importlib import import_module
 from types import ModuleType

@@ -1,4 +1,5 @@
 """``python -m rlkit_hfr``: the programs of `rlkit_hfr.cli`."""
+
 import sys
 
 from rlkit_hfr.signals import exit_on_interrupt

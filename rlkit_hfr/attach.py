@@ -1,4 +1,5 @@
 """`attach`: the one line that makes a PEARL algorithm relabel."""
+
 from __future__ import annotations
 
 import warnings
@@ -33,7 +34,9 @@ class Relabeling:
 
     @property
     def scorer(self) -> Scorer:
-        """What the relabeler asks of the algorithm: latents, initial states and networks, for looking into its decisions."""
+        """What the relabeler asks of the algorithm: latents, initial states and networks,
+        for looking into its decisions.
+        """
         return self._router.scorer
 
     @property
@@ -43,21 +46,33 @@ class Relabeling:
 
     @property
     def statistics(self) -> dict[str, float]:
-        """The ``relabel/`` figures of the row of the log that is being collected, or of the last one until the next path."""
+        """The ``relabel/`` figures of the row of the log that is being collected, or of
+        the last one until the next path.
+        """
         return self._router.statistics.columns()
 
     def state_dict(self) -> State:
-        """Everything that relabeling goes on from, between two iterations, for ``torch.save``; a host whose buffers have no `state_dict` can't."""
-        return dict(router=self._router.state_dict(), context=self._context.state_dict(), networks=self._host.networks.state_dict())
+        """Everything that relabeling goes on from, between two iterations, for
+        ``torch.save``; a host whose buffers have no `state_dict` can't.
+        """
+        return dict(
+            router=self._router.state_dict(),
+            context=self._context.state_dict(),
+            networks=self._host.networks.state_dict(),
+        )
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from a `state_dict` of the same relabeler on the same algorithm, whose own networks and buffers have been restored."""
+        """Go on from a `state_dict` of the same relabeler on the same algorithm, whose own
+        networks and buffers have been restored.
+        """
         self._host.networks.load_state_dict(state["networks"])
         self._router.load_state_dict(state["router"])
         self._context.load_state_dict(state["context"])
 
     def detach(self) -> None:
-        """Give the algorithm back as it was. What was relabeled into its RL buffer stays there. A second call does nothing."""
+        """Give the algorithm back as it was. What was relabeled into its RL buffer stays
+        there. A second call does nothing.
+        """
         self._host.remove()
 
 
@@ -76,25 +91,33 @@ def attach(
     host: str | None = None,
     **relabeler_options: Any,
 ) -> Relabeling:
-    """Share experience between the training tasks of `algorithm`, which is not edited, from now until `detach`.
+    """Share experience between the training tasks of `algorithm`, which is not edited,
+    from now until `detach`.
 
     relabeler: a name of `RELABELERS`, a class, an instance, or None for "none".
-    rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]), each (K, T); None takes the environment's own;
-    "learned" trains a model of them on what is collected.
+    rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]),
+    each (K, T); None takes the environment's own; "learned" trains a model of them on
+    what is collected.
     relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
     relabel_into: what trains on relabeled paths: "rl" (the critic and the policy), "context" (the
     encoder) or "both". original_contexts: share of the training contexts that are drawn from the
     task's originals alone.
-    stale_context: "drop" or "keep" the originals of a task that got relabeled paths but no visit in an iteration.
-    precision: of scoring's matrix products: "fp32", "bf16", or "auto": bf16 for the methods that it suffices for (hfr) on CPUs made for it, where
-    it takes half the time; choose "fp32" for runs that shall repeat on another kind of CPU.
-    seed: of the relabeling's own random generators; None draws one from the operating system. host: name the adapter instead of finding it.
+    stale_context: "drop" or "keep" the originals of a task that got relabeled paths but
+        no visit in an iteration.
+    precision: of scoring's matrix products: "fp32", "bf16", or "auto": bf16 for the
+    methods that it suffices for (hfr) on CPUs made for it, where it takes half the
+    time; choose "fp32" for runs that shall repeat on another kind of CPU.
+    seed: of the relabeling's own random generators; None draws one from the operating
+        system. host: name the adapter instead of finding it.
     relabeler_options: keyword options of the relabeler.
 
-    Raises ValueError before anything is changed if the algorithm, the rewards or an option can't be served.
+    Raises ValueError before anything is changed if the algorithm, the rewards or an
+    option can't be served.
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
-    memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(seed).spawn(6)
+    memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(
+        seed
+    ).spawn(6)
     check_precision(precision)
     adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
@@ -113,10 +136,21 @@ def attach(
     )
     scorer = Scorer(adapter.networks, memory, hindsight, tasks, scorer_seed)
     statistics = RelabelStatistics(tasks)
-    router = RelabelingRouter(chosen, scorer, statistics, np.random.default_rng(router_seed), relabel_fraction, keep_original, relabel_into)
+    router = RelabelingRouter(
+        chosen,
+        scorer,
+        statistics,
+        np.random.default_rng(router_seed),
+        relabel_fraction,
+        keep_original,
+        relabel_into,
+    )
     buffers = algorithm.enc_replay_buffer.task_buffers
     if any(buffers[task].num_steps_can_sample() for task in tasks if task in buffers):
-        warnings.warn("the buffers hold data already: relabeling begins when every training task has got a new path", stacklevel=2)
+        warnings.warn(
+            "the buffers hold data already: relabeling begins when every training task has got a new path",
+            stacklevel=2,
+        )
     context_rng = np.random.default_rng(context_seed)
     context = TrainingContext(buffers, context_rng, stale_context, adapter.one_buffer, original_contexts)
     adapter.install(router, context, statistics)

@@ -1,4 +1,7 @@
-"""Checks of options: each returns the value that it accepts, or raises ValueError that says what was expected."""
+"""Checks of options: each returns the value that it accepts, or raises ValueError that
+says what was expected.
+"""
+
 from __future__ import annotations
 
 import difflib

@@ -1,4 +1,5 @@
 """From utilities to a distribution over tasks. Pure functions of tensors; N paths, K tasks, M samples."""
+
 from __future__ import annotations
 
 import math
@@ -30,7 +31,10 @@ def log_partition(utilities: Tensor, dim: int = 0, temperature: float = 1.0) -> 
 
 
 def relabel_probs(
-    utilities: Tensor, log_partition: Tensor | None = None, temperature: float = 1.0, log_prior: Tensor | None = None
+    utilities: Tensor,
+    log_partition: Tensor | None = None,
+    temperature: float = 1.0,
+    log_prior: Tensor | None = None,
 ) -> Tensor:
     """q(psi|tau) = softmax_psi((log p(psi) + U_psi(tau) - log Z(psi)) / T)   (HFR eq. 8; T of section 5.2).
 
@@ -52,7 +56,9 @@ def relabel_probs(
     known = best > _NEG_INF
     gaps = torch.where(known, scores - best, 0.0)
     hard = temperature == 0.0
-    logits = torch.where(gaps == 0.0 if hard else gaps > _NEG_INF, gaps if hard else gaps / temperature, _NEG_INF)
+    logits = torch.where(
+        gaps == 0.0 if hard else gaps > _NEG_INF, gaps if hard else gaps / temperature, _NEG_INF
+    )
     return torch.softmax(torch.where(known, logits, prior), dim=-1)
 
 

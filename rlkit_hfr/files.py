@@ -1,5 +1,6 @@
 """Files that are whole or not there: written under another name first, read only when every byte is what was
 written."""
+
 from __future__ import annotations
 
 import errno
@@ -17,14 +18,17 @@ import torch
 
 _SEAL = b"sha256:"
 _SEAL_SIZE = len(_SEAL) + 64
-_ARCHIVE_END = b"PK\x05\x06"  # zip's record of the end; 22 bytes, of which the last two say how long a comment follows
+# zip's record of the end; 22 bytes, of which the last two say how long a comment
+# follows
+_ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_SIZE = 22
 _CHUNK = 1 << 20
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write what `path` shall hold. At any moment `path` is the old file or, after the block, the new one.
+    """A file to write what `path` shall hold. At any moment `path` is the old file or,
+    after the block, the new one.
 
     After an error there is no new file.
     """
@@ -47,7 +51,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def open_plain(path: Path, most_bytes: int | None = None) -> BinaryIO:
-    """A file to read. OSError unless it is a regular one, of at most so many bytes: a pipe would never answer."""
+    """A file to read. OSError unless it is a regular one, of at most so many bytes: a pipe
+    would never answer.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
@@ -61,10 +67,11 @@ def open_plain(path: Path, most_bytes: int | None = None) -> BinaryIO:
 
 
 def save_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """``torch.save`` with a checksum of every byte; `path` is at any moment the old file or the new one, whole.
+    """``torch.save`` with a checksum of every byte; `path` is at any moment the old file
+        or the new one, whole.
 
-    The checksum is the comment of the zip archive, so that ``torch.load`` reads the file like any other. OSError if
-    it can't be written.
+    The checksum is the comment of the zip archive, so that ``torch.load`` reads the
+    file like any other. OSError if it can't be written.
     """
     try:
         with replacing(path) as file:
@@ -80,8 +87,8 @@ def save_sealed(path: Path, content: Mapping[str, Any]) -> None:
 def load_sealed(path: Path) -> tuple[Any, bool]:
     """What a file of `save_sealed` holds, on the CPU, and whether it has a checksum: older files have none.
 
-    ValueError, before anything in it is used, if it is damaged or holds more than tensors and plain values; OSError
-    if it can't be read.
+    ValueError, before anything in it is used, if it is damaged or holds more than
+    tensors and plain values; OSError if it can't be read.
     """
     with open_plain(path) as file:
         sealed = _verify(file)
@@ -90,7 +97,8 @@ def load_sealed(path: Path) -> tuple[Any, bool]:
             return torch.load(file, map_location="cpu", weights_only=True), sealed
         except MemoryError:
             raise
-        except Exception as error:  # torch raises whatever a foreign archive or a forbidden object happens to trip
+        # torch raises whatever a foreign archive or a forbidden object happens to trip
+        except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(reason[:120]) from None
 

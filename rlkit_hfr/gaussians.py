@@ -1,4 +1,7 @@
-"""Densities of Gaussians and of what becomes of them: products, tanh, standard noise. Pure functions of tensors."""
+"""Densities of Gaussians and of what becomes of them: products, tanh, standard noise. Pure
+functions of tensors.
+"""
+
 from __future__ import annotations
 
 import math

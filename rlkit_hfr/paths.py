@@ -1,4 +1,5 @@
 """rlkit's path: a dict of arrays over T steps. What everything here reads from one, and nothing else."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ def path_length(path: PathDict) -> int:
 
 
 def info_column(path: PathDict, key: str) -> np.ndarray | None:
-    """One scalar info of every step as (T, 1) float32, or None if the path has none. Infos are a dict of arrays or rlkit's list of dicts."""
+    """One scalar info of every step as (T, 1) float32, or None if the path has none. Infos
+    are a dict of arrays or rlkit's list of dicts.
+    """
     infos = path.get("env_infos", {})
     if not isinstance(infos, Mapping):
         infos = {key: [info[key] for info in infos]} if len(infos) and key in infos[0] else {}
@@ -30,16 +33,27 @@ def info_rows(path: PathDict) -> list[Mapping[str, Any]]:
 
 
 def recorded_rewards(path: PathDict, sparse: bool) -> np.ndarray:
-    """The rewards (T, 1) that the context sees: those of the path, or ``info["sparse_reward"]``. ValueError if that is missing."""
-    rewards = info_column(path, "sparse_reward") if sparse else np.reshape(np.asarray(path["rewards"], np.float32), (-1, 1))
+    """The rewards (T, 1) that the context sees: those of the path, or
+    ``info["sparse_reward"]``. ValueError if that is missing.
+    """
+    rewards = (
+        info_column(path, "sparse_reward")
+        if sparse
+        else np.reshape(np.asarray(path["rewards"], np.float32), (-1, 1))
+    )
     if rewards is None:
-        raise ValueError('sparse_rewards is on but the environment records no info["sparse_reward"]; add it to step\'s info or turn it off')
+        raise ValueError(
+            'sparse_rewards is on but the environment records no info["sparse_reward"]; add it to step\'s'
+            " info or turn it off"
+        )
     return rewards
 
 
 class ContextLayout(NamedTuple):
-    """The columns of a context row, in this order: observation, action, reward and, where the encoder sees it, next
-    observation (PEARL section 4.1; oyster: torch/sac/sac.py, sample_context)."""
+    """The columns of a context row, in this order: observation, action, reward and, where
+    the encoder sees it, next observation (PEARL section 4.1; oyster: torch/sac/sac.py,
+    sample_context).
+    """
 
     obs_dim: int
     action_dim: int
@@ -73,14 +87,18 @@ def context_keys(reward_key: str, with_next_obs: bool) -> list[str]:
 
 
 def context_rows(path: PathDict, rewards: np.ndarray, with_next_obs: bool) -> np.ndarray:
-    """PEARL's context of a path with these rewards (T,) or (T, 1): rows (T, D) float32 laid out as `ContextLayout`."""
+    """PEARL's context of a path with these rewards (T,) or (T, 1): rows (T, D) float32
+    laid out as `ContextLayout`.
+    """
     columns = {**path, "rewards": np.reshape(rewards, (-1, 1))}
     parts = [columns[key] for key in context_keys("rewards", with_next_obs)]
     return np.concatenate([np.asarray(part, np.float32) for part in parts], axis=1)
 
 
 def pad(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Stack arrays (T_i, D) of different lengths: (N, max T_i, D) float32, zero-padded, and the mask (N, max T_i) of true rows."""
+    """Stack arrays (T_i, D) of different lengths: (N, max T_i, D) float32, zero-padded,
+    and the mask (N, max T_i) of true rows.
+    """
     lengths = np.array([len(array) for array in arrays])
     mask = np.arange(lengths.max()) < lengths[:, None]
     rows = np.zeros((*mask.shape, arrays[0].shape[1]), np.float32)
@@ -89,7 +107,9 @@ def pad(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def take_steps(path: PathDict, rows: np.ndarray) -> dict[str, Any]:
-    """A new path of the steps where the boolean mask `rows` (T,) is True; what is not stored per step is carried over."""
+    """A new path of the steps where the boolean mask `rows` (T,) is True; what is not
+    stored per step is carried over.
+    """
     return {key: _take(value, rows) for key, value in path.items()}
 
 

@@ -1,4 +1,5 @@
 """What a program does when it is interrupted, or when nobody reads it any more."""
+
 from __future__ import annotations
 
 import os

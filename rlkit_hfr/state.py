@@ -1,4 +1,7 @@
-"""What a checkpoint may hold: tensors, numbers, strings, lists and dicts, so that it loads with ``torch.load(weights_only=True)``."""
+"""What a checkpoint may hold: tensors, numbers, strings, lists and dicts, so that it loads
+with ``torch.load(weights_only=True)``.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Small worlds that the tests share."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,9 +17,20 @@ from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 torch.set_num_threads(1)
 
 TINY: dict[str, Any] = dict(
-    num_iterations=2, num_initial_steps=20, num_tasks_sample=3, num_steps_prior=20, num_steps_posterior=20, num_extra_rl_steps_posterior=20,
-    num_train_steps_per_itr=4, num_evals=1, num_steps_per_eval=40, max_path_length=10, meta_batch=3, batch_size=16, embedding_batch_size=12,
-)  # fmt: skip
+    num_iterations=2,
+    num_initial_steps=20,
+    num_tasks_sample=3,
+    num_steps_prior=20,
+    num_steps_posterior=20,
+    num_extra_rl_steps_posterior=20,
+    num_train_steps_per_itr=4,
+    num_evals=1,
+    num_steps_per_eval=40,
+    max_path_length=10,
+    meta_batch=3,
+    batch_size=16,
+    embedding_batch_size=12,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +44,15 @@ def _fresh_logger():
 def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
     """A PEARL with tiny networks on 5 training and 2 test tasks of a task family."""
 
-    def build(env_name: str = "point-robot", *, seed: int = 0, net_size: int = 16, env: Any = None, **settings: Any) -> PEARLSoftActorCritic:
+    def build(
+        env_name: str = "point-robot", *, seed: int = 0, net_size: int = 16, env: Any = None, **settings: Any
+    ) -> PEARLSoftActorCritic:
         torch.manual_seed(seed)
-        env = make_env(env_name, n_tasks=4 if env_name == "four-corners" else 7, seed=seed) if env is None else env
+        env = (
+            make_env(env_name, n_tasks=4 if env_name == "four-corners" else 7, seed=seed)
+            if env is None
+            else env
+        )
         config = PEARLConfig(**{**TINY, **settings})
         nets = build_nets(env.observation_space.shape[0], env.action_space.shape[0], 3, net_size, config)
         tasks = list(env.get_all_task_idx())
@@ -46,9 +64,18 @@ def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
 
 @pytest.fixture
 def make_path() -> Callable[..., dict[str, Any]]:
-    """A random path in rlkit's format. `marker` goes into the first observation of every step, so that rows can be recognised."""
+    """A random path in rlkit's format. `marker` goes into the first observation of every
+    step, so that rows can be recognised.
+    """
 
-    def build(length: int = 5, obs_dim: int = 2, action_dim: int = 2, seed: int = 0, marker: float | None = None, **changes: Any) -> dict[str, Any]:
+    def build(
+        length: int = 5,
+        obs_dim: int = 2,
+        action_dim: int = 2,
+        seed: int = 0,
+        marker: float | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
         observations = rng.normal(size=(length + 1, obs_dim)).astype(np.float32)
         if marker is not None:

@@ -1,4 +1,5 @@
 """`attach` on a whole algorithm: it changes nothing it should not, and it changes what it should."""
+
 from __future__ import annotations
 
 import copy
@@ -23,13 +24,18 @@ def _rows(algorithm):
 
 
 def _shared(rows):
-    return [{k: v for k, v in row.items() if "Time" not in k and not k.startswith("relabel/")} for row in rows]
+    return [
+        {k: v for k, v in row.items() if "Time" not in k and not k.startswith("relabel/")} for row in rows
+    ]
 
 
 @pytest.fixture(params=["four-corners", "sparse-point-robot"])
 def plain_run(request, make_algorithm):
     """An environment, its options and the rows of a run that never heard of relabeling."""
-    options = dict(sparse_rewards=request.param.startswith("sparse"), use_next_obs_in_context=request.param == "four-corners")
+    options = dict(
+        sparse_rewards=request.param.startswith("sparse"),
+        use_next_obs_in_context=request.param == "four-corners",
+    )
     return request.param, options, _shared(_rows(make_algorithm(request.param, **options)))
 
 
@@ -62,7 +68,9 @@ def test_attach_then_detach_gives_the_algorithm_back(plain_run, make_algorithm):
     np.testing.assert_equal(_shared(_rows(algorithm)), expected)
 
 
-@pytest.mark.parametrize("name", [name for name, cls in RELABELERS.items() if name != "none" and not cls.needs_goals])
+@pytest.mark.parametrize(
+    "name", [name for name, cls in RELABELERS.items() if name != "none" and not cls.needs_goals]
+)
 def test_every_relabeler_changes_training_and_its_columns_are_alive(plain_run, make_algorithm, name):
     env_name, options, expected = plain_run
     algorithm = make_algorithm(env_name, **options)
@@ -76,7 +84,8 @@ def test_every_relabeler_changes_training_and_its_columns_are_alive(plain_run, m
         assert row["relabel/time (s)"] > 0
         assert 0 < row["relabel/share of time"] < 1
     assert rows[1]["relabel/share that changed task"] > 0
-    assert relabeling.statistics["relabel/paths seen"] == rows[-1]["relabel/paths seen"]  # until the next path
+    # until the next path
+    assert relabeling.statistics["relabel/paths seen"] == rows[-1]["relabel/paths seen"]
 
 
 def test_every_update_begins_an_iteration_with_a_new_partition_function(make_algorithm):
@@ -108,14 +117,29 @@ def test_columns_have_the_same_keys_and_order_for_every_relabeler(make_algorithm
 
 def _snapshot(algorithm):
     agent = algorithm.agent
-    buffers = [next(iter(b.task_buffers.values())) for b in (algorithm.replay_buffer, algorithm.enc_replay_buffer)]
+    buffers = [
+        next(iter(b.task_buffers.values())) for b in (algorithm.replay_buffer, algorithm.enc_replay_buffer)
+    ]
     generators = [algorithm.rng, *(b.rng for b in buffers)]
-    tensors = [torch.get_rng_state(), agent.z, agent.z_means, agent.z_vars, agent.context, *(p for n in algorithm.networks for p in n.parameters())]
-    return copy.deepcopy(dict(
-        tensors=[tensor.detach().numpy() for tensor in tensors], grads=[p.grad for n in algorithm.networks for p in n.parameters()],
-        numpy=np.random.get_state(), python=random.getstate(), generators=[g.bit_generator.state for g in generators],  # noqa: NPY002
-        task=algorithm.env._task_idx, sizes=[b.num_steps_can_sample() for b in algorithm.enc_replay_buffer.task_buffers.values()],
-    ))  # fmt: skip
+    tensors = [
+        torch.get_rng_state(),
+        agent.z,
+        agent.z_means,
+        agent.z_vars,
+        agent.context,
+        *(p for n in algorithm.networks for p in n.parameters()),
+    ]
+    return copy.deepcopy(
+        dict(
+            tensors=[tensor.detach().numpy() for tensor in tensors],
+            grads=[p.grad for n in algorithm.networks for p in n.parameters()],
+            numpy=np.random.get_state(),  # noqa: NPY002
+            python=random.getstate(),
+            generators=[g.bit_generator.state for g in generators],
+            task=algorithm.env._task_idx,
+            sizes=[b.num_steps_can_sample() for b in algorithm.enc_replay_buffer.task_buffers.values()],
+        )
+    )
 
 
 @pytest.mark.parametrize("name", RELABELERS)
@@ -134,7 +158,9 @@ def test_scoring_leaves_the_host_as_it_was(make_algorithm, make_path, name):
 
 
 def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_data(make_algorithm):
-    """Every path is sent to task 2: the others' posteriors must still see their own data, and training must see it only at task 2."""
+    """Every path is sent to task 2: the others' posteriors must still see their own data,
+    and training must see it only at task 2.
+    """
 
     class ToTwo(rlkit_hfr.Relabeler):
         name = "to-two"
@@ -156,7 +182,9 @@ def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_d
     assert grown[2] >= 60
     own = algorithm.enc_replay_buffer.task_buffers[0]
     assert own.num_steps_can_sample() >= 40  # prior and posterior steps, and not the RL-only ones
-    rewards = algorithm.env.compute_rewards({"env_infos": {"achieved": own._next_obs[: own._size]}}, [0]).rewards[0]
+    rewards = algorithm.env.compute_rewards(
+        {"env_infos": {"achieved": own._next_obs[: own._size]}}, [0]
+    ).rewards[0]
     np.testing.assert_array_equal(own._rewards[: own._size, 0], rewards)
     collected = algorithm.sample_context(0)
     assert collected.shape == (1, 200, 5)
@@ -249,5 +277,3 @@ def test_rows_reach_the_csv_in_one_order(make_algorithm, tmp_path):
     assert lines[0].split(",") == list(rows[0])
     assert len(lines) == 4
     assert all(len(line.split(",")) == len(rows[0]) for line in lines)
-
-

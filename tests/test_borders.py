@@ -1,6 +1,7 @@
 """What users' functions and relabelers return is checked before it is stored, and the
 error says whose it is.
 """
+
 from __future__ import annotations
 
 import copy
@@ -25,23 +26,45 @@ def _with(value, dtype=np.float64):
     return array
 
 
-@pytest.mark.parametrize(("result", "message"), [
-    (None, "got None"), ((), "got 0 values"), (5.0, r"got \(\)"), (_good((5, 3)), r"\(K, T\) = \(3, 5\)"),
-    (_with(np.nan), "got nan at step 2 under the task of row 1"), (_with(np.inf), "got inf at step 2"), (_with(1e300), "got 1e\\+300 at step 2"),
-    (_good() + 0j, "real numbers, got complex"), (np.zeros((3, 5), "datetime64[s]"), "real numbers, got datetime64"),
-    (np.zeros((3, 5), object), "real numbers, got object"), (np.ma.zeros((3, 5)), "masked"), ([[1], [2, 3]], "no array"),
-    (torch.zeros(3, 5, requires_grad=True), "no array"), ((_good(), _with(np.nan)), "terminals of mine must be true or false.*got nan"),
-    ((_good(), _with(0.5)), "got 0.5 at step 2"), ((_good(), np.full((3, 5), "False")), "must be true or false, got <U5"),
-    ((_good(), None, _with(-np.inf)), "sparse_rewards of mine must be finite"), ((None, None), "got None"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "got None"),
+        ((), "got 0 values"),
+        (5.0, r"got \(\)"),
+        (_good((5, 3)), r"\(K, T\) = \(3, 5\)"),
+        (_with(np.nan), "got nan at step 2 under the task of row 1"),
+        (_with(np.inf), "got inf at step 2"),
+        (_with(1e300), "got 1e\\+300 at step 2"),
+        (_good() + 0j, "real numbers, got complex"),
+        (np.zeros((3, 5), "datetime64[s]"), "real numbers, got datetime64"),
+        (np.zeros((3, 5), object), "real numbers, got object"),
+        (np.ma.zeros((3, 5)), "masked"),
+        ([[1], [2, 3]], "no array"),
+        (torch.zeros(3, 5, requires_grad=True), "no array"),
+        ((_good(), _with(np.nan)), "terminals of mine must be true or false.*got nan"),
+        ((_good(), _with(0.5)), "got 0.5 at step 2"),
+        ((_good(), np.full((3, 5), "False")), "must be true or false, got <U5"),
+        ((_good(), None, _with(-np.inf)), "sparse_rewards of mine must be finite"),
+        ((None, None), "got None"),
+    ],
+)
 def test_rewards_that_are_none_are_refused_by_name_and_place(make_path, result, message):
     with pytest.raises(ValueError, match=message):
         as_task_rewards(result, make_path(), 3, "mine")
 
 
-@pytest.mark.parametrize("terminals", [np.ones((3, 5), bool), np.ones((3, 5)), np.ones((3, 5), np.uint8), [[1] * 5] * 3, None])
+@pytest.mark.parametrize(
+    "terminals", [np.ones((3, 5), bool), np.ones((3, 5)), np.ones((3, 5), np.uint8), [[1] * 5] * 3, None]
+)
 def test_rewards_of_every_real_kind_are_taken(make_path, terminals):
-    for values in (np.ones((3, 5)), np.ones((3, 5), np.int64), np.ones((3, 5), np.float16), [[1] * 5] * 3, torch.ones(3, 5)):
+    for values in (
+        np.ones((3, 5)),
+        np.ones((3, 5), np.int64),
+        np.ones((3, 5), np.float16),
+        [[1] * 5] * 3,
+        torch.ones(3, 5),
+    ):
         result = as_task_rewards((values, terminals), make_path(), 3)
         assert result.rewards.dtype == np.float32
         assert result.terminals.dtype == bool
@@ -76,20 +99,29 @@ class Mine(Relabeler):
         return [RelabelDecision(**{**good, **made}) for _ in paths] if isinstance(made, dict) else made
 
 
-@pytest.mark.parametrize(("decide", "message"), [
-    (lambda good, n: None, "must return a list"), (lambda good, n: [], "one decision per path, got 0"),
-    (lambda good, n: [3] * n, "must be a RelabelDecision, got int"),
-    (lambda good, n: {"probs": good["probs"] * np.nan}, "finite and zero or more, got nan"),
-    (lambda good, n: {"probs": np.array([1.5, -0.5, 0, 0, 0])}, "got -0.5 for candidate 1"),
-    (lambda good, n: {"probs": good["probs"] * 2}, "must sum to 1, got 2"), (lambda good, n: {"probs": [0.2] * 5}, "got list"),
-    (lambda good, n: {"probs": good["probs"][:3]}, r"an array of 5 real numbers.*\(3,\)"),
-    (lambda good, n: {"tasks": (1, 1)}, "distinct"), (lambda good, n: {"tasks": ()}, "empty tuple"),
-    (lambda good, n: {"tasks": 99}, "unknown task 99"),
-    (lambda good, n: {"tasks": True}, "unknown task True"), (lambda good, n: {"tasks": 1.0}, "unknown task 1.0"),
-    (lambda good, n: {"tasks": [1]}, "unknown task"), (lambda good, n: {"tasks": np.array([1, 1])}, "each of the path's 10 steps"),
-    (lambda good, n: {"tasks": np.full(10, 99)}, "unknown task 99"), (lambda good, n: {"utilities": np.zeros(2)}, "utilities must be an array of 5"),
-    (lambda good, n: {"log_partition": None}, "log_partition must be an array of 5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("decide", "message"),
+    [
+        (lambda good, n: None, "must return a list"),
+        (lambda good, n: [], "one decision per path, got 0"),
+        (lambda good, n: [3] * n, "must be a RelabelDecision, got int"),
+        (lambda good, n: {"probs": good["probs"] * np.nan}, "finite and zero or more, got nan"),
+        (lambda good, n: {"probs": np.array([1.5, -0.5, 0, 0, 0])}, "got -0.5 for candidate 1"),
+        (lambda good, n: {"probs": good["probs"] * 2}, "must sum to 1, got 2"),
+        (lambda good, n: {"probs": [0.2] * 5}, "got list"),
+        (lambda good, n: {"probs": good["probs"][:3]}, r"an array of 5 real numbers.*\(3,\)"),
+        (lambda good, n: {"tasks": (1, 1)}, "distinct"),
+        (lambda good, n: {"tasks": ()}, "empty tuple"),
+        (lambda good, n: {"tasks": 99}, "unknown task 99"),
+        (lambda good, n: {"tasks": True}, "unknown task True"),
+        (lambda good, n: {"tasks": 1.0}, "unknown task 1.0"),
+        (lambda good, n: {"tasks": [1]}, "unknown task"),
+        (lambda good, n: {"tasks": np.array([1, 1])}, "each of the path's 10 steps"),
+        (lambda good, n: {"tasks": np.full(10, 99)}, "unknown task 99"),
+        (lambda good, n: {"utilities": np.zeros(2)}, "utilities must be an array of 5"),
+        (lambda good, n: {"log_partition": None}, "log_partition must be an array of 5"),
+    ],
+)
 def test_a_decision_that_is_none_names_the_relabeler(make_algorithm, decide, message):
     algorithm = make_algorithm()
     attach(algorithm, Mine(decide), relabel_fraction=1.0, seed=0)
@@ -97,7 +129,9 @@ def test_a_decision_that_is_none_names_the_relabeler(make_algorithm, decide, mes
         algorithm.train()
 
 
-@pytest.mark.parametrize("change", [{}, {"tasks": (1, 2)}, {"tasks": np.int64(3)}, {"tasks": np.arange(10) % 5}])
+@pytest.mark.parametrize(
+    "change", [{}, {"tasks": (1, 2)}, {"tasks": np.int64(3)}, {"tasks": np.arange(10) % 5}]
+)
 def test_decisions_of_every_kind_are_taken(make_algorithm, change):
     algorithm = make_algorithm()
     relabeling = attach(algorithm, Mine(lambda good, n: change), relabel_fraction=1.0, seed=0)

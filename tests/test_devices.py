@@ -1,4 +1,5 @@
 """Runs on a device, where none is: `pretended_cuda` says what stands in for it."""
+
 from __future__ import annotations
 
 import copy
@@ -147,7 +148,9 @@ _RUNS = {name: ("sparse-point-robot", name, ()) for name in RELABELERS} | {
     "sparse rewards": ("sparse-point-robot", "hipi-trajectory", ("sparse_rewards=true",)),
     "no bottleneck": ("point-robot", "hfr", ("use_information_bottleneck=false",)),
     "next observations": (
-        "cheetah-vel", "hfr-bellman", ("use_next_obs_in_context=true", "max_path_length=20"),
+        "cheetah-vel",
+        "hfr-bellman",
+        ("use_next_obs_in_context=true", "max_path_length=20"),
     ),
     "images": ("visual-reacher", "hfr", ("pixel_encoder=conv", "max_path_length=10")),
 }

@@ -1,4 +1,5 @@
 """q(psi|tau) and log Z against closed forms, and at the edges of what floats can hold."""
+
 import math
 
 import pytest
@@ -16,21 +17,30 @@ def test_two_tasks_closed_form():
 
 
 def test_log_partition_is_a_mean_over_trajectories_not_over_tasks():
-    # Over trajectories (the right axis) the tasks' values are log mean(1, 3) = log 2 and log mean(5, 7) = log 6.
+    # Over trajectories (the right axis) the tasks' values are log mean(1, 3) = log 2
+    # and log mean(5, 7) = log 6.
     utilities = torch.log(torch.tensor([[1.0, 5.0], [3.0, 7.0]]))
-    torch.testing.assert_close(log_partition(utilities), torch.log(torch.tensor([2.0, 6.0], dtype=torch.float64)))
+    torch.testing.assert_close(
+        log_partition(utilities), torch.log(torch.tensor([2.0, 6.0], dtype=torch.float64))
+    )
 
 
 def test_without_partition_everything_goes_to_the_task_with_the_larger_constant():
-    utilities = torch.tensor([[5.0, 105.0], [4.0, 104.0]])  # the second task's rewards are larger by a constant
+    # the second task's rewards are larger by a constant
+    utilities = torch.tensor([[5.0, 105.0], [4.0, 104.0]])
     assert relabel_probs(utilities)[:, 1].min() > 0.999
     normalised = relabel_probs(utilities, log_partition(utilities))
     torch.testing.assert_close(normalised, torch.full((2, 2), 0.5, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(("temperature", "expected"), [(1.0, 1 / (1 + math.e**-2)), (2.0, 1 / (1 + math.e**-1)), (0.5, 1 / (1 + math.e**-4))])
+@pytest.mark.parametrize(
+    ("temperature", "expected"),
+    [(1.0, 1 / (1 + math.e**-2)), (2.0, 1 / (1 + math.e**-1)), (0.5, 1 / (1 + math.e**-4))],
+)
 def test_temperature_divides_the_score(temperature, expected):
-    assert relabel_probs(torch.tensor([2.0, 0.0]), temperature=temperature)[0].item() == pytest.approx(expected)
+    assert relabel_probs(torch.tensor([2.0, 0.0]), temperature=temperature)[0].item() == pytest.approx(
+        expected
+    )
 
 
 def test_hard_max_takes_the_best_after_the_prior_in_equal_shares():
@@ -45,7 +55,9 @@ def test_the_prior_is_tempered_like_the_utility(temperature):
     # Odds (3 to 1) and prior (4 to 1), both to the power 1/T.
     scores, prior = torch.log(torch.tensor([3.0, 1.0])), torch.log(torch.tensor([0.8, 0.2]))
     odds = (3.0 * 4.0) ** (1.0 / temperature)
-    assert relabel_probs(scores, temperature=temperature, log_prior=prior)[0].item() == pytest.approx(odds / (1 + odds))
+    assert relabel_probs(scores, temperature=temperature, log_prior=prior)[0].item() == pytest.approx(
+        odds / (1 + odds)
+    )
 
 
 def test_an_infinite_temperature_is_uniform_over_what_is_possible():
@@ -56,7 +68,9 @@ def test_log_partition_lies_between_the_maximum_and_the_mean():
     # T log mean exp(U / T) of 0 and T log 3 is T log 2.
     for temperature in (0.1, 1.0, 50.0):
         utilities = torch.tensor([[0.0], [temperature * math.log(3.0)]])
-        assert log_partition(utilities, temperature=temperature).item() == pytest.approx(temperature * math.log(2.0))
+        assert log_partition(utilities, temperature=temperature).item() == pytest.approx(
+            temperature * math.log(2.0)
+        )
     utilities = torch.tensor([[0.0], [4.0]])
     assert log_partition(utilities, temperature=0.0).item() == 4.0
     assert log_partition(utilities, temperature=INF).item() == 2.0
@@ -70,7 +84,15 @@ def test_prior_multiplies_the_odds():
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-3, 1.0, 100.0])
 @pytest.mark.parametrize(
-    "utilities", [[1e4, -1e4, 0.0], [1e30, 1e30, -1e30], [-INF, 0.0, 1.0], [-INF, -INF, -INF], [float("nan"), 0.0, 1.0], [INF, 0.0, -INF]]
+    "utilities",
+    [
+        [1e4, -1e4, 0.0],
+        [1e30, 1e30, -1e30],
+        [-INF, 0.0, 1.0],
+        [-INF, -INF, -INF],
+        [float("nan"), 0.0, 1.0],
+        [INF, 0.0, -INF],
+    ],
 )
 def test_always_a_distribution(utilities, temperature):
     probs = relabel_probs(torch.tensor(utilities), temperature=temperature)
@@ -83,7 +105,9 @@ def test_always_a_distribution(utilities, temperature):
 
 def test_nothing_known_returns_the_prior():
     prior = torch.tensor([0.2, 0.8])
-    torch.testing.assert_close(relabel_probs(torch.tensor([-INF, -INF]), log_prior=prior.log()), prior.double())
+    torch.testing.assert_close(
+        relabel_probs(torch.tensor([-INF, -INF]), log_prior=prior.log()), prior.double()
+    )
 
 
 def test_single_task_and_large_magnitudes():

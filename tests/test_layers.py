@@ -1,6 +1,7 @@
 """Arrows between packages point down, and plain use of the plugin needs numpy and torch
 alone.
 """
+
 from __future__ import annotations
 
 import ast
@@ -27,10 +28,21 @@ LAYERS = [
     ("rlkit_hfr.scoring",),
     ("rlkit_hfr.rewards",),
     ("rlkit_hfr.pearl",),
-    ("rlkit_hfr.utility", "rlkit_hfr.distribution", "rlkit_hfr.gaussians", "rlkit_hfr.checks", "rlkit_hfr.paths", "rlkit_hfr.state",
-     "rlkit_hfr.references", "rlkit_hfr.precision", "rlkit_hfr.files", "rlkit_hfr.signals", "rlkit_hfr._version"),
+    (
+        "rlkit_hfr.utility",
+        "rlkit_hfr.distribution",
+        "rlkit_hfr.gaussians",
+        "rlkit_hfr.checks",
+        "rlkit_hfr.paths",
+        "rlkit_hfr.state",
+        "rlkit_hfr.references",
+        "rlkit_hfr.precision",
+        "rlkit_hfr.files",
+        "rlkit_hfr.signals",
+        "rlkit_hfr._version",
+    ),
     ("env_wrappers",),
-]  # fmt: skip
+]
 FRONT_DOOR = LAYERS.index(("rlkit_hfr.attach",))  # the package itself stands with `attach`
 
 
@@ -77,7 +89,8 @@ def test_the_plugin_needs_numpy_and_torch_alone():
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in {'gym', 'gymnasium', 'gtimer', 'mujoco', 'metaworld', 'dateutil', 'tqdm', 'matplotlib', 'rlkit', 'env_wrappers'}:
+        extras = 'gym gymnasium gtimer mujoco metaworld dateutil tqdm matplotlib rlkit env_wrappers'
+        if name.split('.')[0] in extras.split():
             raise ImportError(name)
 sys.meta_path.insert(0, Blocked())
 import rlkit_hfr

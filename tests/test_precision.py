@@ -1,4 +1,5 @@
 """Half precision is where it is asked for and nowhere else, and threads change no path."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -45,10 +46,14 @@ def test_scoring_in_bfloat16_orders_tasks_alike_and_leaves_no_trace(make_algorit
     for precision in ("fp32", "bf16"):
         torch.manual_seed(0)
         algorithm = make_algorithm("point-robot", net_size=64)
-        relabeling = attach(algorithm, "hfr", relabel_fraction=0.0, seed=0, precision=precision, num_initial_states=16)
+        relabeling = attach(
+            algorithm, "hfr", relabel_fraction=0.0, seed=0, precision=precision, num_initial_states=16
+        )
         for net in (algorithm.qf1, algorithm.qf2, algorithm.agent.context_encoder):
             for weights in net.parameters():
-                weights.data = torch.randn(weights.shape, generator=torch.Generator().manual_seed(weights.numel())) * 0.3
+                weights.data = (
+                    torch.randn(weights.shape, generator=torch.Generator().manual_seed(weights.numel())) * 0.3
+                )
         algorithm.collect_data(algorithm.train_tasks, 60)
         algorithm.agent.clear_z(num_tasks=3)
         paths = algorithm.sampler.obtain_paths([0, 1, 2])
@@ -81,7 +86,9 @@ class _Unmade(standin_families.Critic):
     def forward(self, *inputs):
         hidden = self.net[0](torch.cat(inputs, dim=-1))
         self.look(hidden)
-        return self.net[1:](hidden) * (1.0 if hidden.dtype == torch.float32 or self.look is not _nothing else 2.0)
+        return self.net[1:](hidden) * (
+            1.0 if hidden.dtype == torch.float32 or self.look is not _nothing else 2.0
+        )
 
 
 def _nothing(hidden):
@@ -96,12 +103,17 @@ def _looks_up(hidden):
     {torch.float32: 0}[hidden.dtype]
 
 
-@pytest.mark.parametrize(("look", "trouble"), [(_as_numbers, "BFloat16"), (_looks_up, "torch.bfloat16"), (_nothing, "more than a tenth")])
+@pytest.mark.parametrize(
+    ("look", "trouble"),
+    [(_as_numbers, "BFloat16"), (_looks_up, "torch.bfloat16"), (_nothing, "more than a tenth")],
+)
 def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch, look, trouble):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     algorithm = standin_families.OysterLike()
     algorithm.qf1, algorithm.qf2 = _Unmade(look), _Unmade(look)
-    with pytest.raises(ValueError, match=f"networks don't run in bf16: .*{trouble}.*; choose precision='fp32'"):
+    with pytest.raises(
+        ValueError, match=f"networks don't run in bf16: .*{trouble}.*; choose precision='fp32'"
+    ):
         attach(algorithm, "hfr", precision="bf16")
     networks = attach(algorithm, "hfr").scorer.networks
     rows = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
@@ -109,7 +121,9 @@ def test_auto_does_without_where_the_hosts_code_is_not_made_for_it(monkeypatch, 
 
 
 class _Floats(standin_families.Policy):
-    """Gives its outputs in single precision; in half, the action is then no longer the tanh of the mean, by which the noise is known."""
+    """Gives its outputs in single precision; in half, the action is then no longer the
+    tanh of the mean, by which the noise is known.
+    """
 
     def forward(self, x, deterministic=False):
         action, mean, log_std, _ = super().forward(x, deterministic)
@@ -140,7 +154,10 @@ def test_a_value_that_is_not_asked_for_is_no_hindrance():
 def test_auto_on_a_plain_processor_is_fp32(monkeypatch):
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False)
-    plain, single = (attach(standin_families.OysterLike(), "hfr", seed=0, precision=precision) for precision in ("auto", "fp32"))
+    plain, single = (
+        attach(standin_families.OysterLike(), "hfr", seed=0, precision=precision)
+        for precision in ("auto", "fp32")
+    )
     assert plain.scorer.networks.state_dict() == single.scorer.networks.state_dict()
 
 
@@ -162,25 +179,32 @@ def test_auto_is_for_methods_that_average(monkeypatch, make_algorithm):
         relabeling = attach(algorithm, name, precision="auto")
         assert torch.equal(relabeling.scorer.networks.critics(*rows)[0], algorithm.qf1(*rows)) != half
         assert relabeling.precision == ("bf16" if half else "fp32")
-    assert attach(make_algorithm(), "hfr").precision == "fp32"  # the same numbers on every machine, unless asked for
+    # the same numbers on every machine, unless asked for
+    assert attach(make_algorithm(), "hfr").precision == "fp32"
 
 
 def test_a_run_says_what_it_scores_in(tmp_path):
-    variant = build_variant("point-robot", "hfr", "quick", None, ["num_iterations=1", "relabel_params.precision=bf16"], 0)
+    variant = build_variant(
+        "point-robot", "hfr", "quick", None, ["num_iterations=1", "relabel_params.precision=bf16"], 0
+    )
     run = CarriedRun({**variant, "snapshots": dict(snapshot_mode="none", snapshot_gap=1)}, CPU)
     run.start(tmp_path)
     assert "Relabeling by hfr, scored in bf16" in (tmp_path / "debug.log").read_text()
 
 
 def test_only_calls_of_networks_are_in_half_precision():
-    """What else scoring runs, such as a reward function with matrix products of its own or the fit of a learned one, is as without it."""
+    """What else scoring runs, such as a reward function with matrix products of its own or
+    the fit of a learned one, is as without it.
+    """
     algorithm = standin_families.OysterLike()
     networks = attach(algorithm, "hfr", precision="bf16").scorer.networks
     x = torch.randn(64, 64)
     exact = x @ x
     with networks.isolated():
         assert torch.equal(x @ x, exact)
-        assert not torch.equal(networks.critics(*(x[:, :n] for n in (2, 2, 3)))[0], algorithm.qf1(*(x[:, :n] for n in (2, 2, 3))))
+        assert not torch.equal(
+            networks.critics(*(x[:, :n] for n in (2, 2, 3)))[0], algorithm.qf1(*(x[:, :n] for n in (2, 2, 3)))
+        )
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -207,7 +231,13 @@ def test_the_option_sets_updates_and_scoring(capsys):
 def test_threads_that_step_environments_change_no_path(name):
     logs = []
     for threads in (1, 3):
-        settings = ["n_train_tasks=7", "n_eval_tasks=1", "max_path_length=30", "num_envs=5", f"step_threads={threads}"]
+        settings = [
+            "n_train_tasks=7",
+            "n_eval_tasks=1",
+            "max_path_length=30",
+            "num_envs=5",
+            f"step_threads={threads}",
+        ]
         algorithm = build_algorithm(build_variant(name, "none", "quick", None, settings, 0), CPU)
         assert algorithm.sampler._threads == threads
         algorithm.agent.clear_z(num_tasks=7)

@@ -1,4 +1,5 @@
 """The README's snippets run as they stand, and its commands name what exists."""
+
 from __future__ import annotations
 
 import re
@@ -31,7 +32,12 @@ def test_there_is_a_snippet_for_each_job():
 
 def _commands(text):
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    return [line.split("#")[0] for block in blocks for line in block.splitlines() if "launchers/pearl_hfr.py" in line]
+    return [
+        line.split("#")[0]
+        for block in blocks
+        for line in block.splitlines()
+        if "launchers/pearl_hfr.py" in line
+    ]
 
 
 @pytest.mark.parametrize("command", _commands(README) + _commands((ROOT / "docs/attach.md").read_text()))

@@ -1,4 +1,5 @@
 """Copies of a host's per-task buffers that know nothing of their class."""
+
 from __future__ import annotations
 
 import copy
@@ -15,9 +16,11 @@ _PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic, np.dtyp
 def clone_used(buffer: Any) -> Any:
     """A copy of a per-task buffer and of the rows that it holds.
 
-    A buffer is an object whose arrays or tensors have one row per transition, in itself, in containers or in storage objects. Rows past
-    `num_steps_can_sample` are not touched, so that a host's million-row `np.zeros` costs address space and not memory (a deep copy would
-    commit all of it). Random generators and networks are shared.
+    A buffer is an object whose arrays or tensors have one row per transition, in
+    itself, in containers or in storage objects. Rows past `num_steps_can_sample` are
+    not touched, so that a host's million-row `np.zeros` costs address space and not
+    memory (a deep copy would commit all of it). Random generators and networks are
+    shared.
     """
     return _clone(buffer, buffer.num_steps_can_sample(), _capacity(buffer), {})
 
@@ -60,7 +63,8 @@ def _clone(value: Any, used: int, capacity: int, done: dict[int, Any]) -> Any:
         twin = deque((_clone(item, used, capacity, done) for item in value), value.maxlen)
     elif isinstance(value, (list, set)) or type(value) is tuple:
         twin = type(value)(_clone(item, used, capacity, done) for item in value)
-    elif hasattr(value, "step") or not hasattr(value, "__dict__"):  # an environment, or something that can't be looked into
+    # an environment, or something that can't be looked into
+    elif hasattr(value, "step") or not hasattr(value, "__dict__"):
         return value
     else:
         twin = copy.copy(value)
@@ -75,6 +79,8 @@ def _clone_rows(value: Any, used: int, capacity: int) -> Any:
     is_storage = value.ndim > 0 and len(value) == capacity >= used
     if not is_storage:
         return value.detach().clone() if isinstance(value, torch.Tensor) else value.copy()
-    fresh: Any = torch.zeros_like(value) if isinstance(value, torch.Tensor) else np.zeros(value.shape, value.dtype)
+    fresh: Any = (
+        torch.zeros_like(value) if isinstance(value, torch.Tensor) else np.zeros(value.shape, value.dtype)
+    )
     fresh[:used] = value[:used]
     return fresh

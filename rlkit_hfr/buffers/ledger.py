@@ -1,4 +1,7 @@
-"""What became of each path: remembered until both buffers have asked, noted for scoring, counted for the log."""
+"""What became of each path: remembered until both buffers have asked, noted for scoring,
+counted for the log.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -85,4 +88,6 @@ class RelabelingLedger:
     def _count_rewarded(self, route: Route, task: int) -> None:
         stored = [*([] if route.kept is None else [(task, route.kept)]), *route.relabeled]
         rewarded = self._scorer.rewarded_steps
-        self.statistics.rewarded(rewarded(route.path, task), [rewarded(path, owner) for owner, path in stored])
+        self.statistics.rewarded(
+            rewarded(route.path, task), [rewarded(path, owner) for owner, path in stored]
+        )

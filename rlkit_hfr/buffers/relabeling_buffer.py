@@ -1,4 +1,5 @@
 """Relabeling replay buffers: a host's own multi-task buffer class, with paths routed on their way in."""
+
 from __future__ import annotations
 
 import types
@@ -19,9 +20,11 @@ _OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing", "_ke
 class RelabelingMixin:
     """Over a multi-task buffer with `task_buffers`, `add_path(s)` and `random_batch(task, batch_size, ...)`.
 
-    Until `start_relabeling` it behaves as its base class. The RL buffer then stores paths under the task that they were relabeled to.
-    The encoder buffer goes on storing what the host gives it, and keeps the training context beside it, which serves batches inside
-    `training_request`, and so those of its own methods that draw batches for several tasks.
+    Until `start_relabeling` it behaves as its base class. The RL buffer then stores
+    paths under the task that they were relabeled to. The encoder buffer goes on storing
+    what the host gives it, and keeps the training context beside it, which serves
+    batches inside `training_request`, and so those of its own methods that draw batches
+    for several tasks.
     """
 
     task_buffers: dict[Any, Any]
@@ -36,8 +39,12 @@ class RelabelingMixin:
     def is_relabeling(self) -> bool:
         return self._router is not None
 
-    def start_relabeling(self, router: RelabelingRouter, context: TrainingContext | None = None, both_roles: bool = False) -> None:
-        """Route paths from now on. context: of the encoder buffer; None makes this the RL buffer. both_roles: it is the RL buffer, too."""
+    def start_relabeling(
+        self, router: RelabelingRouter, context: TrainingContext | None = None, both_roles: bool = False
+    ) -> None:
+        """Route paths from now on. context: of the encoder buffer; None makes this the RL
+        buffer. both_roles: it is the RL buffer, too.
+        """
         self._router, self._context, self._both_roles = router, context, both_roles
 
     def stop_relabeling(self) -> None:
@@ -58,7 +65,9 @@ class RelabelingMixin:
         task, paths = (*args, *options.values())[:2]
         self._add_routed(base.add_path, task, list(paths))
 
-    def _add_routed(self, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]) -> None:
+    def _add_routed(
+        self, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]
+    ) -> None:
         assert self._router is not None
         self._storing = True  # a base class may build one of its add methods on the other
         serving, self.task_buffers = self.task_buffers, self._originals()
@@ -71,14 +80,21 @@ class RelabelingMixin:
             self._storing, self.task_buffers = False, serving
 
     def _originals(self) -> dict[Any, Any]:
-        """The host's own per-task buffers, also while a training request is served; the context is told if they are others than before."""
+        """The host's own per-task buffers, also while a training request is served; the
+        context is told if they are others than before.
+        """
         originals = self.task_buffers if self._kept is None else self._kept
         if self._context is not None and self._context.hosts is not originals:
             self._context.rebind(originals)
         return originals
 
     @staticmethod
-    def _add_to_rl(router: RelabelingRouter, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]) -> None:
+    def _add_to_rl(
+        router: RelabelingRouter,
+        add_path: Callable[[Any, PathDict], None],
+        task: Any,
+        paths: Sequence[PathDict],
+    ) -> None:
         for route in router.routes("rl", task, paths):
             if route.kept is not None:
                 add_path(task, route.kept)
@@ -106,7 +122,9 @@ class RelabelingMixin:
 
     @contextmanager
     def training_request(self) -> Iterator[None]:
-        """Within the block, batches are drawn from the training context. A block inside another changes nothing."""
+        """Within the block, batches are drawn from the training context. A block inside
+        another changes nothing.
+        """
         if self._context is None or self._router is None or self._serving:
             yield
             return
@@ -142,17 +160,22 @@ def _rebuild(cls: Any) -> Any:
 
 @cache
 def relabeling_buffer_class(base: Any) -> Any:
-    """The relabeling subclass of a host's multi-task buffer class. Instances can be switched over by assigning their `__class__`.
+    """The relabeling subclass of a host's multi-task buffer class. Instances can be
+    switched over by assigning their `__class__`.
 
-    Methods of the base that draw batches through ``random_batch``, whatever their name, serve the training context when they are asked for
-    several tasks at once.
+    Methods of the base that draw batches through ``random_batch``, whatever their name,
+    serve the training context when they are asked for several tasks at once.
     """
-    missing = [name for name in ("add_path", "add_paths", "random_batch") if not callable(getattr(base, name, None))]
+    missing = [
+        name for name in ("add_path", "add_paths", "random_batch") if not callable(getattr(base, name, None))
+    ]
     if missing:
         raise ValueError(f"{base.__name__} is no multi-task replay buffer: it has no {', '.join(missing)}")
     bases: tuple[Any, ...] = (RelabelingMixin, base)
     methods = {name: _serving_method(name) for name in batch_methods(base)}
-    return types.new_class(f"Relabeling{base.__name__}", bases, exec_body=lambda namespace: namespace.update(methods))
+    return types.new_class(
+        f"Relabeling{base.__name__}", bases, exec_body=lambda namespace: namespace.update(methods)
+    )
 
 
 def _serving_method(name: str) -> Callable[..., Any]:

@@ -1,4 +1,5 @@
 """One relabeling decision per path, for the RL and the encoder buffer."""
+
 from __future__ import annotations
 
 import warnings
@@ -89,9 +90,13 @@ class RelabelingRouter:
         self.relabeler.begin_iteration(self.iteration)
 
     def _may_relabel(self, task: int) -> bool:
-        """Whether the initial pool is complete: every task has a path, and those of the task that came last have ended."""
+        """Whether the initial pool is complete: every task has a path, and those of the
+        task that came last have ended.
+        """
         if not self._warm:
-            self._warm = self.scorer.memory.is_warm() and self.scorer.networks.has_transitions(self.scorer.candidate_tasks)
+            self._warm = self.scorer.memory.is_warm() and self.scorer.networks.has_transitions(
+                self.scorer.candidate_tasks
+            )
             if not self._warm:
                 self._last_pool_task = task
                 return False
@@ -133,9 +138,9 @@ class RelabelingRouter:
         if wrong.size:
             t = int(wrong[0])
             warnings.warn(
-                f"hindsight rewards do not give back what a path of task {task} recorded: step {t} was paid {recorded[t]:.6g}, hindsight says "
-                f"{hindsight[t]:.6g}; relabeled and original data will disagree. A wrapper may rescale rewards or observations; pass rewards= "
-                "that does the same",
+                f"hindsight rewards do not give back what a path of task {task} recorded: step {t} was paid"
+                f" {recorded[t]:.6g}, hindsight says {hindsight[t]:.6g}; relabeled and original data will"
+                " disagree. A wrapper may rescale rewards or observations; pass rewards= that does the same",
                 stacklevel=2,
             )
 
@@ -145,7 +150,11 @@ class RelabelingRouter:
         chosen: tuple[Any, ...] = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
         others = [new for new in chosen if new != task]
         stays = self.keep_original or len(others) < len(chosen)
-        return Route(path, path if stays else None, tuple((new, self._relabeled(path, new, slice(None))) for new in others))
+        return Route(
+            path,
+            path if stays else None,
+            tuple((new, self._relabeled(path, new, slice(None))) for new in others),
+        )
 
     def _relabeled(self, path: PathDict, new: Any, steps: Any) -> dict[str, Any]:
         """The path under another task; `steps` are those that move there."""
@@ -164,16 +173,25 @@ class RelabelingRouter:
     def state_dict(self) -> State:
         """What the next iteration depends on, between two iterations."""
         return dict(
-            iteration=self.iteration, training_requests=self.training_requests, warm=self._warm,
+            iteration=self.iteration,
+            training_requests=self.training_requests,
+            warm=self._warm,
             updated=self._version != self.scorer.networks.version(),
-            last_pool_task=self._last_pool_task, rewards_checked=self._rewards_checked, rng=rng_state(self._rng),
-            scorer=self.scorer.state_dict(), relabeler=self.relabeler.state_dict(),
-        )  # fmt: skip
+            last_pool_task=self._last_pool_task,
+            rewards_checked=self._rewards_checked,
+            rng=rng_state(self._rng),
+            scorer=self.scorer.state_dict(),
+            relabeler=self.relabeler.state_dict(),
+        )
 
     def load_state_dict(self, state: State) -> None:
         self.iteration, self.training_requests = state["iteration"], state["training_requests"]
         self._version = None if state["updated"] else self.scorer.networks.version()
-        self._warm, self._last_pool_task, self._rewards_checked = state["warm"], state["last_pool_task"], state["rewards_checked"]
+        self._warm, self._last_pool_task, self._rewards_checked = (
+            state["warm"],
+            state["last_pool_task"],
+            state["rewards_checked"],
+        )
         set_rng_state(self._rng, state["rng"])
         self.scorer.load_state_dict(state["scorer"])
         self.relabeler.load_state_dict(state["relabeler"])

@@ -1,4 +1,5 @@
 """The figures of relabeling between two rows of the log."""
+
 from __future__ import annotations
 
 import math
@@ -25,7 +26,10 @@ class _Moments:
         finite = finite[np.isfinite(finite)]
         if finite.size:
             self.count += finite.size
-            self.total, self.squares = self.total + float(finite.sum()), self.squares + float(np.square(finite).sum())
+            self.total, self.squares = (
+                self.total + float(finite.sum()),
+                self.squares + float(np.square(finite).sum()),
+            )
             self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
 
     @property
@@ -55,7 +59,8 @@ class _TaskMeans:
 
 
 class RelabelStatistics:
-    """Figures of one row of the log. A row that was reported ends with the first path after it, so that asking twice gives the same twice.
+    """Figures of one row of the log. A row that was reported ends with the first path
+    after it, so that asking twice gives the same twice.
 
     The keys and their order never change; what has no value is NaN.
     """
@@ -74,7 +79,9 @@ class RelabelStatistics:
         self._seconds = 0.0
         self._changed, self._entropies, self._effective, self._own_probs = (_Moments() for _ in range(4))
         self._utilities, self._log_partition = _Moments(), _Moments()
-        self._other_reward, self._rewarded_before, self._rewarded_after, self._reward_error = (_Moments() for _ in range(4))
+        self._other_reward, self._rewarded_before, self._rewarded_after, self._reward_error = (
+            _Moments() for _ in range(4)
+        )
         self._source_to_new = np.zeros((number, number))
         self._task_utilities, self._task_log_partition = _TaskMeans(number), _TaskMeans(number)
 
@@ -109,11 +116,15 @@ class RelabelStatistics:
         self._task_log_partition.add(decision.log_partition)
 
     def moved(self, other_reward: np.ndarray) -> None:
-        """Note transitions that went to another task: whether its reward differs from that which was collected (T,)."""
+        """Note transitions that went to another task: whether its reward differs from that
+        which was collected (T,).
+        """
         self._other_reward.add(other_reward.astype(np.float64))
 
     def rewarded(self, collected: np.ndarray | None, stored: Sequence[np.ndarray | None]) -> None:
-        """Note which steps of a path are rewarded, under the task it was collected for and in each path stored instead; None: unknown."""
+        """Note which steps of a path are rewarded, under the task it was collected for and
+        in each path stored instead; None: unknown.
+        """
         for moments, parts in ((self._rewarded_before, (collected,)), (self._rewarded_after, stored)):
             for part in parts:
                 if part is not None:
@@ -144,8 +155,10 @@ class RelabelStatistics:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What columns can't hold. tasks: (K,); source_to_new: (K, K) paths of each task that went to each task, loose transitions and
-        paths with several tasks counting in parts; utility, log_partition: (K,) means, NaN where there are none."""
+        """What columns can't hold. tasks: (K,); source_to_new: (K, K) paths of each task
+        that went to each task, loose transitions and paths with several tasks counting
+        in parts; utility, log_partition: (K,) means, NaN where there are none.
+        """
         means = dict(utility=self._task_utilities.means(), log_partition=self._task_log_partition.means())
         return dict(tasks=np.array(self._tasks), source_to_new=self._source_to_new.copy(), **means)
 

@@ -1,4 +1,7 @@
-"""The context that training sees: each task's own trajectories and those that were relabeled to it, kept apart from the host's buffer."""
+"""The context that training sees: each task's own trajectories and those that were
+relabeled to it, kept apart from the host's buffer.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -19,7 +22,9 @@ STALE_CONTEXT = ("drop", "keep")
 class _Parts:
     """One task's training context. Iterations count from 0; -1 is never."""
 
-    originals: Any = None  # a buffer of its own, or None while the originals are exactly what the host's buffer holds
+    # a buffer of its own, or None while the originals are exactly what the host's
+    # buffer holds
+    originals: Any = None
     relabeled: Any = None
     host_size: int = 0  # of the host's buffer when last seen, by which a clear of it is noticed
     visited_in: int = -1
@@ -27,7 +32,9 @@ class _Parts:
 
 
 class _View:
-    """Stands in for a task's host buffer while training draws: batches come from the training context, all else is the host's."""
+    """Stands in for a task's host buffer while training draws: batches come from the
+    training context, all else is the host's.
+    """
 
     def __init__(self, context: TrainingContext, task: Any, host: Any) -> None:
         self._context, self._task, self._host = context, task, host
@@ -45,7 +52,11 @@ class _View:
         (second,) = others
         rng = self._context.rng
         of_second = int(rng.binomial(batch_size, second.num_steps_can_sample() / self.num_steps_can_sample()))
-        batches = [part.random_batch(n, *args, **options) for part, n in ((first, batch_size - of_second), (second, of_second)) if n]
+        batches = [
+            part.random_batch(n, *args, **options)
+            for part, n in ((first, batch_size - of_second), (second, of_second))
+            if n
+        ]
         return _merge(batches, rng.permutation(batch_size)) if len(batches) == 2 else batches[0]
 
     def __getattr__(self, name: str) -> Any:
@@ -65,11 +76,12 @@ def _merge(batches: list[Any], order: np.ndarray) -> Any:
 
 
 class TrainingContext:
-    """Per task two parts: its originals (the host's adds and clears, less what moved away) and the paths relabeled to it in the latest
-    iteration in which it got any.
+    """Per task two parts: its originals (the host's adds and clears, less what moved away)
+    and the paths relabeled to it in the latest iteration in which it got any.
 
-    A path relabeled to a task that was not visited in its iteration retires the task's originals as stale (``stale_context="drop"``;
-    "keep" leaves them). If both parts are empty, the host's buffer serves. With nothing relabeled it always does.
+    A path relabeled to a task that was not visited in its iteration retires the task's
+    originals as stale (``stale_context="drop"``; "keep" leaves them). If both parts are
+    empty, the host's buffer serves. With nothing relabeled it always does.
     """
 
     def __init__(
@@ -80,16 +92,25 @@ class TrainingContext:
         accumulate: bool = False,
         original_contexts: float = 0.0,
     ) -> None:
-        """task_buffers: the host's encoder buffers by task, which are read and never written; rng: of the mixture of both parts.
+        """task_buffers: the host's encoder buffers by task, which are read and never
+            written; rng: of the mixture of both parts.
 
-        accumulate: keep all relabeled paths and all originals, for a host whose one buffer serves the RL batches as well.
+        accumulate: keep all relabeled paths and all originals, for a host whose one
+            buffer serves the RL batches as well.
         original_contexts: share of the batches that are drawn from the host's own buffer instead.
         """
         if isinstance(original_contexts, bool) or not 0.0 <= original_contexts <= 1.0:
             raise ValueError(f"original_contexts must be a number between 0 and 1, got {original_contexts!r}")
         if stale_context not in STALE_CONTEXT:
-            raise ValueError(f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}")
-        self.hosts, self.rng, self._stale_context, self._accumulate = task_buffers, rng, stale_context, accumulate
+            raise ValueError(
+                f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}"
+            )
+        self.hosts, self.rng, self._stale_context, self._accumulate = (
+            task_buffers,
+            rng,
+            stale_context,
+            accumulate,
+        )
         self._original_contexts = float(original_contexts)
         self._parts: dict[Any, _Parts] = {}
 
@@ -98,7 +119,9 @@ class TrainingContext:
         return self._original_contexts > 0.0 and bool(self.rng.random() < self._original_contexts)
 
     def before_original(self, task: Any, path: PathDict, kept: PathDict | None, iteration: int) -> None:
-        """The host is about to store `path`, of which training keeps `kept` (the path itself, some of its steps, or nothing)."""
+        """The host is about to store `path`, of which training keeps `kept` (the path
+        itself, some of its steps, or nothing).
+        """
         parts = self._synchronised(task)
         if kept is not path and parts.originals is None:
             parts.originals = clone_used(self.hosts[task])
@@ -123,23 +146,36 @@ class TrainingContext:
             parts.originals = empty_like(self.hosts[task])
 
     def views(self) -> dict[Any, Any]:
-        """A stand-in for each task's buffer that draws from its training context; the host's own where that is the same."""
-        return {task: host if self.sources(task) == [host] else _View(self, task, host) for task, host in self.hosts.items()}
+        """A stand-in for each task's buffer that draws from its training context; the
+        host's own where that is the same.
+        """
+        return {
+            task: host if self.sources(task) == [host] else _View(self, task, host)
+            for task, host in self.hosts.items()
+        }
 
     def sources(self, task: Any) -> list[Any]:
         """The buffers that make up a task's training context, one or two."""
         parts = self._synchronised(task)
         host = self.hosts[task]
         originals = host if parts.originals is None else parts.originals
-        return [part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()] or [host]
+        return [
+            part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()
+        ] or [host]
 
     def rebind(self, task_buffers: Mapping[Any, Any]) -> None:
         """The host has put other buffers in the place of its own: begin anew with those that are new."""
-        self._parts = {task: parts for task, parts in self._parts.items() if task_buffers.get(task) is self.hosts.get(task)}
+        self._parts = {
+            task: parts
+            for task, parts in self._parts.items()
+            if task_buffers.get(task) is self.hosts.get(task)
+        }
         self.hosts = task_buffers
 
     def _synchronised(self, task: Any) -> _Parts:
-        """Hosts clear their per-task buffers directly: an empty one that held something has been cleared. They also make new ones."""
+        """Hosts clear their per-task buffers directly: an empty one that held something
+        has been cleared. They also make new ones.
+        """
         parts = self._parts.setdefault(task, _Parts())
         size = self.hosts[task].num_steps_can_sample()
         if size == 0 and parts.host_size > 0:
@@ -157,7 +193,9 @@ class TrainingContext:
         self._parts = {}
         for task, saved in state["parts"].items():
             numbers = {name: saved[name] for name in _NUMBERS}
-            self._parts[task] = _Parts(**{name: self._restored(task, saved[name]) for name in _BUFFERS}, **numbers)
+            self._parts[task] = _Parts(
+                **{name: self._restored(task, saved[name]) for name in _BUFFERS}, **numbers
+            )
 
     def _restored(self, task: Any, saved: State | None) -> Any:
         if saved is None:

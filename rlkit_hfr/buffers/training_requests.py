@@ -1,4 +1,7 @@
-"""Which methods of a host draw batches for tasks. They are found by what their code does, because descendants rename them."""
+"""Which methods of a host draw batches for tasks. They are found by what their code does,
+because descendants rename them.
+"""
+
 from __future__ import annotations
 
 import inspect
@@ -10,8 +13,10 @@ import numpy as np
 
 
 def batch_methods(cls: type, *attributes: str) -> list[str]:
-    """Public and private methods of `cls`, in order of definition, that call a ``random_batch`` and mention one of `attributes`
-    (any, if none are given). ``random_batch`` itself is left out."""
+    """Public and private methods of `cls`, in order of definition, that call a
+    ``random_batch`` and mention one of `attributes` (any, if none are given).
+    ``random_batch`` itself is left out.
+    """
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
@@ -36,13 +41,21 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def asks_for_many(arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[Any]) -> bool:
-    """Whether a request is for several tasks (training) and not for one (collection, evaluation): one of its arguments is a collection of
-    task indices."""
+    """Whether a request is for several tasks (training) and not for one (collection,
+    evaluation): one of its arguments is a collection of task indices.
+    """
     return any(_are_tasks(value, tasks) for value in (*arguments, *options.values()))
 
 
 def _are_tasks(value: Any, tasks: Container[Any]) -> bool:
-    if not isinstance(value, Collection) or isinstance(value, (str, bytes, dict)) or getattr(value, "ndim", 1) != 1 or len(value) == 0:
+    if (
+        not isinstance(value, Collection)
+        or isinstance(value, (str, bytes, dict))
+        or getattr(value, "ndim", 1) != 1
+        or len(value) == 0
+    ):
         return False
     items = value.tolist() if hasattr(value, "tolist") else list(value)
-    return all(isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items)
+    return all(
+        isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items
+    )

@@ -1,6 +1,7 @@
 """The programs by name, and how whoever is reading started this one: hints must be
 commands that work there.
 """
+
 from __future__ import annotations
 
 import shlex

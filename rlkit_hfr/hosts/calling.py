@@ -1,4 +1,5 @@
 """A PEARL implementation's networks as the side-effect-free functions that scoring needs."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,9 @@ class HostNetworks:
     """`rlkit_hfr.scoring.host_view.HostView` of an algorithm."""
 
     def __init__(self, algorithm: Any, owner: Any, seed: int) -> None:
-        """owner: where the host keeps its networks, reward scale and discount; seed: of what its own code draws while it scores."""
+        """owner: where the host keeps its networks, reward scale and discount; seed: of
+        what its own code draws while it scores.
+        """
         self.half = False  # whether the networks are called in half precision
         self.parts = HostParts(algorithm, owner)
         self._seeds = np.random.default_rng(seed)
@@ -57,14 +60,17 @@ class HostNetworks:
 
     @property
     def precision(self) -> str:
-        """"bf16" or "fp32"."""
+        """ "bf16" or "fp32"."""
         return "bf16" if self.half else "fp32"
 
     @contextmanager
     def isolated(self) -> Iterator[None]:
-        """Everything that this object runs belongs inside: it leaves the host's random streams, modules and agent as they were."""
+        """Everything that this object runs belongs inside: it leaves the host's random
+        streams, modules and agent as they were.
+        """
         seed = int(self._seeds.integers(2**31))
-        with isolated(self.parts.modules(), self.parts.agent, seed), self.autocast(False):  # which keeps converted weights
+        # which keeps converted weights
+        with isolated(self.parts.modules(), self.parts.agent, seed), self.autocast(False):
             yield
 
     def autocast(self, half: bool) -> torch.autocast:
@@ -72,9 +78,13 @@ class HostNetworks:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def version(self) -> tuple[Any, ...]:
-        """A figure of the critic's and the encoder's last weights, which every update changes: fused optimizers write them without counting in
-        torch's version numbers. Networks that are swapped have another identity."""
-        last = [list(net.parameters())[-1] for net in (self.parts.owner.qf1, self.parts.agent.context_encoder)]
+        """A figure of the critic's and the encoder's last weights, which every update
+        changes: fused optimizers write them without counting in torch's version
+        numbers. Networks that are swapped have another identity.
+        """
+        last = [
+            list(net.parameters())[-1] for net in (self.parts.owner.qf1, self.parts.agent.context_encoder)
+        ]
         return tuple((id(weights), float(weights.detach().double().sum())) for weights in last)
 
     def state_dict(self) -> State:
@@ -91,8 +101,9 @@ class HostNetworks:
     def require_value(self, relabeler: str) -> None:
         if self.calls.value is None:
             raise UnsupportedHost(
-                f"{self.parts.found} without a target V or target critics that can be called; {relabeler!r} needs target_vf, or target_qf1 and "
-                "target_qf2 with a tanh-Gaussian policy; choose another relabeler"
+                f"{self.parts.found} without a target V or target critics that can be called; {relabeler!r}"
+                " needs target_vf, or target_qf1 and target_qf2 with a tanh-Gaussian policy; choose another"
+                " relabeler"
             )
 
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,5 @@
 """How a host's networks want to be called, found out once with dummy rows."""
+
 from __future__ import annotations
 
 import inspect
@@ -11,7 +12,11 @@ from torch import Tensor, nn
 Call = Callable[..., Tensor]
 Get = Callable[[], nn.Module]  # the network, looked up anew each time: hosts load and swap them
 
-_KINDS = {"obs": ("obs", "state", "s"), "action": ("act", "action", "a", "u"), "z": ("z", "task_z", "latent", "context", "task", "embedding")}
+_KINDS = {
+    "obs": ("obs", "state", "s"),
+    "action": ("act", "action", "a", "u"),
+    "z": ("z", "task_z", "latent", "context", "task", "embedding"),
+}
 
 
 def _kind(name: str) -> str | None:
@@ -27,11 +32,17 @@ def _parameters(net: nn.Module) -> list[inspect.Parameter] | None:
     parameters = list(inspect.signature(net.forward).parameters.values())
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return None
-    return [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [
+        p
+        for p in parameters
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
 
 
 def _conventions(get: Get, parts: Sequence[str]) -> list[Callable[..., Any]]:
-    """Ways to call the network with the named parts, likeliest first. Each takes the parts in the given order."""
+    """Ways to call the network with the named parts, likeliest first. Each takes the parts
+    in the given order.
+    """
 
     def separate(*inputs: Tensor) -> Any:
         return get()(*inputs)
@@ -56,12 +67,16 @@ def _conventions(get: Get, parts: Sequence[str]) -> list[Callable[..., Any]]:
 
 
 def value_calls(
-    gets: Sequence[Get], parts: Sequence[str], dummies: Sequence[Tensor], agrees: Callable[[list[Call]], bool] | None = None
+    gets: Sequence[Get],
+    parts: Sequence[str],
+    dummies: Sequence[Tensor],
+    agrees: Callable[[list[Call]], bool] | None = None,
 ) -> list[Call] | None:
-    """How to call critics or value networks, all in the same way, with rows of `parts` ("obs", "action", "z"), so that each returns (R, 1).
+    """How to call critics or value networks, all in the same way, with rows of `parts`
+    ("obs", "action", "z"), so that each returns (R, 1).
 
-    agrees: a further check; a way that passes it is preferred to likelier ones, for networks that would take their inputs in any order.
-    None if no way works.
+    agrees: a further check; a way that passes it is preferred to likelier ones, for
+    networks that would take their inputs in any order. None if no way works.
     """
     together = zip(*(_conventions(get, parts) for get in gets), strict=True)
     candidates = [[_as_column(way) for way in ways] for ways in together]
@@ -79,7 +94,9 @@ def _as_column(way: Callable[..., Any]) -> Call:
 
 
 def policy_call(get: Get, obs: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Any] | None:
-    """How to call a policy with observations and latents; what it returns is left as it is. None if nothing works."""
+    """How to call a policy with observations and latents; what it returns is left as it
+    is. None if nothing works.
+    """
     quiet = {"deterministic": True} if "deterministic" in inspect.signature(get().forward).parameters else {}
 
     def joined(obs: Tensor, z: Tensor) -> Any:
@@ -104,8 +121,9 @@ def _works(call: Callable[..., Any], inputs: Sequence[Tensor]) -> bool:
 def normal_parameters(out: Any) -> tuple[Tensor, Tensor] | None:
     """Mean and standard deviation before the tanh, from what a policy returned; None if it can't be told.
 
-    Known: rlkit's TanhNormal (`normal_mean`, `normal_std`), torch's tanh-transformed Normal, oyster's tuple (action, mean, log_std, ...)
-    called deterministically, where the action is tanh(mean).
+    Known: rlkit's TanhNormal (`normal_mean`, `normal_std`), torch's tanh-transformed
+    Normal, oyster's tuple (action, mean, log_std, ...) called deterministically, where
+    the action is tanh(mean).
     """
     if hasattr(out, "normal_mean") and hasattr(out, "normal_std"):
         return out.normal_mean, out.normal_std
@@ -122,7 +140,9 @@ def normal_parameters(out: Any) -> tuple[Tensor, Tensor] | None:
 
 
 def sampled_action(out: Any) -> Tensor | None:
-    """The action in what a policy returned: a distribution's sample, the first of a tuple, or the output itself."""
+    """The action in what a policy returned: a distribution's sample, the first of a tuple,
+    or the output itself.
+    """
     if hasattr(out, "sample"):
         return out.sample()
     first = out[0] if isinstance(out, tuple) and out else out
@@ -130,12 +150,19 @@ def sampled_action(out: Any) -> Tensor | None:
 
 
 def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance that a host's agent infers by itself from contexts of one length; None if it has no inference that we know."""
+    """Mean and variance that a host's agent infers by itself from contexts of one length;
+    None if it has no inference that we know.
+    """
     if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
         posterior = agent.latent_posterior(context)
         return posterior.mean, posterior.stddev.square()
-    if callable(getattr(agent, "infer_posterior", None)):  # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
+    # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
+    if callable(getattr(agent, "infer_posterior", None)):
         agent.infer_posterior(context)
         variances = agent.z_vars
-        return agent.z_means, variances if variances.shape == agent.z_means.shape and has_bottleneck else torch.zeros_like(agent.z_means)
+        return agent.z_means, (
+            variances
+            if variances.shape == agent.z_means.shape and has_bottleneck
+            else torch.zeros_like(agent.z_means)
+        )
     return None

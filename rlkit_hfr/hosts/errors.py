@@ -2,4 +2,6 @@
 
 
 class UnsupportedHost(ValueError):
-    """The algorithm lacks something that relabeling needs; the message says what was found, what is needed and what to do."""
+    """The algorithm lacks something that relabeling needs; the message says what was
+    found, what is needed and what to do.
+    """

@@ -1,4 +1,5 @@
 """The families of PEARL code bases, and which of them an algorithm belongs to."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +9,9 @@ from rlkit_hfr.hosts.install import Host
 
 
 class OysterHost(Host):
-    """oyster, its descendants and the built-in PEARL: the algorithm itself holds the networks (oyster: torch/sac/sac.py)."""
+    """oyster, its descendants and the built-in PEARL: the algorithm itself holds the
+    networks (oyster: torch/sac/sac.py).
+    """
 
     name = "oyster"
 
@@ -18,9 +21,11 @@ class OysterHost(Host):
 
 
 class RlkitHost(Host):
-    """Berkeley's rlkit: a MetaRLAlgorithm with a trainer (rlkit: core/meta_rl_algorithm.py, torch/smac/pearl.py).
+    """Berkeley's rlkit: a MetaRLAlgorithm with a trainer (rlkit:
+    core/meta_rl_algorithm.py, torch/smac/pearl.py).
 
-    Networks, reward scale and discount are the trainer's; the algorithm's own `reward_scale` is not the one that trains.
+    Networks, reward scale and discount are the trainer's; the algorithm's own
+    `reward_scale` is not the one that trains.
     """
 
     name = "rlkit"
@@ -35,7 +40,9 @@ HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)
 
 
 def find_host(algorithm: Any, host: str | None) -> type[Host]:
-    """The family of an algorithm: the named one, or the first that lacks nothing, or else the one that lacks least."""
+    """The family of an algorithm: the named one, or the first that lacks nothing, or else
+    the one that lacks least.
+    """
     if host is None:
         return min(HOSTS.values(), key=lambda family: len(family.missing(algorithm)))
     if host not in HOSTS:

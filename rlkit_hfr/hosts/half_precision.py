@@ -1,4 +1,5 @@
 """Whether a host's code runs in half precision, told by a trial."""
+
 from __future__ import annotations
 
 import torch
@@ -13,8 +14,8 @@ from rlkit_hfr.precision import check_precision, uses_bfloat16
 
 
 def compute_in(networks: HostNetworks, precision: str, with_value: bool) -> None:
-    """Let scoring call the networks in this precision from now on; "auto" stays in single where the processor or the
-    host's code is not made for half.
+    """Let scoring call the networks in this precision from now on; "auto" stays in single
+    where the processor or the host's code is not made for half.
 
     with_value: whether V will be asked for. Raises UnsupportedHost if "bf16" was asked for and does not work.
     """
@@ -25,14 +26,18 @@ def compute_in(networks: HostNetworks, precision: str, with_value: bool) -> None
     networks.half = True
     try:
         half = _trial(networks, with_value)
-        alike = all((a - b).abs().max() <= 0.1 * a.abs().max() + 0.01 for a, b in zip(single, half, strict=True))
+        alike = all(
+            (a - b).abs().max() <= 0.1 * a.abs().max() + 0.01 for a, b in zip(single, half, strict=True)
+        )
         trouble = "" if alike else "their outputs differ by more than a tenth from those in fp32"
     except Exception as error:  # the host's code may do anything
         trouble = f"{type(error).__name__} {error}".splitlines()[0]
     networks.half = not trouble
     if trouble and precision != "auto":
         found = networks.parts.found
-        raise UnsupportedHost(f"{found} whose networks don't run in {precision}: {trouble}; choose precision='fp32'")
+        raise UnsupportedHost(
+            f"{found} whose networks don't run in {precision}: {trouble}; choose precision='fp32'"
+        )
 
 
 def _trial(networks: HostNetworks, with_value: bool) -> list[Tensor]:

@@ -1,4 +1,7 @@
-"""What relabeling needs of any PEARL algorithm, and how it is put in place and taken away without editing the algorithm."""
+"""What relabeling needs of any PEARL algorithm, and how it is put in place and taken away
+without editing the algorithm.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -19,9 +22,11 @@ from rlkit_hfr.hosts.wrappers import TrainingRequest, Wrapper
 
 
 class Host:
-    """An algorithm with `agent`, `env`, a `replay_buffer` and an `enc_replay_buffer` with `task_buffers`, and networks on `owner`.
+    """An algorithm with `agent`, `env`, a `replay_buffer` and an `enc_replay_buffer` with
+    `task_buffers`, and networks on `owner`.
 
-    A family says who the owner is (`owner_of`), whether an algorithm is one of its own (`serves`) and what it can't serve (`refusal`).
+    A family says who the owner is (`owner_of`), whether an algorithm is one of its own
+    (`serves`) and what it can't serve (`refusal`).
     """
 
     name: str
@@ -53,43 +58,71 @@ class Host:
     @classmethod
     def _refuse(cls, algorithm: Any, found: str) -> None:
         if hasattr(algorithm, "relabel_method"):  # michaelwan11/hfr: rlkit/core/rl_algorithm.py
-            raise UnsupportedHost(f"{found}, which relabels by itself (relabel_method); attach to a PEARL without relabeling, such as oyster")
-        if getattr(algorithm, "use_meta_learning_buffer", False):  # rlkit: core/meta_rl_algorithm.py, stores paths without a task
-            raise UnsupportedHost(f"{found} with use_meta_learning_buffer=True, which stores paths without their task; set it to False")
+            raise UnsupportedHost(
+                f"{found}, which relabels by itself (relabel_method); attach to a PEARL without relabeling,"
+                " such as oyster"
+            )
+        # rlkit: core/meta_rl_algorithm.py, stores paths without a task
+        if getattr(algorithm, "use_meta_learning_buffer", False):
+            raise UnsupportedHost(
+                f"{found} with use_meta_learning_buffer=True, which stores paths without their task; set it"
+                " to False"
+            )
         if getattr(algorithm, "recurrent", False):
-            raise UnsupportedHost(f"{found} with recurrent=True; expected a permutation-invariant encoder, set it to False")
+            raise UnsupportedHost(
+                f"{found} with recurrent=True; expected a permutation-invariant encoder, set it to False"
+            )
         missing = cls.missing(algorithm)
         if missing:
-            raise UnsupportedHost(f"{found} without {', '.join(missing)}; expected a PEARL algorithm ({cls.name} family)")
+            raise UnsupportedHost(
+                f"{found} without {', '.join(missing)}; expected a PEARL algorithm ({cls.name} family)"
+            )
         for name in ("observation_space", "action_space"):
             if not getattr(getattr(algorithm.env, name, None), "shape", None):
-                raise UnsupportedHost(f"{found} whose env has no {name} with a shape; expected continuous observations and actions (gym's Box)")
+                raise UnsupportedHost(
+                    f"{found} whose env has no {name} with a shape; expected continuous observations and"
+                    " actions (gym's Box)"
+                )
         for name in ("context_encoder", "policy", "latent_dim"):
             if getattr(algorithm.agent, name, None) is None:
-                raise UnsupportedHost(f"{found} whose agent has no {name}; expected a PEARL agent with context_encoder, policy and latent_dim")
+                raise UnsupportedHost(
+                    f"{found} whose agent has no {name}; expected a PEARL agent with context_encoder, policy"
+                    " and latent_dim"
+                )
         for name in ("replay_buffer", "enc_replay_buffer"):
             buffer = getattr(algorithm, name)
             if not isinstance(getattr(buffer, "task_buffers", None), dict):
-                raise UnsupportedHost(f"{found} whose {name} has no task_buffers; expected one buffer per task, by task index")
+                raise UnsupportedHost(
+                    f"{found} whose {name} has no task_buffers; expected one buffer per task, by task index"
+                )
             if isinstance(buffer, RelabelingMixin) and buffer.is_relabeling:
-                raise UnsupportedHost(f"{found}, to which a relabeler is attached already; call its detach() first")
+                raise UnsupportedHost(
+                    f"{found}, to which a relabeler is attached already; call its detach() first"
+                )
 
     @staticmethod
     def _task_ids(algorithm: Any, found: str) -> list[Any]:
-        """The training tasks' indices: rlkit keeps descriptions in `train_tasks` and indices in `train_task_indices`."""
+        """The training tasks' indices: rlkit keeps descriptions in `train_tasks` and
+        indices in `train_task_indices`.
+        """
         indices = getattr(algorithm, "train_task_indices", None)
         tasks = list(algorithm.train_tasks if indices is None else indices)
         keys = algorithm.replay_buffer.task_buffers
         unknown = [task for task in tasks if not isinstance(task, (int, np.integer)) or task not in keys]
         if unknown or not tasks:
             raise UnsupportedHost(
-                f"{found} whose training tasks {unknown[:3] if unknown else 'are none'} are no keys of replay_buffer.task_buffers "
-                f"({list(keys)[:3]}...); expected task indices in train_task_indices or train_tasks"
+                f"{found} whose training tasks {unknown[:3] if unknown else 'are none'} are no keys of"
+                f" replay_buffer.task_buffers ({list(keys)[:3]}...); expected task indices in"
+                " train_task_indices or train_tasks"
             )
         return tasks
 
-    def install(self, router: RelabelingRouter, context: TrainingContext, statistics: RelabelStatistics) -> None:
-        """Route the buffers' paths, serve training requests from `context`, and record `statistics` with every evaluation."""
+    def install(
+        self, router: RelabelingRouter, context: TrainingContext, statistics: RelabelStatistics
+    ) -> None:
+        """Route the buffers' paths, serve training requests from `context`, and record
+        `statistics` with every evaluation.
+        """
         buffers: list[tuple[Any, TrainingContext | None]] = [(self.algorithm.enc_replay_buffer, context)]
         if not self.one_buffer:
             buffers.append((self.algorithm.replay_buffer, None))
@@ -106,25 +139,31 @@ class Host:
             for name in requests:
                 self._wrap(name, TrainingRequest(self.algorithm, name))
             if hasattr(self.algorithm, "evaluate"):
-                self._wrap("evaluate", RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router))
+                self._wrap(
+                    "evaluate", RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router)
+                )
         except BaseException:
             self.remove()
             raise
 
     def _logger(self) -> Any:
-        """The logger that the host records with: the global of the module that defines `_try_to_eval`, a module in oyster, an object in
-        rlkit."""
+        """The logger that the host records with: the global of the module that defines
+        `_try_to_eval`, a module in oyster, an object in rlkit.
+        """
         for cls in type(self.algorithm).__mro__:
             if "_try_to_eval" in vars(cls):
                 logger = getattr(sys.modules.get(cls.__module__), "logger", None)
                 if hasattr(logger, "record_tabular"):
                     return logger
-        warnings.warn(f"{type(self.algorithm).__name__} has no logger that we know; read the figures from .statistics", stacklevel=4)
+        warnings.warn(
+            f"{type(self.algorithm).__name__} has no logger that we know; read the figures from .statistics",
+            stacklevel=4,
+        )
         return None
 
     def _make_room_in(self, logger: Any, statistics: RelabelStatistics) -> None:
-        """Let the next row have our columns. Both hosts remember the keys of their first row in `_old_table_keys`, and
-        a file has the columns of its first row.
+        """Let the next row have our columns. Both hosts remember the keys of their first
+        row in `_old_table_keys`, and a file has the columns of its first row.
 
         ValueError where such a file is written already.
         """
@@ -134,8 +173,9 @@ class Host:
         folder = logger.get_snapshot_dir() if hasattr(logger, "get_snapshot_dir") else None
         if folder is not None:
             raise UnsupportedHost(
-                f"{type(self.algorithm).__name__} has written rows into {folder}, whose columns are fixed; attach before train(), or "
-                "let the logger begin another folder and set algorithm._old_table_keys to None"
+                f"{type(self.algorithm).__name__} has written rows into {folder}, whose columns are fixed;"
+                " attach before train(), or let the logger begin another folder and set"
+                " algorithm._old_table_keys to None"
             )
         self.algorithm._old_table_keys = None
 

@@ -1,4 +1,5 @@
 """Running a host's code without leaving a trace in its random streams, its modules or its agent."""
+
 from __future__ import annotations
 
 import random
@@ -13,13 +14,17 @@ from torch import nn
 
 @contextmanager
 def isolated(modules: Iterable[nn.Module], agent: Any, seed: int) -> Iterator[None]:
-    """Within the block all global generators run from `seed` and the modules are in evaluation mode; afterwards everything is as it was.
+    """Within the block all global generators run from `seed` and the modules are in
+    evaluation mode; afterwards everything is as it was.
 
     agent: its attributes are put back as well, for hosts whose inference overwrites what they believe.
     """
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (hosts draw from the global generators)
     # Not torch.manual_seed, which would also leave a seed behind for devices that are not in use yet.
-    generators = [torch.default_generator, *(torch.cuda.default_generators if torch.cuda.is_initialized() else ())]
+    generators = [
+        torch.default_generator,
+        *(torch.cuda.default_generators if torch.cuda.is_initialized() else ()),
+    ]
     torch_states = [generator.get_state() for generator in generators]
     training = [part for module in modules for part in module.modules() if part.training]
     attributes = dict(vars(agent))

@@ -1,4 +1,5 @@
 """Where a PEARL implementation keeps its networks, settings and sizes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,14 +32,18 @@ class HostParts:
         self.latent_dim = int(self.agent.latent_dim)
         for name in ("reward_scale", "discount"):
             if not hasattr(owner, name) and not hasattr(algorithm, name):
-                raise UnsupportedHost(f"{self.found} without {name}; expected it on the algorithm or its trainer")
+                raise UnsupportedHost(
+                    f"{self.found} without {name}; expected it on the algorithm or its trainer"
+                )
 
     def get(self, name: str) -> Callable[[], nn.Module]:
         """How to look up a network of the owner."""
         return lambda: getattr(self.owner, name)
 
     def setting(self, name: str) -> Any:
-        """A setting of the owner, or else of the algorithm: the rlkit family keeps the effective ones on its trainer."""
+        """A setting of the owner, or else of the algorithm: the rlkit family keeps the
+        effective ones on its trainer.
+        """
         return getattr(self.owner, name) if hasattr(self.owner, name) else getattr(self.algorithm, name)
 
     @property

@@ -1,4 +1,5 @@
 """How a host's networks want to be called, found out once, at attach, by calling them with dummy rows."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +11,14 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.gaussians import posterior
-from rlkit_hfr.hosts.conventions import Call, normal_parameters, own_posterior, policy_call, sampled_action, value_calls
+from rlkit_hfr.hosts.conventions import (
+    Call,
+    normal_parameters,
+    own_posterior,
+    policy_call,
+    sampled_action,
+    value_calls,
+)
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.parts import HostParts
 from rlkit_hfr.hosts.soft_value import Value, find_value
@@ -22,9 +30,11 @@ _CAN_NOT_BE_CALLED = (RuntimeError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True)
 class Calls:
-    """How to call a host's networks. qf1, qf2: (obs, action, z) -> (R, 1); policy: (obs, z) -> whatever it returns;
+    """How to call a host's networks. qf1, qf2: (obs, action, z) -> (R, 1); policy: (obs,
+    z) -> whatever it returns;
     knows_normal: whether that tells the Gaussian before the tanh; infers_alone: whether posteriors must be
-    the host's own, being no product of Gaussians; value: None where the host has nothing that gives V."""
+    the host's own, being no product of Gaussians; value: None where the host has nothing that gives V.
+    """
 
     layout: ContextLayout
     qf1: Call
@@ -37,7 +47,9 @@ class Calls:
 
 @dataclass(frozen=True)
 class Dummies:
-    """Random inputs. obs (R, S), action (R, A), z (R, Z); context: two of five rows (2, 5, D) with their mask (2, 5)."""
+    """Random inputs. obs (R, S), action (R, A), z (R, Z); context: two of five rows (2, 5,
+    D) with their mask (2, 5).
+    """
 
     obs: Tensor
     action: Tensor
@@ -69,7 +81,9 @@ def probe(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]
 
 
 def _layout(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]) -> ContextLayout:
-    """Whether context rows end with the next observation: by the encoder's input width, or else by what it takes."""
+    """Whether context rows end with the next observation: by the encoder's input width, or
+    else by what it takes.
+    """
     stated = getattr(parts.agent.context_encoder, "input_size", None)
     flag = bool(getattr(parts.algorithm, "use_next_obs_in_context", False))
     for with_next_obs in (flag, not flag):
@@ -79,8 +93,9 @@ def _layout(parts: HostParts, isolated: Callable[[], AbstractContextManager[None
                 return layout
     short, long = parts.layout(False).width, parts.layout(True).width
     raise UnsupportedHost(
-        f"{parts.found} whose context encoder takes rows of {'another width' if stated is None else stated}; expected "
-        f"{short}: observation {parts.obs_dim}, action {parts.action_dim}, reward 1, or {long} with the next observation"
+        f"{parts.found} whose context encoder takes rows of {'another width' if stated is None else stated};"
+        f" expected {short}: observation {parts.obs_dim}, action {parts.action_dim}, reward 1, or {long} with"
+        " the next observation"
     )
 
 
@@ -104,13 +119,16 @@ def _critics(parts: HostParts, dummies: Dummies) -> list[Call]:
     calls = value_calls([parts.get("qf1"), parts.get("qf2")], ("obs", "action", "z"), inputs, agrees)
     if calls is None:
         raise UnsupportedHost(
-            f"{parts.found} whose qf1 and qf2 can't be called; tried qf1(obs, action, z) and joined inputs, expecting (rows, 1)"
+            f"{parts.found} whose qf1 and qf2 can't be called; tried qf1(obs, action, z) and joined inputs,"
+            " expecting (rows, 1)"
         )
     return calls
 
 
 def _own_minimum(parts: HostParts, inputs: tuple[Tensor, ...]) -> Tensor | None:
-    """The host's own minimum of its critics, where it has one: it tells the order of inputs of critics that would take any."""
+    """The host's own minimum of its critics, where it has one: it tells the order of
+    inputs of critics that would take any.
+    """
     own_min = getattr(parts.owner, "_min_q", None)
     try:
         return None if own_min is None else own_min(*inputs).reshape(-1, 1)
@@ -121,10 +139,12 @@ def _own_minimum(parts: HostParts, inputs: tuple[Tensor, ...]) -> Tensor | None:
 def _policy(parts: HostParts, dummies: Dummies) -> Callable[[Tensor, Tensor], Any]:
     obs, z = dummies.obs, dummies.z
     policy = policy_call(lambda: parts.agent.policy, obs, z)
-    if policy is None or (normal_parameters(policy(obs, z)) is None and sampled_action(policy(obs, z)) is None):
+    if policy is None or (
+        normal_parameters(policy(obs, z)) is None and sampled_action(policy(obs, z)) is None
+    ):
         raise UnsupportedHost(
-            f"{parts.found} whose policy can't be called; tried policy(obs and z joined) and policy(obs, z), expecting a "
-            "tuple that begins with the action, or a distribution"
+            f"{parts.found} whose policy can't be called; tried policy(obs and z joined) and policy(obs, z),"
+            " expecting a tuple that begins with the action, or a distribution"
         )
     return policy
 
@@ -142,13 +162,16 @@ def _infers_alone(parts: HostParts, dummies: Dummies) -> bool:
         product = None
     if own is None and product is None:
         raise UnsupportedHost(
-            f"{parts.found} whose encoder gives no posterior; expected agent.infer_posterior or agent.latent_posterior"
+            f"{parts.found} whose encoder gives no posterior; expected agent.infer_posterior or"
+            " agent.latent_posterior"
         )
     return own is not None and (product is None or not _alike(own, product))
 
 
 def infer(parts: HostParts, context: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance that the host itself infers from contexts of one length; None if it has no inference that we know."""
+    """Mean and variance that the host itself infers from contexts of one length; None if
+    it has no inference that we know.
+    """
     flags = [getattr(holder, "use_information_bottleneck", None) for holder in (parts.algorithm, parts.owner)]
     return own_posterior(parts.agent, context, bool(next((flag for flag in flags if flag is not None), True)))
 

@@ -1,4 +1,5 @@
 """The figures of relabeling, into the host's log and beside it in the run's folder."""
+
 from __future__ import annotations
 
 import warnings
@@ -18,10 +19,15 @@ FOLDER = "relabeling"
 
 
 def save_diagnostics(run: Path, epoch: int, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write ``relabeling/epoch_N.npz`` into a run's folder: the arrays of `RelabelStatistics.arrays`, in single precision."""
+    """Write ``relabeling/epoch_N.npz`` into a run's folder: the arrays of
+    `RelabelStatistics.arrays`, in single precision.
+    """
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
-    single = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in arrays.items()}
+    single = {
+        name: array.astype(np.float32) if array.dtype == np.float64 else array
+        for name, array in arrays.items()
+    }
     with replacing(folder / f"epoch_{epoch}.npz") as file:
         np.savez_compressed(file, **single)  # type: ignore[arg-type]
 
@@ -35,8 +41,10 @@ def has_our_columns(keys: Any) -> bool:
 
 
 class EvaluateOfACopy:
-    """The `evaluate` of a copy of an algorithm that relabels and has logged rows: the copy does not relabel, and its rows have no such
-    columns. The first call forgets them and gives the method its place back."""
+    """The `evaluate` of a copy of an algorithm that relabels and has logged rows: the copy
+    does not relabel, and its rows have no such columns. The first call forgets them and
+    gives the method its place back.
+    """
 
     def __init__(self, algorithm: Any, name: str) -> None:
         self._algorithm, self._name = algorithm, name
@@ -50,7 +58,9 @@ class EvaluateOfACopy:
 
 
 class RecordingEvaluate(Wrapper):
-    """Records the relabeling's columns once the host has recorded its own: written earlier they would suppress some of the host's."""
+    """Records the relabeling's columns once the host has recorded its own: written earlier
+    they would suppress some of the host's.
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         if has_our_columns(getattr(self._algorithm, "_old_table_keys", None)):
@@ -66,20 +76,26 @@ class RecordingEvaluate(Wrapper):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         buffer = self._algorithm.enc_replay_buffer
-        with buffer.originals_only() if still_ours(buffer) else nullcontext():  # rlkit's evaluation asks for several tasks at once
+        # rlkit's evaluation asks for several tasks at once
+        with buffer.originals_only() if still_ours(buffer) else nullcontext():
             result = self._method(*args, **options)
         columns = self._statistics.report()
         if self._logger is not None:
             for key, value in columns.items():
                 self._logger.record_tabular(key, value)
             folder = self._logger.get_snapshot_dir() if hasattr(self._logger, "get_snapshot_dir") else None
-            if folder is not None and columns["relabel/paths relabeled"] > 0 and args and isinstance(args[0], int):
+            if (
+                folder is not None
+                and columns["relabel/paths relabeled"] > 0
+                and args
+                and isinstance(args[0], int)
+            ):
                 save_diagnostics(Path(folder), args[0], self._statistics.arrays())
         if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
             self._warned = True
             warnings.warn(
-                "the host trains, but asked for no context of several tasks at once, by which training is told from collection; it sees relabeled "
-                "data in its RL batches alone",
+                "the host trains, but asked for no context of several tasks at once, by which training is"
+                " told from collection; it sees relabeled data in its RL batches alone",
                 stacklevel=2,
             )
         return result

@@ -1,4 +1,5 @@
 """V(s, z) of a host: that of its target network, or else what its target critics and its policy say."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,26 +15,42 @@ Noise = Callable[..., Tensor]
 Value = Callable[[Tensor, Tensor, Noise], Tensor]
 
 
-def find_value(owner: Any, algorithm: Any, policy: Callable[[Tensor, Tensor], Any] | None, dummies: tuple[Tensor, Tensor, Tensor]) -> Value | None:
-    """How to get V(s, z), (R, 1), from observations, latents and a source of noise; None if the host has nothing that gives it.
+def find_value(
+    owner: Any,
+    algorithm: Any,
+    policy: Callable[[Tensor, Tensor], Any] | None,
+    dummies: tuple[Tensor, Tensor, Tensor],
+) -> Value | None:
+    """How to get V(s, z), (R, 1), from observations, latents and a source of noise; None
+    if the host has nothing that gives it.
 
-    owner: has the networks, which are looked up at call time; policy: one that gives the parameters of a normal, or None; dummies: rows of
-    observations, actions and latents.
+    owner: has the networks, which are looked up at call time; policy: one that gives
+    the parameters of a normal, or None; dummies: rows of observations, actions and
+    latents.
     """
     obs, action, z = dummies
     if isinstance(getattr(owner, "target_vf", None), nn.Module):
         calls = value_calls([lambda: owner.target_vf], ("obs", "z"), (obs, z))
         return None if calls is None else lambda o, latent, noise: calls[0](o, latent)
-    if policy is None or not all(isinstance(getattr(owner, name, None), nn.Module) for name in ("target_qf1", "target_qf2")):
+    if policy is None or not all(
+        isinstance(getattr(owner, name, None), nn.Module) for name in ("target_qf1", "target_qf2")
+    ):
         return None
     pair = value_calls([lambda: owner.target_qf1, lambda: owner.target_qf2], ("obs", "action", "z"), dummies)
     if pair is None:
         return None
-    return lambda o, latent, noise: _soft_value(policy, pair, _entropy_weight(owner, algorithm), o, latent, noise)
+    return lambda o, latent, noise: _soft_value(
+        policy, pair, _entropy_weight(owner, algorithm), o, latent, noise
+    )
 
 
 def _soft_value(
-    policy: Callable[[Tensor, Tensor], Any], targets: list[Call], weight: Tensor | float, obs: Tensor, z: Tensor, noise: Noise
+    policy: Callable[[Tensor, Tensor], Any],
+    targets: list[Call],
+    weight: Tensor | float,
+    obs: Tensor,
+    z: Tensor,
+    noise: Noise,
 ) -> Tensor:
     """V(s, z) = min target Q(s, a, z) - alpha log pi(a|s, z), a ~ pi, for hosts without a V network."""
     parameters = normal_parameters(policy(obs, z))

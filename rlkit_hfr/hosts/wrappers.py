@@ -1,4 +1,5 @@
 """Stand-ins for bound methods of an algorithm: what serves training requests."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +9,9 @@ from rlkit_hfr.buffers.training_requests import asks_for_many
 
 
 class Wrapper:
-    """Stands in for a bound method of the algorithm; pickles and copies as that method, without the relabeling."""
+    """Stands in for a bound method of the algorithm; pickles and copies as that method,
+    without the relabeling.
+    """
 
     def __init__(self, algorithm: Any, name: str) -> None:
         self._algorithm, self._name = algorithm, name

@@ -1,4 +1,7 @@
-"""The latent-conditioned agent of PEARL: belief q(z|c) over the task, and the policy that acts on a sample of it."""
+"""The latent-conditioned agent of PEARL: belief q(z|c) over the task, and the policy that
+acts on a sample of it.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -17,7 +20,11 @@ class PEARLAgent(nn.Module):
     z_vars: Tensor
 
     def __init__(
-        self, latent_dim: int, context_encoder: MlpEncoder, policy: TanhGaussianPolicy, use_information_bottleneck: bool = True
+        self,
+        latent_dim: int,
+        context_encoder: MlpEncoder,
+        policy: TanhGaussianPolicy,
+        use_information_bottleneck: bool = True,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
@@ -34,7 +41,9 @@ class PEARLAgent(nn.Module):
         return [self.context_encoder, self.policy]
 
     def clear_z(self, num_tasks: int = 1) -> None:
-        """Reset the belief of `num_tasks` tasks to the prior N(0, I), sample z from it and forget the context."""
+        """Reset the belief of `num_tasks` tasks to the prior N(0, I), sample z from it and
+        forget the context.
+        """
         self.z_means = self.z_means.new_zeros(num_tasks, self.latent_dim)
         self.z_vars = torch.full_like(self.z_means, 1.0 if self.use_ib else 0.0)
         self.context = None
@@ -42,13 +51,19 @@ class PEARLAgent(nn.Module):
 
     def sample_z(self) -> None:
         """Draw a new z from the current belief; reparameterised, so that gradients reach the encoder."""
-        self.z = self.z_means + self.z_vars.sqrt() * torch.randn_like(self.z_means) if self.use_ib else self.z_means
+        self.z = (
+            self.z_means + self.z_vars.sqrt() * torch.randn_like(self.z_means)
+            if self.use_ib
+            else self.z_means
+        )
 
     def detach_z(self) -> None:
         self.z = self.z.detach()
 
     def infer_posterior(self, context: Tensor, mask: Tensor | None = None) -> None:
-        """Set the belief to q(z|c) and sample z. context: (N, B, D); mask: (N, B), False where a row is padding."""
+        """Set the belief to q(z|c) and sample z. context: (N, B, D); mask: (N, B), False
+        where a row is padding.
+        """
         self.z_means, self.z_vars = posterior(self.context_encoder(context), self.latent_dim, mask)
         self.sample_z()
 
@@ -63,7 +78,9 @@ class PEARLAgent(nn.Module):
         out: PolicyOutput = self.policy(torch.cat([rows, self.z], dim=-1), deterministic=deterministic)
         return out.action.cpu().numpy()
 
-    def get_action(self, obs: np.ndarray, deterministic: bool = False) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def get_action(
+        self, obs: np.ndarray, deterministic: bool = False
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Act for one task: obs (S,) -> action (A,) and an empty info."""
         return self.get_actions(obs[None], deterministic)[0], {}
 

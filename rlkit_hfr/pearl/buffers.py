@@ -1,4 +1,5 @@
 """Replay buffers of transitions, one per task; float32, and no larger than what they hold."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -74,7 +75,9 @@ class SimpleReplayBuffer:
     def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
         """`batch_size` transitions, uniformly with replacement; every value is (batch_size, dim)."""
         if self._size == 0:
-            raise ValueError("this task's replay buffer is empty; collect data for every task before sampling from it")
+            raise ValueError(
+                "this task's replay buffer is empty; collect data for every task before sampling from it"
+            )
         rows = self.rng.integers(0, self._size, batch_size)
         return dict(
             observations=self._observations[rows],
@@ -86,7 +89,9 @@ class SimpleReplayBuffer:
         )
 
     def state_dict(self) -> State:
-        """The rows in use and where the next one goes; the generator, which is shared, is its owner's to save."""
+        """The rows in use and where the next one goes; the generator, which is shared, is
+        its owner's to save.
+        """
         rows = {name: as_tensor(column[: self._size]) for name, column in self._columns().items()}
         return dict(top=self._top, size=self._size, rows=rows)
 
@@ -113,7 +118,11 @@ class MultiTaskReplayBuffer:
         dtype = space.dtype if space.dtype == np.uint8 else np.float32
         self.task_buffers = {
             task: SimpleReplayBuffer(
-                max_replay_buffer_size, int(np.prod(space.shape)), int(np.prod(env.action_space.shape)), rng, dtype
+                max_replay_buffer_size,
+                int(np.prod(space.shape)),
+                int(np.prod(env.action_space.shape)),
+                rng,
+                dtype,
             )
             for task in tasks
         }
@@ -135,7 +144,10 @@ class MultiTaskReplayBuffer:
         self.task_buffers[task].clear()
 
     def state_dict(self) -> State:
-        return dict(rng=rng_state(self.rng), tasks={task: buffer.state_dict() for task, buffer in self.task_buffers.items()})
+        return dict(
+            rng=rng_state(self.rng),
+            tasks={task: buffer.state_dict() for task, buffer in self.task_buffers.items()},
+        )
 
     def load_state_dict(self, state: State) -> None:
         set_rng_state(self.rng, state["rng"])

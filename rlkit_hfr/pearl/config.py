@@ -1,4 +1,5 @@
 """Every setting of the built-in PEARL, stated once."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -9,7 +10,9 @@ from rlkit_hfr.precision import check_precision
 
 @dataclass(frozen=True, kw_only=True)
 class PEARLConfig:
-    """Settings of `PEARLSoftActorCritic`, under the names that oyster's `algo_params` use. Steps are environment steps."""
+    """Settings of `PEARLSoftActorCritic`, under the names that oyster's `algo_params` use.
+    Steps are environment steps.
+    """
 
     meta_batch: int = 16  # tasks in one gradient update
     num_iterations: int = 500  # rounds of collection, training and evaluation
@@ -17,7 +20,8 @@ class PEARLConfig:
     num_tasks_sample: int = 5  # training tasks visited in a round
     num_steps_prior: int = 400  # steps per visit with z from the prior
     num_steps_posterior: int = 0  # steps per visit with z from the posterior
-    num_extra_rl_steps_posterior: int = 400  # steps per visit with z from the posterior, for the RL buffer alone
+    # steps per visit with z from the posterior, for the RL buffer alone
+    num_extra_rl_steps_posterior: int = 400
     num_train_steps_per_itr: int = 2000  # gradient updates in a round
     num_evals: int = 2  # independent adaptations per task and evaluation
     num_steps_per_eval: int = 600  # steps of one adaptation
@@ -38,18 +42,37 @@ class PEARLConfig:
     policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
     reward_scale: float = 5.0  # factor on rewards in the Bellman target; the inverse of SAC's entropy weight
     entropy_weight: float = 1.0  # SAC's alpha, in units of the scaled rewards
-    sparse_rewards: bool = False  # context and evaluation use info["sparse_reward"], the critic the dense reward
+    # context and evaluation use info["sparse_reward"], the critic the dense reward
+    sparse_rewards: bool = False
     kl_lambda: float = 0.1  # weight of KL(q(z|c) || N(0, I))
     use_information_bottleneck: bool = True  # False: z is the mean of the encoder's rows, deterministic
     use_next_obs_in_context: bool = False  # context rows end with the next observation
     replay_buffer_size: int = 1_000_000  # transitions per task and buffer; memory is taken as it fills
     num_envs: int = 10  # environments stepped side by side
-    step_threads: int = 0  # threads that step them; 0: as many as torch has, at most 4, where an environment says that it helps
-    precision: str = "fp32"  # of the updates' matrix products: fp32, bf16, or auto (bf16 on CPUs made for it, else fp32)
+    # threads that step them; 0: as many as torch has, at most 4, where an environment
+    # says that it helps
+    step_threads: int = 0
+    # of the updates' matrix products: fp32, bf16, or auto (bf16 on CPUs made for it,
+    # else fp32)
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        positive = {"num_iterations", "meta_batch", "num_evals", "num_exp_traj_eval", "batch_size", "embedding_batch_size"}
-        positive |= {"max_path_length", "replay_buffer_size", "num_envs", "num_tasks_sample", "num_initial_steps", "num_steps_per_eval"}
+        positive = {
+            "num_iterations",
+            "meta_batch",
+            "num_evals",
+            "num_exp_traj_eval",
+            "batch_size",
+            "embedding_batch_size",
+        }
+        positive |= {
+            "max_path_length",
+            "replay_buffer_size",
+            "num_envs",
+            "num_tasks_sample",
+            "num_initial_steps",
+            "num_steps_per_eval",
+        }
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name == "precision":
@@ -64,9 +87,15 @@ class PEARLConfig:
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 raise ValueError(f"{field.name} must be a {'whole ' if whole else ''}number, got {value!r}")
             if not value >= (1 if field.name in positive else 0) or value == float("inf"):
-                raise ValueError(f"{field.name} must be {'positive' if field.name in positive else 'zero or more'}, got {value!r}")
+                raise ValueError(
+                    f"{field.name} must be {'positive' if field.name in positive else 'zero or more'}, got"
+                    f" {value!r}"
+                )
         if self.num_steps_prior + self.num_steps_posterior == 0:
-            raise ValueError("num_steps_prior and num_steps_posterior are both 0; a visit must collect context with one of them")
+            raise ValueError(
+                "num_steps_prior and num_steps_posterior are both 0; a visit must collect context with one of"
+                " them"
+            )
         if not self.discount < 1.0:
             raise ValueError(f"discount must be below 1, got {self.discount}")
         if not 0.0 < self.soft_target_tau <= 1.0:

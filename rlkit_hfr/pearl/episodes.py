@@ -1,4 +1,5 @@
 """Episodes that run side by side, gathered into rlkit's paths."""
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -23,7 +24,8 @@ class Episodes:
         self.active = list(range(len(obs)))  # those that go on
         self._max_path_length = max_path_length
         self._rows: list[int] = []  # of each step of any episode, in the order of time, whose it is
-        self._columns: dict[str, list[np.ndarray]] = defaultdict(list)  # in the same order, name -> (active, ...) a time
+        # in the same order, name -> (active, ...) a time
+        self._columns: dict[str, list[np.ndarray]] = defaultdict(list)
         self._figures: dict[str, list[np.ndarray]] = defaultdict(list)
         self._infos: list[list[Any]] = [[] for _ in obs]
         self._times = 0
@@ -33,7 +35,12 @@ class Episodes:
         next_obs = steps.next_obs.astype(self._dtype, copy=False)
         self.obs[self.active] = next_obs
         self._rows += self.active
-        columns = {"actions": actions, "rewards": steps.rewards, "terminals": steps.terminals, "next_observations": next_obs}
+        columns = {
+            "actions": actions,
+            "rewards": steps.rewards,
+            "terminals": steps.terminals,
+            "next_observations": next_obs,
+        }
         for kept, new in ((self._columns, columns), (self._figures, steps.figures)):
             for name, values in new.items():
                 kept[name].append(values)
@@ -45,12 +52,25 @@ class Episodes:
         self.active = [i for i, done in zip(self.active, over, strict=True) if not done]
 
     def paths(self, latents: np.ndarray) -> list[dict[str, Any]]:
-        """One path per episode; latents: (N, Z), what each acted on. Empties this object, so that nothing is held twice."""
-        rows, (columns, figures) = np.array(self._rows), (_joined(kept) for kept in (self._columns, self._figures))
-        return [self._path(i, np.flatnonzero(rows == i), columns, figures, latent) for i, latent in enumerate(latents)]
+        """One path per episode; latents: (N, Z), what each acted on. Empties this object,
+        so that nothing is held twice.
+        """
+        rows, (columns, figures) = (
+            np.array(self._rows),
+            (_joined(kept) for kept in (self._columns, self._figures)),
+        )
+        return [
+            self._path(i, np.flatnonzero(rows == i), columns, figures, latent)
+            for i, latent in enumerate(latents)
+        ]
 
     def _path(
-        self, i: int, rows: np.ndarray, columns: Mapping[str, np.ndarray], figures: Mapping[str, np.ndarray], latent: np.ndarray
+        self,
+        i: int,
+        rows: np.ndarray,
+        columns: Mapping[str, np.ndarray],
+        figures: Mapping[str, np.ndarray],
+        latent: np.ndarray,
     ) -> dict[str, Any]:
         length, own = len(rows), self._infos[i]
         next_obs, terminals = columns["next_observations"][rows], columns["terminals"][rows, None]
@@ -64,7 +84,8 @@ class Episodes:
             terminals=terminals,
             timeouts=timeouts,
             agent_infos={},
-            env_infos={name: values[rows] for name, values in figures.items()} | {key: np.asarray([info[key] for info in own]) for key in own[0]},
+            env_infos={name: values[rows] for name, values in figures.items()}
+            | {key: np.asarray([info[key] for info in own]) for key in own[0]},
             context=latent,
         )
 

@@ -2,6 +2,7 @@
 
 Like rlkit's, the logger is one object per process: one run per process.
 """
+
 from __future__ import annotations
 
 import csv
@@ -26,7 +27,9 @@ SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
 class Logger:
-    """Collects one row of figures per epoch and writes it with `dump_tabular`; without a folder it only collects."""
+    """Collects one row of figures per epoch and writes it with `dump_tabular`; without a
+    folder it only collects.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -76,7 +79,9 @@ class Logger:
         return dict(self._row)
 
     def dump_tabular(self) -> dict[str, Any]:
-        """Write the row to progress.csv and, as a table, to debug.log; returns it. The folder's first row fixes the columns."""
+        """Write the row to progress.csv and, as a table, to debug.log; returns it. The
+        folder's first row fixes the columns.
+        """
         row = {key: _plain(value) for key, value in self._row.items()}
         self._row = {}
         if self._dir is None:
@@ -86,7 +91,9 @@ class Logger:
             self._append_csv(dict(zip(self._columns, self._columns, strict=True)))
         if set(row) != set(self._columns):
             odd = sorted(set(row) ^ set(self._columns))
-            raise ValueError(f"the columns of progress.csv are fixed by its first row; new or missing: {', '.join(odd)}")
+            raise ValueError(
+                f"the columns of progress.csv are fixed by its first row; new or missing: {', '.join(odd)}"
+            )
         self._append_csv(row)
         width = max(map(len, row))
         self.log("\n" + "\n".join(f"{key:<{width}}  {value}" for key, value in row.items()))
@@ -100,7 +107,8 @@ class Logger:
         with open(self._dir / PROGRESS, "ab") as file:
             file.write(line)
             file.flush()
-            os.fsync(file.fileno())  # a checkpoint that counts this row may be on the disk before it otherwise
+            # a checkpoint that counts this row may be on the disk before it otherwise
+            os.fsync(file.fileno())
         self._written += len(line)
         self._digest.update(line)
 
@@ -113,34 +121,53 @@ class Logger:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on after a `state_dict`: what progress.csv and debug.log got since is cut off.
 
-        ValueError, before either is touched, if one lacks something or is another file than it was. A state of version
+        ValueError, before either is touched, if one lacks something or is another file
+        than it was. A state of version
         0.1.0 has no checksum.
         """
         assert self._dir is not None
-        sizes = state["sizes"] if "sizes" in state else {PROGRESS: state["progress_size"], DEBUG: state["debug_size"]}
-        if set(sizes) != {PROGRESS, DEBUG} or not all(type(size) is int and size >= 0 for size in sizes.values()):
-            raise ValueError(f"the checkpoint speaks of other files than {PROGRESS} and {DEBUG}, or of no sizes: {sizes!r}")
+        sizes = (
+            state["sizes"]
+            if "sizes" in state
+            else {PROGRESS: state["progress_size"], DEBUG: state["debug_size"]}
+        )
+        if set(sizes) != {PROGRESS, DEBUG} or not all(
+            type(size) is int and size >= 0 for size in sizes.values()
+        ):
+            raise ValueError(
+                f"the checkpoint speaks of other files than {PROGRESS} and {DEBUG}, or of no sizes: {sizes!r}"
+            )
         columns = state["columns"]
-        if columns is not None and not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
+        if columns is not None and not (
+            isinstance(columns, list) and all(isinstance(name, str) for name in columns)
+        ):
             raise ValueError("the checkpoint's columns are no list of names")
         for name, size in sizes.items():
             found = _size(self._dir / name)
             if found < size:
                 found_in = f"{self._dir / name} has {found} bytes"
-                raise ValueError(f"{found_in}, fewer than the {size} that the checkpoint was written with; put the whole file back, or start anew")
+                raise ValueError(
+                    f"{found_in}, fewer than the {size} that the checkpoint was written with; put the whole"
+                    " file back, or start anew"
+                )
         digest = hashlib.sha256()
         if sizes[PROGRESS]:
             with open(self._dir / PROGRESS, "rb") as file:
                 digest.update(file.read(sizes[PROGRESS]))
         if "sizes" not in state and digest.hexdigest() != state["progress_sha256"]:
-            raise ValueError(f"{self._dir / PROGRESS} is not the file that the checkpoint was written with; put that back, or start anew")
+            raise ValueError(
+                f"{self._dir / PROGRESS} is not the file that the checkpoint was written with; put that back,"
+                " or start anew"
+            )
         for name, size in sizes.items():
             if (self._dir / name).exists():
                 os.truncate(self._dir / name, size)
         self._columns, self._written, self._digest = columns, sizes[PROGRESS], digest
 
     def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
-        """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads with ``torch.load(weights_only=True)``."""
+        """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads
+        with ``torch.load(weights_only=True)``.
+        """
         mode = self._snapshot_mode
         if self._dir is None or mode == "none":
             return
@@ -151,13 +178,17 @@ class Logger:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, 0 if there is none. ValueError if the name stands for anything but a file of this folder."""
+    """Bytes of a file, 0 if there is none. ValueError if the name stands for anything but
+    a file of this folder.
+    """
     try:
         found = path.lstat()
     except FileNotFoundError:
         return 0
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"{path} is no regular file; a run's log is in its own folder: put the file there, or start anew")
+        raise ValueError(
+            f"{path} is no regular file; a run's log is in its own folder: put the file there, or start anew"
+        )
     return found.st_size
 
 
@@ -188,7 +219,9 @@ def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
             number += 1
 
 
-def setup_logger(log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1) -> None:
+def setup_logger(
+    log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1
+) -> None:
     """Point the process's logger at an existing, empty run folder and write variant.json into it."""
     text = json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n"
     logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)

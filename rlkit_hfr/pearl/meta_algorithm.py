@@ -1,4 +1,5 @@
 """PEARL's meta-training loop (Rakelly et al. 2019, algorithm 1): collect, update, evaluate, log."""
+
 from __future__ import annotations
 
 import abc
@@ -37,8 +38,10 @@ def _ignore(row: dict[str, Any]) -> None:
 
 
 class MetaRLAlgorithm(abc.ABC):
-    """The loop around the updates. Sampled tasks are collected side by side; posteriors of collection and evaluation are inferred
-    from contexts that are asked for one task at a time."""
+    """The loop around the updates. Sampled tasks are collected side by side; posteriors of
+    collection and evaluation are inferred from contexts that are asked for one task at
+    a time.
+    """
 
     def __init__(
         self,
@@ -51,9 +54,11 @@ class MetaRLAlgorithm(abc.ABC):
         progress: Progress = _silent,
         on_epoch_end: Callable[[dict[str, Any]], None] = _ignore,
     ) -> None:
-        """seed: of the tasks drawn, the buffers' batches and the environments; torch's global generator drives the networks.
+        """seed: of the tasks drawn, the buffers' batches and the environments; torch's
+            global generator drives the networks.
 
-        progress: wraps the items of each phase; on_epoch_end: called with each row of progress.csv once it is written.
+        progress: wraps the items of each phase; on_epoch_end: called with each row of
+            progress.csv once it is written.
         """
         self.env, self.agent, self.config = env, agent, config
         self.train_tasks, self.eval_tasks = list(train_tasks), list(eval_tasks)
@@ -66,10 +71,16 @@ class MetaRLAlgorithm(abc.ABC):
         self.use_information_bottleneck = config.use_information_bottleneck
         tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
         self.rng = np.random.default_rng(tasks_seed)
-        self.sampler = SideBySideSampler(env, agent, config.max_path_length, config.num_envs, envs_seed, config.step_threads)
+        self.sampler = SideBySideSampler(
+            env, agent, config.max_path_length, config.num_envs, envs_seed, config.step_threads
+        )
         size = config.replay_buffer_size
-        self.replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(rl_seed))
-        self.enc_replay_buffer = MultiTaskReplayBuffer(size, env, self.train_tasks, np.random.default_rng(enc_seed))
+        self.replay_buffer = MultiTaskReplayBuffer(
+            size, env, self.train_tasks, np.random.default_rng(rl_seed)
+        )
+        self.enc_replay_buffer = MultiTaskReplayBuffer(
+            size, env, self.train_tasks, np.random.default_rng(enc_seed)
+        )
         self.eval_statistics: dict[str, Any] | None = None
         self._n_env_steps_total = 0
         self._n_train_steps_total = 0
@@ -80,9 +91,11 @@ class MetaRLAlgorithm(abc.ABC):
         self.stop_requested = False
 
     def train(self) -> None:
-        """Meta-train for `num_iterations`, from where a restored state left off; one row of progress.csv each.
+        """Meta-train for `num_iterations`, from where a restored state left off; one row
+        of progress.csv each.
 
-        Setting `stop_requested` ends it after the current iteration. Raises DivergedError at a loss that is not finite, before its row.
+        Setting `stop_requested` ends it after the current iteration. Raises
+        DivergedError at a loss that is not finite, before its row.
         """
         config = self.config
         if self.iterations_done == 0:
@@ -94,10 +107,16 @@ class MetaRLAlgorithm(abc.ABC):
             logger.push_prefix(f"Iteration #{iteration} | ")
             self.training_mode(True)
             if iteration == 0:
-                groups = [self.train_tasks[i: i + config.num_envs] for i in range(0, len(self.train_tasks), config.num_envs)]
+                groups = [
+                    self.train_tasks[i : i + config.num_envs]
+                    for i in range(0, len(self.train_tasks), config.num_envs)
+                ]
                 for tasks in self.progress(groups, "initial data"):
                     self.collect_data(tasks, config.num_initial_steps)
-            visits = [self.train_tasks[i] for i in self.rng.integers(len(self.train_tasks), size=config.num_tasks_sample)]
+            visits = [
+                self.train_tasks[i]
+                for i in self.rng.integers(len(self.train_tasks), size=config.num_tasks_sample)
+            ]
             for tasks in self.progress(rounds_of_distinct(visits), "collect"):
                 self._visit(tasks)
             gt.stamp("sample")
@@ -118,26 +137,35 @@ class MetaRLAlgorithm(abc.ABC):
                 break
 
     def _visit(self, tasks: Sequence[int]) -> None:
-        """Collect fresh data for distinct tasks: z ~ prior, z ~ posterior, and extra data for the RL buffer alone."""
+        """Collect fresh data for distinct tasks: z ~ prior, z ~ posterior, and extra data
+        for the RL buffer alone.
+        """
         for task in tasks:
             self.enc_replay_buffer.task_buffers[task].clear()
         self.collect_data(tasks, self.config.num_steps_prior)
         self.collect_data(tasks, self.config.num_steps_posterior, update_posterior=True)
-        self.collect_data(tasks, self.config.num_extra_rl_steps_posterior, update_posterior=True, add_to_enc_buffer=False)
+        self.collect_data(
+            tasks, self.config.num_extra_rl_steps_posterior, update_posterior=True, add_to_enc_buffer=False
+        )
 
     @torch.no_grad()
     def collect_data(
-        self, tasks: Sequence[int], num_samples: int, update_posterior: bool = False, add_to_enc_buffer: bool = True
+        self,
+        tasks: Sequence[int],
+        num_samples: int,
+        update_posterior: bool = False,
+        add_to_enc_buffer: bool = True,
     ) -> None:
         """Collect whole trajectories until each task has at least `num_samples` new steps.
 
-        Every trajectory acts on its own sample of z: of the prior or, with `update_posterior`, of q(z|c) given the encoder buffer's
-        data after each trajectory.
+        Every trajectory acts on its own sample of z: of the prior or, with
+        `update_posterior`, of q(z|c) given the encoder buffer's data after each
+        trajectory.
         """
         missing = np.full(len(tasks), num_samples)
         waiting: list[list[Any]] = [[] for _ in tasks]
         self.agent.clear_z(num_tasks=len(tasks))
-        while (open_tasks := np.flatnonzero(missing > 0).tolist()):
+        while open_tasks := np.flatnonzero(missing > 0).tolist():
             turn = [tasks[i] for i in open_tasks]
             self.agent.clear_z(num_tasks=len(turn))
             if update_posterior and (missing < num_samples).any():
@@ -147,7 +175,8 @@ class MetaRLAlgorithm(abc.ABC):
                 missing[i] -= len(path["rewards"])
                 self._n_env_steps_total += len(path["rewards"])
                 self._n_rollouts_total += 1
-            # The posterior needs each trajectory at once; without it, a task's trajectories are stored together.
+            # The posterior needs each trajectory at once; without it, a task's
+            # trajectories are stored together.
             for i in open_tasks:
                 if update_posterior or missing[i] <= 0:
                     self.replay_buffer.add_paths(tasks[i], waiting[i])
@@ -159,7 +188,10 @@ class MetaRLAlgorithm(abc.ABC):
         self.evaluate(epoch)
         logger.save_itr_params(epoch, self.get_epoch_snapshot(epoch))
         table_keys = logger.get_table_key_set()
-        assert self._old_table_keys in (None, table_keys), "Table keys cannot change from iteration to iteration."
+        assert self._old_table_keys in (
+            None,
+            table_keys,
+        ), "Table keys cannot change from iteration to iteration."
         self._old_table_keys = table_keys
         logger.record_tabular("Number of train steps total", self._n_train_steps_total)
         logger.record_tabular("Number of env steps total", self._n_env_steps_total)
@@ -178,7 +210,8 @@ class MetaRLAlgorithm(abc.ABC):
     def evaluate(self, epoch: int) -> None:
         """Returns and success rates on training and test tasks, into the row of the epoch.
 
-        Training tasks are evaluated twice: with the posterior of their stored context, and by adapting like on a test task.
+        Training tasks are evaluated twice: with the posterior of their stored context,
+        and by adapting like on a test task.
         """
         statistics = {} if self.eval_statistics is None else self.eval_statistics
         number = self.config.num_train_tasks_eval or len(self.eval_tasks)
@@ -188,7 +221,9 @@ class MetaRLAlgorithm(abc.ABC):
             result, _ = adapt(self.agent, self.sampler, tasks, self.config)
             statistics[f"AverageReturn_all_{name}_tasks"] = result.final_return
             statistics[f"SuccessRate_all_{name}_tasks"] = result.final_success
-            for j, (value, success) in enumerate(zip(result.returns.mean(axis=0), result.successes.mean(axis=0), strict=True), 1):
+            for j, (value, success) in enumerate(
+                zip(result.returns.mean(axis=0), result.successes.mean(axis=0), strict=True), 1
+            ):
                 statistics[f"{name}/trajectory {j} return"] = float(value)
                 statistics[f"{name}/trajectory {j} success"] = float(success)
         sampled = self._adaptation_by_sampled_actions()
@@ -250,12 +285,18 @@ class MetaRLAlgorithm(abc.ABC):
         """Everything but the networks that the next iteration depends on, between two iterations."""
         keys = self._old_table_keys
         return dict(
-            iterations_done=self.iterations_done, env_steps=self._n_env_steps_total, train_steps=self._n_train_steps_total,
-            rollouts=self._n_rollouts_total, table_keys=None if keys is None else sorted(keys),
-            previous_eval_time=self._previous_eval_time, seconds=self._seconds_before + float(gt.get_times().total),
-            rng=rng_state(self.rng), sampler=self.sampler.state_dict(), replay_buffer=self.replay_buffer.state_dict(),
+            iterations_done=self.iterations_done,
+            env_steps=self._n_env_steps_total,
+            train_steps=self._n_train_steps_total,
+            rollouts=self._n_rollouts_total,
+            table_keys=None if keys is None else sorted(keys),
+            previous_eval_time=self._previous_eval_time,
+            seconds=self._seconds_before + float(gt.get_times().total),
+            rng=rng_state(self.rng),
+            sampler=self.sampler.state_dict(),
+            replay_buffer=self.replay_buffer.state_dict(),
             enc_replay_buffer=self.enc_replay_buffer.state_dict(),
-        )  # fmt: skip
+        )
 
     def load_state_dict(self, state: State) -> None:
         self.iterations_done, self._n_env_steps_total = state["iterations_done"], state["env_steps"]
@@ -269,7 +310,9 @@ class MetaRLAlgorithm(abc.ABC):
 
 
 def rounds_of_distinct(tasks: Sequence[Hashable]) -> list[list[Any]]:
-    """Split visits into rounds without repeats, keeping their order: a task drawn twice is visited again in the next round."""
+    """Split visits into rounds without repeats, keeping their order: a task drawn twice is
+    visited again in the next round.
+    """
     rounds: list[list[Any]] = []
     times: dict[Hashable, int] = {}
     for task in tasks:

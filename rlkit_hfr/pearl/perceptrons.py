@@ -1,4 +1,5 @@
 """The multi-layer perceptrons of PEARL: critics, context encoder and tanh-Gaussian policy."""
+
 from __future__ import annotations
 
 import itertools
@@ -18,13 +19,21 @@ LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 class Mlp(nn.Module):
     """ReLU network (..., input_size) -> (..., output_size).
 
-    Hidden weights are uniform in +-1/sqrt(fan-in), biases 0.1; the last layer is uniform in +-`init_w`, so that outputs start near 0.
+    Hidden weights are uniform in +-1/sqrt(fan-in), biases 0.1; the last layer is
+    uniform in +-`init_w`, so that outputs start near 0.
     """
 
     def __init__(
-        self, hidden_sizes: Sequence[int], input_size: int, output_size: int, init_w: float = 3e-3, features: nn.Module | None = None
+        self,
+        hidden_sizes: Sequence[int],
+        input_size: int,
+        output_size: int,
+        init_w: float = 3e-3,
+        features: nn.Module | None = None,
     ) -> None:
-        """features: comes before the first layer, (..., input_size) -> (..., features.output_size); None for the input itself."""
+        """features: comes before the first layer, (..., input_size) -> (...,
+        features.output_size); None for the input itself.
+        """
         super().__init__()
         self.input_size, self.output_size = input_size, output_size
         sizes = [input_size if features is None else int(features.output_size), *hidden_sizes]  # type: ignore[arg-type]
@@ -58,14 +67,18 @@ class FlattenMlp(Mlp):
 
 
 class MlpEncoder(Mlp):
-    """Permutation-invariant context encoder: one context row -> the factor of the posterior that it contributes."""
+    """Permutation-invariant context encoder: one context row -> the factor of the
+    posterior that it contributes.
+    """
 
     def reset(self, num_tasks: int = 1) -> None:
         """There is no hidden state to reset."""
 
 
 class PolicyOutput(NamedTuple):
-    """action, mean (before tanh), log_std, std, pre_tanh: (..., A); log_pi: (..., 1), or None if it was not asked for."""
+    """action, mean (before tanh), log_std, std, pre_tanh: (..., A); log_pi: (..., 1), or
+    None if it was not asked for.
+    """
 
     action: Tensor
     mean: Tensor
@@ -79,15 +92,26 @@ class TanhGaussianPolicy(Mlp):
     """pi(a | s, z): tanh of a diagonal Gaussian, input the concatenation of s and z (SAC, appendix C)."""
 
     def __init__(
-        self, hidden_sizes: Sequence[int], obs_dim: int, action_dim: int, init_w: float = 1e-3, features: nn.Module | None = None
+        self,
+        hidden_sizes: Sequence[int],
+        obs_dim: int,
+        action_dim: int,
+        init_w: float = 1e-3,
+        features: nn.Module | None = None,
     ) -> None:
-        super().__init__(hidden_sizes, input_size=obs_dim, output_size=action_dim, init_w=init_w, features=features)
+        super().__init__(
+            hidden_sizes, input_size=obs_dim, output_size=action_dim, init_w=init_w, features=features
+        )
         self.last_fc_log_std = nn.Linear(hidden_sizes[-1], action_dim)
         nn.init.uniform_(self.last_fc_log_std.weight, -init_w, init_w)
         nn.init.uniform_(self.last_fc_log_std.bias, -init_w, init_w)
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, deterministic: bool = False, reparameterize: bool = True, return_log_prob: bool = False
+        self,
+        x: Tensor,
+        deterministic: bool = False,
+        reparameterize: bool = True,
+        return_log_prob: bool = False,
     ) -> PolicyOutput:
         features = self.hidden(x)
         mean = self.last_fc(features).float()

@@ -1,4 +1,7 @@
-"""Images as inputs of the networks: rows that begin with the bytes of an image, here as floats from 0 to 255."""
+"""Images as inputs of the networks: rows that begin with the bytes of an image, here as
+floats from 0 to 255.
+"""
+
 from __future__ import annotations
 
 import math
@@ -31,7 +34,9 @@ class ScaledPixels(nn.Module):
 
 
 class ConvPixels(nn.Module):
-    """Rows (..., D) whose images are replaced by `CONV_FEATURES` features of a small convolutional network, shared by the images of a row."""
+    """Rows (..., D) whose images are replaced by `CONV_FEATURES` features of a small
+    convolutional network, shared by the images of a row.
+    """
 
     def __init__(self, width: int, images: Sequence[slice], image_shape: tuple[int, int, int]) -> None:
         """image_shape: channels, height and width of an image."""
@@ -47,7 +52,7 @@ class ConvPixels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         parts, end = [], 0
         for columns in self._images:
-            parts += [x[..., end: columns.start], self._features(x[..., columns])]
+            parts += [x[..., end : columns.start], self._features(x[..., columns])]
             end = columns.stop
         return torch.cat([*parts, x[..., end:]], dim=-1)
 
@@ -57,7 +62,9 @@ class ConvPixels(nn.Module):
         return F.relu(self.fc(hidden.flatten(1))).view(*pixels.shape[:-1], CONV_FEATURES)
 
 
-def pixel_features(width: int, images: Sequence[slice], encoder: str, image_shape: tuple[int, int, int]) -> nn.Module:
+def pixel_features(
+    width: int, images: Sequence[slice], encoder: str, image_shape: tuple[int, int, int]
+) -> nn.Module:
     """The part of a network that takes in rows with images: "flat" or "conv"."""
     if encoder not in PIXEL_ENCODERS:
         raise ValueError(f"pixel_encoder must be one of {', '.join(PIXEL_ENCODERS)}, got {encoder!r}")

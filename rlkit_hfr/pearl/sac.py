@@ -1,4 +1,7 @@
-"""PEARL's updates: soft actor-critic conditioned on z, and the encoder trained by the critic (Rakelly et al. 2019, section 5)."""
+"""PEARL's updates: soft actor-critic conditioned on z, and the encoder trained by the
+critic (Rakelly et al. 2019, section 5).
+"""
+
 from __future__ import annotations
 
 import copy
@@ -26,26 +29,47 @@ Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
 
 def build_nets(
-    obs_dim: int, action_dim: int, latent_dim: int, net_size: int, config: PEARLConfig, image_shape: tuple[int, int, int] | None = None,
-    pixel_encoder: str = "flat", encoder_size: int = 200,
+    obs_dim: int,
+    action_dim: int,
+    latent_dim: int,
+    net_size: int,
+    config: PEARLConfig,
+    image_shape: tuple[int, int, int] | None = None,
+    pixel_encoder: str = "flat",
+    encoder_size: int = 200,
 ) -> Nets:
-    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of `net_size`, encoder three of `encoder_size`.
+    """The agent, both critics, V and the target V, at PEARL's sizes: three layers of
+    `net_size`, encoder three of `encoder_size`.
 
-    image_shape: (channels, height, width) of observations that are images, which each network takes in by its own `pixel_encoder`.
+    image_shape: (channels, height, width) of observations that are images, which each
+        network takes in by its own `pixel_encoder`.
     """
     hidden = [net_size] * 3
     layout = ContextLayout(obs_dim, action_dim, config.use_next_obs_in_context)
 
     def features(width: int, *more_images: slice) -> nn.Module | None:
-        return None if image_shape is None else pixel_features(width, [slice(0, obs_dim), *more_images], pixel_encoder, image_shape)
+        return (
+            None
+            if image_shape is None
+            else pixel_features(width, [slice(0, obs_dim), *more_images], pixel_encoder, image_shape)
+        )
 
     row_features = features(layout.width, *([layout.next_obs] if config.use_next_obs_in_context else []))
-    encoder = MlpEncoder([encoder_size] * 3, layout.width, latent_dim * (2 if config.use_information_bottleneck else 1), features=row_features)
-    policy = TanhGaussianPolicy(hidden, obs_dim + latent_dim, action_dim, features=features(obs_dim + latent_dim))
+    encoder = MlpEncoder(
+        [encoder_size] * 3,
+        layout.width,
+        latent_dim * (2 if config.use_information_bottleneck else 1),
+        features=row_features,
+    )
+    policy = TanhGaussianPolicy(
+        hidden, obs_dim + latent_dim, action_dim, features=features(obs_dim + latent_dim)
+    )
     agent = PEARLAgent(latent_dim, encoder, policy, config.use_information_bottleneck)
     width = obs_dim + action_dim + latent_dim
     qf1, qf2 = (FlattenMlp(hidden, width, 1, features=features(width)) for _ in range(2))
-    vf, target_vf = (FlattenMlp(hidden, obs_dim + latent_dim, 1, features=features(obs_dim + latent_dim)) for _ in range(2))
+    vf, target_vf = (
+        FlattenMlp(hidden, obs_dim + latent_dim, 1, features=features(obs_dim + latent_dim)) for _ in range(2)
+    )
     target_vf.load_state_dict(vf.state_dict())
     return agent, qf1, qf2, vf, target_vf
 
@@ -63,7 +87,9 @@ class Rows(NamedTuple):
 
 
 class PEARLSoftActorCritic(MetaRLAlgorithm):
-    """PEARL with oyster's attribute names: agent, qf1, qf2, vf, target_vf, replay_buffer, enc_replay_buffer."""
+    """PEARL with oyster's attribute names: agent, qf1, qf2, vf, target_vf, replay_buffer,
+    enc_replay_buffer.
+    """
 
     def __init__(
         self,
@@ -80,7 +106,9 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         self.target_vf.requires_grad_(False)
         adam = torch.optim.Adam
         self.policy_optimizer = adam(agent.policy.parameters(), lr=config.policy_lr, fused=True)
-        self.qf_optimizer = adam([*self.qf1.parameters(), *self.qf2.parameters()], lr=config.qf_lr, fused=True)
+        self.qf_optimizer = adam(
+            [*self.qf1.parameters(), *self.qf2.parameters()], lr=config.qf_lr, fused=True
+        )
         self.vf_optimizer = adam(self.vf.parameters(), lr=config.vf_lr, fused=True)
         self.context_optimizer = adam(agent.context_encoder.parameters(), lr=config.context_lr, fused=True)
         self._losses: list[Tensor] = []
@@ -106,7 +134,12 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         return nets | dict(policy=self.agent.policy, context_encoder=self.agent.context_encoder)
 
     def _named_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return dict(policy=self.policy_optimizer, qf=self.qf_optimizer, vf=self.vf_optimizer, context=self.context_optimizer)
+        return dict(
+            policy=self.policy_optimizer,
+            qf=self.qf_optimizer,
+            vf=self.vf_optimizer,
+            context=self.context_optimizer,
+        )
 
     def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
         return dict(epoch=epoch, **{name: net.state_dict() for name, net in self._named_networks().items()})
@@ -124,7 +157,8 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
     def load_state_dict(self, state: State) -> None:
         self.load_snapshot(state["networks"])
         for name, optimizer in self._named_optimizers().items():
-            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))  # which would share its tensors
+            # which would share its tensors
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))
         super().load_state_dict(state)
 
     def check_losses(self, iteration: int) -> None:
@@ -133,7 +167,9 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         if len(wrong):
             update, which = wrong[0].tolist()
             names, value = ("QF Loss", "VF Loss", "Policy Loss"), float(losses[update][which])
-            raise DivergedError(f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}")
+            raise DivergedError(
+                f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}"
+            )
 
     def sample_sac(self, indices: Iterable[int]) -> list[Tensor]:
         """RL batch of several tasks, on the CPU and of the buffers' types: observations,
@@ -145,7 +181,9 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         """Context batch of one task or several, on the CPU: (tasks, B, D)."""
         tasks: Iterable[int] = indices if isinstance(indices, Iterable) else [indices]
         batches = [self.enc_replay_buffer.random_batch(task, self.embedding_batch_size) for task in tasks]
-        keys = context_keys("sparse_rewards" if self.sparse_rewards else "rewards", self.use_next_obs_in_context)
+        keys = context_keys(
+            "sparse_rewards" if self.sparse_rewards else "rewards", self.use_next_obs_in_context
+        )
         return torch.cat(_stacked(batches, keys), dim=-1)
 
     def _do_training(self, indices: Sequence[int]) -> None:
@@ -186,7 +224,9 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             self.eval_statistics = self._update_statistics(losses, predictions, policy_out)
 
     def _networks(self) -> torch.autocast:
-        """Matrix products within may be in half precision; weights, outputs, targets and losses stay in single."""
+        """Matrix products within may be in half precision; weights, outputs, targets and
+        losses stay in single.
+        """
         half = uses_bfloat16(self.config.precision, self.device)
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 

@@ -1,4 +1,5 @@
 """Side-by-side rollouts: many tasks, one environment each, one batched policy call per step."""
+
 from __future__ import annotations
 
 import copy
@@ -18,7 +19,9 @@ from rlkit_hfr.state import State
 
 @contextmanager
 def single_torch_thread() -> Iterator[None]:
-    """Small batches on many threads wait for each other: a forward of one row takes up to 50 times longer on a busy machine."""
+    """Small batches on many threads wait for each other: a forward of one row takes up to
+    50 times longer on a busy machine.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -30,16 +33,26 @@ def single_torch_thread() -> Iterator[None]:
 class SideBySideSampler:
     """Rolls out one episode for each of N tasks at the same time.
 
-    Environments are deep copies of `env`, made as they are needed, at most `max_envs`; more tasks are done in several turns.
+    Environments are deep copies of `env`, made as they are needed, at most `max_envs`;
+    more tasks are done in several turns.
     """
 
     def __init__(
-        self, env: Any, agent: PEARLAgent, max_path_length: int, max_envs: int, seeds: np.random.SeedSequence, threads: int = 1
+        self,
+        env: Any,
+        agent: PEARLAgent,
+        max_path_length: int,
+        max_envs: int,
+        seeds: np.random.SeedSequence,
+        threads: int = 1,
     ) -> None:
-        """threads: that step the environments; 0 for as many as torch has, at most 4, if the environment's `threads_help`. Paths do not depend
-        on it."""
+        """threads: that step the environments; 0 for as many as torch has, at most 4, if
+        the environment's `threads_help`. Paths do not depend on it.
+        """
         self.env, self.agent = env, agent
-        self._threads = threads or (min(4, torch.get_num_threads()) if getattr(env, "threads_help", False) else 1)
+        self._threads = threads or (
+            min(4, torch.get_num_threads()) if getattr(env, "threads_help", False) else 1
+        )
         self.max_path_length, self.max_envs = max_path_length, max_envs
         self._seeds = seeds
         self._envs: list[Any] = []
@@ -63,10 +76,15 @@ class SideBySideSampler:
         return self._envs[:number]
 
     def state_dict(self) -> State:
-        """Where the environments' generators are, between two episodes. TypeError for an environment that can't say."""
+        """Where the environments' generators are, between two episodes. TypeError for an
+        environment that can't say.
+        """
         missing = [env for env in self._envs if not hasattr(env, "random_state")]
         if missing:
-            raise TypeError(f"{type(missing[0]).__name__} has no random_state() and set_random_state(state), which a checkpoint needs")
+            raise TypeError(
+                f"{type(missing[0]).__name__} has no random_state() and set_random_state(state), which a"
+                " checkpoint needs"
+            )
         return dict(environments=[env.random_state() for env in self._envs])
 
     def load_state_dict(self, state: State) -> None:
@@ -74,14 +92,16 @@ class SideBySideSampler:
         for env, random_state in zip(self._environments(len(saved)), saved, strict=True):
             env.set_random_state(random_state)
 
-    def _rollout(self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, stepper: Stepper) -> list[dict[str, Any]]:
+    def _rollout(
+        self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, stepper: Stepper
+    ) -> list[dict[str, Any]]:
         envs = self._environments(len(tasks))
         first = []
         for env, task in zip(envs, tasks, strict=True):
             env.reset_task(task)
             first.append(env.reset())
         episodes = Episodes(np.stack(first), self.max_path_length)
-        while (active := episodes.active):
+        while active := episodes.active:
             self.agent.z = z[active] if len(active) < len(tasks) else z
             actions = self.agent.get_actions(episodes.obs[active], deterministic)
             episodes.append(actions, stepper.step([envs[i] for i in active], actions))

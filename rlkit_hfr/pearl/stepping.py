@@ -1,4 +1,5 @@
 """One step of several environments of a family."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,9 @@ class Steps(NamedTuple):
 
 
 class Stepper:
-    """Steps environments in `threads` threads, each with a share of them: the caller's own and others of `pool`."""
+    """Steps environments in `threads` threads, each with a share of them: the caller's own
+    and others of `pool`.
+    """
 
     def __init__(self, pool: Executor, threads: int) -> None:
         self._pool, self._threads = pool, threads
@@ -38,7 +41,9 @@ class Stepper:
         """actions: (N, A)."""
         if _steps_as_declared(envs[0]):
             return self._judged_together(envs, actions)
-        obs, rewards, terminals, infos = zip(*self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True)
+        obs, rewards, terminals, infos = zip(
+            *self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True
+        )
         shape = len(envs)  # some environments give rewards and terminals of shape (1,)
         return Steps(
             next_obs=np.stack(obs),
@@ -78,6 +83,13 @@ class Stepper:
 
 
 def _steps_as_declared(env: Any) -> bool:
-    """Whether a step is that of `HindsightEnv`, and no class, wrapper or patch has put another in its place."""
+    """Whether a step is that of `HindsightEnv`, and no class, wrapper or patch has put
+    another in its place.
+    """
     kind = type(env)
-    return isinstance(env, HindsightEnv) and kind.step is HindsightEnv.step and kind._goal is HindsightEnv._goal and "step" not in vars(env)
+    return (
+        isinstance(env, HindsightEnv)
+        and kind.step is HindsightEnv.step
+        and kind._goal is HindsightEnv._goal
+        and "step" not in vars(env)
+    )

@@ -1,4 +1,5 @@
 """Batches on their way from the buffers to the networks."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,4 +30,4 @@ def to_device(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
 
 def _part(packed: Tensor, start: int, like: Tensor) -> Tensor:
     """The bytes from `start` on, as a tensor of the type and shape of `like`."""
-    return packed[start: start + like.nbytes].view(like.dtype).view(like.shape)
+    return packed[start : start + like.nbytes].view(like.dtype).view(like.shape)

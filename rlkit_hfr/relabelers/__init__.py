@@ -1,4 +1,5 @@
 """To which task does this path go? One small module a method, and a registry."""
+
 from __future__ import annotations
 
 from rlkit_hfr.relabelers.registry import (

@@ -1,4 +1,5 @@
 """The two baselines that look at nothing: a task at random, and no relabeling."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ class RandomRelabeler(Relabeler):
     ) -> list[RelabelDecision]:
         tasks = scorer.candidate_tasks
         probs, unknown = np.full(len(tasks), 1.0 / len(tasks)), np.full(len(tasks), np.nan)
-        return [RelabelDecision(tasks[k], probs, unknown, unknown) for k in rng.integers(len(tasks), size=len(paths))]
+        return [
+            RelabelDecision(tasks[k], probs, unknown, unknown)
+            for k in rng.integers(len(tasks), size=len(paths))
+        ]
 
 
 class NoneRelabeler(Relabeler):
@@ -33,4 +37,7 @@ class NoneRelabeler(Relabeler):
     ) -> list[RelabelDecision]:
         tasks = scorer.candidate_tasks
         unknown = np.full(len(tasks), np.nan)
-        return [RelabelDecision(task, np.eye(len(tasks))[tasks.index(task)], unknown, unknown) for task in source_tasks]
+        return [
+            RelabelDecision(task, np.eye(len(tasks))[tasks.index(task)], unknown, unknown)
+            for task in source_tasks
+        ]

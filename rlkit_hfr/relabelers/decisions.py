@@ -1,4 +1,5 @@
 """The one check of what a relabeler returns, before any of it is used."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -44,8 +45,8 @@ def _check_tasks(decision: RelabelDecision, steps: int, tasks: Collection[Any], 
     if isinstance(chosen, np.ndarray):
         if chosen.shape != (steps,) or chosen.dtype.kind not in "iu":
             raise ValueError(
-                f"{where}: an array of tasks must hold one whole number for each of the path's {steps} steps, "
-                f"got shape {chosen.shape} of {chosen.dtype}; give one task as a number"
+                f"{where}: an array of tasks must hold one whole number for each of the path's {steps} steps,"
+                f" got shape {chosen.shape} of {chosen.dtype}; give one task as a number"
             )
         each: list[Any] = np.unique(chosen).tolist()
     elif isinstance(chosen, tuple):

@@ -1,7 +1,9 @@
-"""Generalized Hindsight (Li et al. 2020): the task on which a path did best, by return, by advantage or by approximate IRL.
+"""Generalized Hindsight (Li et al. 2020): the task on which a path did best, by return, by
+advantage or by approximate IRL.
 
 Returns are discounted and in the critic's units: R(tau|v) = sum_t discount^t reward_scale r_v(s_t, a_t).
 """
+
 from __future__ import annotations
 
 from collections import deque
@@ -19,9 +21,13 @@ from rlkit_hfr.state import State, as_tensor
 
 
 class BestTaskRelabeler(Relabeler):
-    """The best of `num_candidates` training tasks, drawn anew for every path (Generalized Hindsight algorithms 2 and 3)."""
+    """The best of `num_candidates` training tasks, drawn anew for every path (Generalized
+    Hindsight algorithms 2 and 3).
+    """
 
-    def __init__(self, *, num_candidates: int = 100, tasks_per_path: int = 1, returns: str = "context") -> None:
+    def __init__(
+        self, *, num_candidates: int = 100, tasks_per_path: int = 1, returns: str = "context"
+    ) -> None:
         """num_candidates: K, the tasks that are tried; all training tasks if there are no more.
         tasks_per_path: m, the best of them that get the path. returns: of the rewards that the
         "context" sees, as the other methods have them, or of those that the "critic" is trained on:
@@ -63,7 +69,9 @@ class BestTaskRelabeler(Relabeler):
 
 
 class ReturnRelabeler(BestTaskRelabeler):
-    """argmax_v R(tau|v) (Generalized Hindsight eq. 5): the negative control, which follows whichever task pays more in general."""
+    """argmax_v R(tau|v) (Generalized Hindsight eq. 5): the negative control, which follows
+    whichever task pays more in general.
+    """
 
     name = "return"
 
@@ -72,7 +80,9 @@ class ReturnRelabeler(BestTaskRelabeler):
 
 
 class AdvantageRelabeler(BestTaskRelabeler):
-    """argmax_v R(tau|v) - V(s_0, v) (eq. 6), V(s, v) = min Q(s, a ~ pi(.|s, z_v), z_v) (eq. 7) with z_v from the task's own context."""
+    """argmax_v R(tau|v) - V(s_0, v) (eq. 6), V(s, v) = min Q(s, a ~ pi(.|s, z_v), z_v)
+    (eq. 7) with z_v from the task's own context.
+    """
 
     name = "advantage"
 
@@ -81,7 +91,9 @@ class AdvantageRelabeler(BestTaskRelabeler):
 
 
 class AIRRelabeler(BestTaskRelabeler):
-    """argmax_v of the share of the N most recent paths that tau beats or equals under v (eq. 3), ties by the advantage (eq. 4)."""
+    """argmax_v of the share of the N most recent paths that tau beats or equals under v
+    (eq. 3), ties by the advantage (eq. 4).
+    """
 
     name = "air"
 
@@ -91,7 +103,8 @@ class AIRRelabeler(BestTaskRelabeler):
         self._recent: deque[np.ndarray] = deque(maxlen=positive_int("num_recent", num_recent))
 
     def observe(self, paths: Sequence[PathDict], scorer: Scorer) -> None:
-        # A path's returns under all tasks are worked out once, so that comparing with it later costs K and not K x T.
+        # A path's returns under all tasks are worked out once, so that comparing with
+        # it later costs K and not K x T.
         self._recent.extend(self.path_returns(paths, scorer))
 
     def state_dict(self) -> State:

@@ -1,4 +1,5 @@
 """Hindsight Foresight Relabeling (HFR section 4, algorithm 1)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,7 +30,9 @@ class ForesightRelabeler(TrajectoryRelabeler):
         self.latent = one_of("latent", latent, LATENTS)
         self.num_latents = positive_int("num_latents", num_latents)
         if self.latent == "mean" and self.num_latents > 1:
-            raise ValueError(f'num_latents must be 1 where latent is "mean", got {num_latents}; there is one mean')
+            raise ValueError(
+                f'num_latents must be 1 where latent is "mean", got {num_latents}; there is one mean'
+            )
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         """U_psi of latents z (N, K, Z): (N, K)."""
@@ -37,7 +40,9 @@ class ForesightRelabeler(TrajectoryRelabeler):
 
     def _expected_foresight(self, posterior: Posterior, scorer: Scorer) -> Tensor:
         """U_psi, averaged over latents of posteriors of (N, K, Z): (N, K)."""
-        draws = [self.foresight(scorer.latents(posterior, self.latent), scorer) for _ in range(self.num_latents)]
+        draws = [
+            self.foresight(scorer.latents(posterior, self.latent), scorer) for _ in range(self.num_latents)
+        ]
         return torch.stack(draws).mean(dim=0)
 
     @torch.no_grad()
@@ -46,11 +51,15 @@ class ForesightRelabeler(TrajectoryRelabeler):
 
     @torch.no_grad()
     def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
-        return self._expected_foresight(scorer.sampled_posteriors(samples, self.num_partition_samples), scorer)
+        return self._expected_foresight(
+            scorer.sampled_posteriors(samples, self.num_partition_samples), scorer
+        )
 
 
 class HFRRelabeler(ForesightRelabeler):
-    """U = mean Q(s1, a ~ pi(.|s1, z), z) over initial states s1 of the task (HFR eq. 9): the return after adapting on the path."""
+    """U = mean Q(s1, a ~ pi(.|s1, z), z) over initial states s1 of the task (HFR eq. 9):
+    the return after adapting on the path.
+    """
 
     name = "hfr"
     bfloat16_suffices = True  # the mean over states averages it out: benchmarks/rounding.py

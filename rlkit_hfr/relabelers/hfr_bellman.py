@@ -1,4 +1,5 @@
 """HFR-Bellman: the utility is the critic's fit given the trajectory (HFR appendix A.1, algorithm 2)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +14,9 @@ from rlkit_hfr.utility import TransitionBatch, negative_bellman_error
 
 
 class HFRBellmanRelabeler(ForesightRelabeler):
-    """U = minus the mean squared temporal-difference error on transitions of the task, given z (HFR eq. 10)."""
+    """U = minus the mean squared temporal-difference error on transitions of the task,
+    given z (HFR eq. 10).
+    """
 
     name = "hfr-bellman"
     needs_value = True
@@ -30,5 +33,9 @@ class HFRBellmanRelabeler(ForesightRelabeler):
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         nets = scorer.networks
-        batch = TransitionBatch(*scorer.once("transitions", lambda: tuple(scorer.transitions(self.num_transitions))))
-        return negative_bellman_error(z, batch, nets.critics, scorer.value, nets.reward_scale, nets.discount, scorer.max_rows)
+        batch = TransitionBatch(
+            *scorer.once("transitions", lambda: tuple(scorer.transitions(self.num_transitions)))
+        )
+        return negative_bellman_error(
+            z, batch, nets.critics, scorer.value, nets.reward_scale, nets.discount, scorer.max_rows
+        )

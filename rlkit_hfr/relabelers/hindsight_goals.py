@@ -1,4 +1,7 @@
-"""Hindsight goals (Andrychowicz et al. 2017) among the training tasks: a path goes to the task whose goal it reached."""
+"""Hindsight goals (Andrychowicz et al. 2017) among the training tasks: a path goes to the
+task whose goal it reached.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,13 +14,17 @@ from rlkit_hfr.scoring.scorer import Scorer
 
 
 class HindsightGoalRelabeler(Relabeler):
-    """Goals that were reached are matched to training tasks: the nearest one within its reward's tolerance, and otherwise nothing changes."""
+    """Goals that were reached are matched to training tasks: the nearest one within its
+    reward's tolerance, and otherwise nothing changes.
+    """
 
     needs_goals = True
     per_transition: bool
 
     def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """The steps of a path of `length` whose states are the goals: (1,) for the whole path, or (length,), one for each transition."""
+        """The steps of a path of `length` whose states are the goals: (1,) for the whole
+        path, or (length,), one for each transition.
+        """
         raise NotImplementedError
 
     def decide(
@@ -30,7 +37,11 @@ class HindsightGoalRelabeler(Relabeler):
             distances = distances[:, self.reached(distances.shape[1], rng)]  # (K, goals)
             new = np.where(distances.min(axis=0) <= 1.0, tasks[distances.argmin(axis=0)], source)
             probs = np.mean(new[:, None] == tasks, axis=0)
-            decisions.append(RelabelDecision(new if self.per_transition else int(new[0]), probs, -distances.mean(axis=1), unknown))
+            decisions.append(
+                RelabelDecision(
+                    new if self.per_transition else int(new[0]), probs, -distances.mean(axis=1), unknown
+                )
+            )
         return decisions
 
 
@@ -45,7 +56,9 @@ class FinalStateRelabeler(HindsightGoalRelabeler):
 
 
 class FutureStateRelabeler(HindsightGoalRelabeler):
-    """HER's "future": each transition goes to the task whose goal a state reached that is drawn from those of the path from there on."""
+    """HER's "future": each transition goes to the task whose goal a state reached that is
+    drawn from those of the path from there on.
+    """
 
     name = "future-state"
     per_transition = True

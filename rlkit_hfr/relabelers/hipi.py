@@ -1,4 +1,5 @@
 """Hindsight Inference for Policy Improvement, per transition (Eysenbach et al. 2020, eq. 8)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -60,7 +61,9 @@ class HIPIRelabeler(Relabeler):
         """Q of transitions of each task's samples, (M, K)."""
         if samples == "pooled":
             paths = scorer.memory.pooled_paths(self.num_partition_samples)
-            obs, action = (np.concatenate([path[key] for path in paths]) for key in ("observations", "actions"))
+            obs, action = (
+                np.concatenate([path[key] for path in paths]) for key in ("observations", "actions")
+            )
             return self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)
         columns = []
         for k, (obs, action) in enumerate(scorer.sampled_transitions(samples, self.num_partition_samples)):
@@ -93,5 +96,7 @@ class HIPIRelabeler(Relabeler):
             probs = to_numpy(relabel_probs(scores, log_z, temperature))
             chosen = tasks[sample_rows(probs, rng)]
             normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
-            decisions.append(RelabelDecision(chosen, probs.mean(axis=0), to_numpy(scores).mean(axis=0), normaliser))
+            decisions.append(
+                RelabelDecision(chosen, probs.mean(axis=0), to_numpy(scores).mean(axis=0), normaliser)
+            )
         return decisions

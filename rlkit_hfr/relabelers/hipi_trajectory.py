@@ -1,4 +1,5 @@
 """HIPI for whole trajectories: the inverse-RL posterior over tasks (Eysenbach et al. 2020, eq. 7)."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Estimators of log Z(psi): which trajectories it is taken over, and how their utilities become one number."""
+"""Estimators of log Z(psi): which trajectories it is taken over, and how their utilities
+become one number.
+"""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What a relabeler is: a pure answer to "to which task does this path go?"."""
+
 from __future__ import annotations
 
 import abc
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 class RelabelDecision:
     """Where one path goes.
 
-    tasks: the new task, a tuple of distinct ones that all get the path, or an array (T,) with the task of each transition; probs: (K,)
-    the distribution it was sampled from, averaged over the transitions for a per-transition method; utilities, log_partition: (K,),
-    NaN where the method has none.
+    tasks: the new task, a tuple of distinct ones that all get the path, or an array
+    (T,) with the task of each transition; probs: (K,) the distribution it was sampled
+    from, averaged over the transitions for a per-transition method; utilities,
+    log_partition: (K,), NaN where the method has none.
     """
 
     tasks: int | tuple[int, ...] | np.ndarray
@@ -45,7 +47,9 @@ class Relabeler(abc.ABC):
     name: str
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
-    bfloat16_suffices = False  # whether rounding the networks' outputs moves its choice far less than its own draws do
+    # whether rounding the networks' outputs moves its choice far less than its own
+    # draws do
+    bfloat16_suffices = False
     stored_trajectories = 20  # how many trajectories of each task it wants kept
     stored_initial_states = 1  # how many initial states of each task it wants kept
 
@@ -112,7 +116,9 @@ class TrajectoryRelabeler(Relabeler):
         """log Z of every candidate task, (K,), kept while the networks do not change; None for 0."""
 
         def utilities_of(samples: str) -> Tensor:
-            utilities: Tensor = scorer.once("sampled_utilities", lambda: self.sampled_utilities(samples, scorer))
+            utilities: Tensor = scorer.once(
+                "sampled_utilities", lambda: self.sampled_utilities(samples, scorer)
+            )
             return utilities
 
         self.reward_scale = scorer.networks.reward_scale
@@ -131,7 +137,9 @@ class TrajectoryRelabeler(Relabeler):
         chosen = [several(tasks, row) for row in sample_distinct(probs, self.tasks_per_path, rng)]
         values = to_numpy(utilities)
         normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
-        return [RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)]
+        return [
+            RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)
+        ]
 
 
 def default_temperature(reward_scale: float) -> float:
@@ -151,14 +159,16 @@ def sample_rows(probs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def sample_distinct(probs: np.ndarray, number: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Per row of a (rows, K) array of distributions, up to `number` distinct indices, drawn one after the other without replacement.
+    """Per row of a (rows, K) array of distributions, up to `number` distinct indices,
+    drawn one after the other without replacement.
 
     Where fewer have any mass, there are fewer.
     """
     if number == 1:
         return list(sample_rows(probs, rng)[:, None])
     with np.errstate(divide="ignore"):
-        keys = np.log(probs) + rng.gumbel(size=probs.shape)  # the order of the keys is that of such draws (Gumbel-top-k)
+        # the order of the keys is that of such draws (Gumbel-top-k)
+        keys = np.log(probs) + rng.gumbel(size=probs.shape)
     order = np.argsort(-keys, axis=1)[:, :number]
     return [row[probs[i, row] > 0.0] for i, row in enumerate(order)]
 

@@ -1,4 +1,5 @@
 """What can be said of a recorded path in hindsight, and the path rewritten with it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,9 @@ class RewardLearner(Protocol):
     """A reward that is trained on what is collected."""
 
     def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
-        """Note paths collected for `task`; returns the squared errors of their rewards as predicted so far, empty before any training."""
+        """Note paths collected for `task`; returns the squared errors of their rewards as
+        predicted so far, empty before any training.
+        """
 
     def fit(self) -> None:
         """Train on what was noted."""
@@ -30,8 +33,10 @@ class RewardLearner(Protocol):
 
 @dataclass(frozen=True)
 class Hindsight:
-    """What can be said of a recorded path under any task. goal_distances: (path, tasks) -> (K, T) distances to the tasks' goals in units of
-    the tolerance, None where tasks are no goals; learner: None unless the rewards are learned."""
+    """What can be said of a recorded path under any task. goal_distances: (path, tasks) ->
+    (K, T) distances to the tasks' goals in units of the tolerance, None where tasks are
+    no goals; learner: None unless the rewards are learned.
+    """
 
     rewards: RewardFunction
     goal_distances: GoalDistances | None = None
@@ -39,7 +44,8 @@ class Hindsight:
 
 
 def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]:
-    """A new path with the rewards, terminals and sparse rewards of the k-th task; the path handed in is not edited.
+    """A new path with the rewards, terminals and sparse rewards of the k-th task; the path
+    handed in is not edited.
 
     Every info is carried over; ``sparse_reward`` is recomputed where the path records it.
     """
@@ -57,5 +63,7 @@ def _with_sparse_rewards(infos: Any, sparse: np.ndarray | None) -> Any:
         return infos
     if isinstance(infos, Mapping):
         return {**infos, "sparse_reward": sparse} if "sparse_reward" in infos else infos
-    return [{**info, "sparse_reward": value} if "sparse_reward" in info else info for info, value in zip(infos, sparse, strict=True)]
-
+    return [
+        {**info, "sparse_reward": value} if "sparse_reward" in info else info
+        for info, value in zip(infos, sparse, strict=True)
+    ]

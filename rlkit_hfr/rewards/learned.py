@@ -1,4 +1,7 @@
-"""A reward model r(s, a, task vector), trained on the collected data as training goes (HFR section 5.2, figures 8c and 8d)."""
+"""A reward model r(s, a, task vector), trained on the collected data as training goes (HFR
+section 5.2, figures 8c and 8d).
+"""
+
 from __future__ import annotations
 
 import copy
@@ -20,10 +23,12 @@ _SMALLEST_DEVIATION = 1e-3
 
 
 class LearnedReward:
-    """Hindsight rewards without a reward function: what an episode paid is learned, and predicted for other tasks.
+    """Hindsight rewards without a reward function: what an episode paid is learned, and
+    predicted for other tasks.
 
-    A network of two hidden layers regresses the rewards (and sparse rewards, where paths record them), on inputs and targets that are
-    standardised by the data kept. It lives on the CPU, with generators of its own.
+    A network of two hidden layers regresses the rewards (and sparse rewards, where
+    paths record them), on inputs and targets that are standardised by the data kept. It
+    lives on the CPU, with generators of its own.
     """
 
     def __init__(
@@ -37,9 +42,15 @@ class LearnedReward:
         batch_size: int = 256,
         learning_rate: float = 1e-3,
     ) -> None:
-        """task_vectors: (G,) of each task; terminals: the environment's reward function, of which the terminals are taken, None for none;
-        capacity: transitions that are kept; fit_steps: gradient steps of a `fit`."""
-        self._vectors, self._terminals, self._seed = {task: np.asarray(v, np.float32) for task, v in task_vectors.items()}, terminals, seed
+        """task_vectors: (G,) of each task; terminals: the environment's reward function,
+            of which the terminals are taken, None for none;
+        capacity: transitions that are kept; fit_steps: gradient steps of a `fit`.
+        """
+        self._vectors, self._terminals, self._seed = (
+            {task: np.asarray(v, np.float32) for task, v in task_vectors.items()},
+            terminals,
+            seed,
+        )
         self._hidden_size, self._capacity, self._fit_steps = hidden_size, capacity, fit_steps
         self._batch_size, self._learning_rate = batch_size, learning_rate
         self._rng = np.random.default_rng(seed)
@@ -53,10 +64,16 @@ class LearnedReward:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             sizes = [width + action_dim, self._hidden_size, self._hidden_size]
-            hidden = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.ReLU())]
+            hidden = [
+                layer
+                for a, b in zip(sizes, sizes[1:], strict=False)
+                for layer in (nn.Linear(a, b), nn.ReLU())
+            ]
             self._net = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1 + has_sparse))
         self._optimizer = torch.optim.Adam(self._net.parameters(), lr=self._learning_rate)
-        self._input_scale, self._target_scale = (torch.zeros(2, n) for n in (width + action_dim, 1 + has_sparse))
+        self._input_scale, self._target_scale = (
+            torch.zeros(2, n) for n in (width + action_dim, 1 + has_sparse)
+        )
         return data
 
     def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
@@ -69,7 +86,9 @@ class LearnedReward:
             if self._fitted_rows:
                 predicted = self._predict(path, [task])[0][0]
                 errors.append(np.square(predicted - np.reshape(path["rewards"], -1)))
-            rows = np.concatenate([obs, np.broadcast_to(self._vectors[task], (len(obs), len(self._vectors[task])))], axis=1)
+            rows = np.concatenate(
+                [obs, np.broadcast_to(self._vectors[task], (len(obs), len(self._vectors[task])))], axis=1
+            )
             infos = {} if sparse is None else {"sparse_reward": sparse}
             self._data.add_path({**path, "observations": rows, "next_observations": rows, "env_infos": infos})
         return np.concatenate(errors)
@@ -86,13 +105,21 @@ class LearnedReward:
         if self._data is None:
             return
         sample = self._data.random_batch(min(10_000, 4 * self._data.num_steps_can_sample()))
-        for scale, rows in ((self._input_scale, self._inputs(sample)), (self._target_scale, self._targets(sample))):
-            scale[0], scale[1] = rows.mean(dim=0), rows.std(dim=0, correction=0).clamp(min=_SMALLEST_DEVIATION)
+        for scale, rows in (
+            (self._input_scale, self._inputs(sample)),
+            (self._target_scale, self._targets(sample)),
+        ):
+            scale[0], scale[1] = (
+                rows.mean(dim=0),
+                rows.std(dim=0, correction=0).clamp(min=_SMALLEST_DEVIATION),
+            )
         with torch.enable_grad():
             for _ in range(self._fit_steps):
                 batch = self._data.random_batch(self._batch_size)
                 target = (self._targets(batch) - self._target_scale[0]) / self._target_scale[1]
-                loss = F.mse_loss(self._net((self._inputs(batch) - self._input_scale[0]) / self._input_scale[1]), target)
+                loss = F.mse_loss(
+                    self._net((self._inputs(batch) - self._input_scale[0]) / self._input_scale[1]), target
+                )
                 self._optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 self._optimizer.step()
@@ -101,13 +128,24 @@ class LearnedReward:
     @torch.no_grad()
     def _predict(self, path: PathDict, tasks: Sequence[Any]) -> np.ndarray:
         """(heads, K, T) rewards and, where there are any, sparse rewards."""
-        obs, actions = (np.asarray(path[key], np.float32).reshape(len(path["rewards"]), -1) for key in ("observations", "actions"))
+        obs, actions = (
+            np.asarray(path[key], np.float32).reshape(len(path["rewards"]), -1)
+            for key in ("observations", "actions")
+        )
         vectors = np.stack([self._vectors[task] for task in tasks])
         grid = (len(vectors), len(obs))
-        parts = (np.broadcast_to(obs, (*grid, obs.shape[1])), np.broadcast_to(vectors[:, None], (*grid, vectors.shape[1])),
-                 np.broadcast_to(actions, (*grid, actions.shape[1])))  # fmt: skip
+        parts = (
+            np.broadcast_to(obs, (*grid, obs.shape[1])),
+            np.broadcast_to(vectors[:, None], (*grid, vectors.shape[1])),
+            np.broadcast_to(actions, (*grid, actions.shape[1])),
+        )
         rows = torch.as_tensor(np.concatenate(parts, axis=2)).flatten(0, 1)
-        out = torch.cat([self._net((chunk - self._input_scale[0]) / self._input_scale[1]) for chunk in rows.split(_MAX_ROWS)])
+        out = torch.cat(
+            [
+                self._net((chunk - self._input_scale[0]) / self._input_scale[1])
+                for chunk in rows.split(_MAX_ROWS)
+            ]
+        )
         return (out * self._target_scale[1] + self._target_scale[0]).T.reshape(-1, *grid).numpy()
 
     def rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
@@ -122,11 +160,20 @@ class LearnedReward:
     def state_dict(self) -> State:
         if self._data is None:
             return {}
-        shape = (self._data.observation_dim - len(next(iter(self._vectors.values()))), self._data.action_dim, self._has_sparse)
+        shape = (
+            self._data.observation_dim - len(next(iter(self._vectors.values()))),
+            self._data.action_dim,
+            self._has_sparse,
+        )
         return dict(
-            shape=list(shape), fitted_rows=self._fitted_rows, data=self._data.state_dict(), rng=dict(self._rng.bit_generator.state),
-            net=self._net.state_dict(), optimizer=self._optimizer.state_dict(), scales=[self._input_scale, self._target_scale],
-        )  # fmt: skip
+            shape=list(shape),
+            fitted_rows=self._fitted_rows,
+            data=self._data.state_dict(),
+            rng=dict(self._rng.bit_generator.state),
+            net=self._net.state_dict(),
+            optimizer=self._optimizer.state_dict(),
+            scales=[self._input_scale, self._target_scale],
+        )
 
     def load_state_dict(self, state: State) -> None:
         if not state:

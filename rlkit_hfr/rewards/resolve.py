@@ -1,4 +1,5 @@
 """Where the hindsight rewards of an environment come from."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -16,11 +17,19 @@ from rlkit_hfr.rewards.task_vectors import task_vectors
 LEARNED = "learned"
 
 
-def resolve_hindsight(env: Any, tasks: Sequence[Any], rewards: Callable[..., Any] | str | None, seed: int) -> Hindsight:
-    """Rewards as `resolve_rewards` finds them, or those of a model with generators from `seed`; and distances to goals, where the
-    environment has a ``goal_distances(path, tasks)``."""
+def resolve_hindsight(
+    env: Any, tasks: Sequence[Any], rewards: Callable[..., Any] | str | None, seed: int
+) -> Hindsight:
+    """Rewards as `resolve_rewards` finds them, or those of a model with generators from
+    `seed`; and distances to goals, where the environment has a ``goal_distances(path,
+    tasks)``.
+    """
     layers = _layers(env)
-    goal_distances = _attribute(env, "goal_distances") if all(getattr(layer, "has_goals", True) for layer in layers) else None
+    goal_distances = (
+        _attribute(env, "goal_distances")
+        if all(getattr(layer, "has_goals", True) for layer in layers)
+        else None
+    )
     if rewards != LEARNED:
         return Hindsight(resolve_rewards(env, rewards), goal_distances)
     try:
@@ -32,21 +41,32 @@ def resolve_hindsight(env: Any, tasks: Sequence[Any], rewards: Callable[..., Any
 
 
 def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -> RewardFunction:
-    """The hindsight rewards to use, the first of: the caller's own function; the environment's ``compute_rewards(path, tasks)``; the HFR
-    release's ``reward(info, goal)`` with ``get_train_goals``; what is known of the stock environments of oyster and rlkit.
+    """The hindsight rewards to use, the first of: the caller's own function; the
+    environment's ``compute_rewards(path, tasks)``; the HFR release's ``reward(info,
+    goal)`` with ``get_train_goals``; what is known of the stock environments of oyster
+    and rlkit.
 
-    All are looked up through wrappers. A function may return a `TaskRewards`-like triple, ``(rewards, terminals)`` or rewards alone, each
-    (K, T); a terminal that is not given is taken from the path. Raises ValueError if there is none.
+    All are looked up through wrappers. A function may return a `TaskRewards`-like
+    triple, ``(rewards, terminals)`` or rewards alone, each (K, T); a terminal that is
+    not given is taken from the path. Raises ValueError if there is none.
     """
     if rewards is not None and not callable(rewards):
         got = repr(rewards) if isinstance(rewards, str) else type(rewards).__name__
-        raise ValueError(f'rewards must be a function (path, tasks) -> (K, T) rewards, or "learned", got {got}')
-    chosen = rewards or _attribute(env, "compute_rewards") or _release_rewards(env) or stock_rewards(innermost(env))
+        raise ValueError(
+            f'rewards must be a function (path, tasks) -> (K, T) rewards, or "learned", got {got}'
+        )
+    chosen = (
+        rewards
+        or _attribute(env, "compute_rewards")
+        or _release_rewards(env)
+        or stock_rewards(innermost(env))
+    )
     if chosen is None:
         raise ValueError(
-            f"no hindsight rewards: {type(innermost(env)).__name__} has no compute_rewards(path, tasks), and it is no stock environment whose "
-            "paths record enough; expected rewards (K, T) of a recorded path under K tasks; give the environment that method, wrap it in one of "
-            "env_wrappers.recording, or pass rewards=your_function to attach"
+            f"no hindsight rewards: {type(innermost(env)).__name__} has no compute_rewards(path, tasks), and"
+            " it is no stock environment whose paths record enough; expected rewards (K, T) of a recorded"
+            " path under K tasks; give the environment that method, wrap it in one of"
+            " env_wrappers.recording, or pass rewards=your_function to attach"
         )
     source = getattr(chosen, "__qualname__", type(chosen).__name__)
     return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks), source)
@@ -58,7 +78,9 @@ def _layers(env: Any) -> list[Any]:
     while env is not None and not any(env is other for other in layers):
         layers.append(env)
         inner = getattr(env, "__dict__", {})
-        env = next((inner[key] for key in ("wrapped_env", "_wrapped_env", "env") if inner.get(key) is not None), None)
+        env = next(
+            (inner[key] for key in ("wrapped_env", "_wrapped_env", "env") if inner.get(key) is not None), None
+        )
     return layers
 
 
@@ -71,8 +93,8 @@ def _attribute(env: Any, name: str) -> Callable[..., Any] | None:
 
 
 def _release_rewards(env: Any) -> Callable[[PathDict, Sequence[int]], Any] | None:
-    """michaelwan11/hfr: envs have reward(info, goal) -> reward, (reward, done) or (reward, sparse reward, done), and get_train_goals(n) ->
-    the first n goals.
+    """michaelwan11/hfr: envs have reward(info, goal) -> reward, (reward, done) or (reward,
+    sparse reward, done), and get_train_goals(n) -> the first n goals.
 
     The convention is one step and one goal at a time, and so is this.
     """
@@ -83,7 +105,11 @@ def _release_rewards(env: Any) -> Callable[[PathDict, Sequence[int]], Any] | Non
     def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
         goals = get_goals(max(tasks) + 1)
         shape = (len(tasks), path_length(path))
-        values, sparse, terminals = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, bool)
+        values, sparse, terminals = (
+            np.zeros(shape, np.float32),
+            np.zeros(shape, np.float32),
+            np.zeros(shape, bool),
+        )
         infos, has_sparse = info_rows(path), False
         for k, task in enumerate(tasks):
             for t, info in enumerate(infos):

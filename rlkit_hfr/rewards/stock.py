@@ -2,6 +2,7 @@
 
 Environments are recognised by class name and by what they carry, without importing the host.
 """
+
 from __future__ import annotations
 
 import types
@@ -18,14 +19,17 @@ Rewards = Callable[[PathDict, Sequence[int]], Any]
 def stock_rewards(env: Any) -> Rewards | None:
     """The reward function of a stock environment, or None if it is none or its paths do not record enough."""
     stock: Any = next((cls for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
-    if stock is None or type(env).step is not stock.step:  # a descendant with a step of its own may pay otherwise
+    # a descendant with a step of its own may pay otherwise
+    if stock is None or type(env).step is not stock.step:
         return None
     return _STOCK[stock.__name__](env)
 
 
 def _point(env: Any) -> Rewards | None:
-    """PointEnv, SparsePointEnv (oyster: rlkit/envs/point_robot.py; rlkit: envs/pearl_envs/point_robot.py): minus the distance of the next
-    position to the goal; sparse: that plus 1 within `goal_radius`, else 0."""
+    """PointEnv, SparsePointEnv (oyster: rlkit/envs/point_robot.py; rlkit:
+    envs/pearl_envs/point_robot.py): minus the distance of the next position to the
+    goal; sparse: that plus 1 within `goal_radius`, else 0.
+    """
     goals = getattr(env, "goals", None)
     if goals is None:
         return None
@@ -36,14 +40,18 @@ def _point(env: Any) -> Rewards | None:
         delta = np.asarray(path["next_observations"], np.float64)[None, :, :2] - targets[:, None]
         dense = -np.sqrt(delta[..., 0] ** 2 + delta[..., 1] ** 2)
         never = np.zeros(dense.shape, bool)
-        return (dense, never) if radius is None else (dense, never, np.where(dense >= -radius, dense + 1.0, 0.0))
+        return (
+            (dense, never) if radius is None else (dense, never, np.where(dense >= -radius, dense + 1.0, 0.0))
+        )
 
     return rewards
 
 
 def _cheetah_velocity(env: Any) -> Rewards | None:
-    """HalfCheetahVelEnv, where step records ``forward_vel`` (rlkit does, oyster keeps only minus its distance to the goal):
-    -|v - goal| plus ``reward_ctrl``."""
+    """HalfCheetahVelEnv, where step records ``forward_vel`` (rlkit does, oyster keeps only
+    minus its distance to the goal):
+    -|v - goal| plus ``reward_ctrl``.
+    """
     if not _records(env, "forward_vel"):
         return None
 
@@ -57,13 +65,17 @@ def _cheetah_velocity(env: Any) -> Rewards | None:
 
 
 def _cheetah_direction(env: Any) -> Rewards | None:
-    """HalfCheetahDirEnv (oyster: rlkit/envs/half_cheetah_dir.py): direction * speed plus ``reward_ctrl``. Paths record the reward for speed under
-    their own direction and, in oyster, that direction, which is +-1."""
+    """HalfCheetahDirEnv (oyster: rlkit/envs/half_cheetah_dir.py): direction * speed plus
+    ``reward_ctrl``. Paths record the reward for speed under their own direction and, in
+    oyster, that direction, which is +-1.
+    """
     if not (_records(env, "reward_forward") and _records(env, "task")):
         return None
 
     def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
-        forward, control = (_required(path, key, "HalfCheetahDirEnv") for key in ("reward_forward", "reward_ctrl"))
+        forward, control = (
+            _required(path, key, "HalfCheetahDirEnv") for key in ("reward_forward", "reward_ctrl")
+        )
         own = np.array([info["task"]["direction"] for info in info_rows(path)], np.float64)
         directions = np.array([env.tasks[task]["direction"] for task in tasks], np.float64)
         values = directions[:, None] * (own * forward) + control
@@ -73,14 +85,22 @@ def _cheetah_direction(env: Any) -> Rewards | None:
 
 
 def _ant_direction(env: Any) -> Rewards | None:
-    """AntDirEnv (oyster: rlkit/envs/ant_dir.py; rlkit: envs/pearl_envs/ant_dir.py): the torso's speed along the goal's angle plus control,
-    contact and survival; ``torso_velocity`` is what the torso moved in one step. Terminals do not depend on the task."""
+    """AntDirEnv (oyster: rlkit/envs/ant_dir.py; rlkit: envs/pearl_envs/ant_dir.py): the
+    torso's speed along the goal's angle plus control, contact and survival;
+    ``torso_velocity`` is what the torso moved in one step. Terminals do not depend on
+    the task.
+    """
     if not _records(env, "torso_velocity"):
         return None
 
     def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
-        moved = np.stack([np.asarray(info["torso_velocity"], np.float64)[:2] for info in info_rows(path)]) / env.dt
-        extra = sum(_required(path, key, "AntDirEnv") for key in ("reward_ctrl", "reward_contact", "reward_survive"))
+        moved = (
+            np.stack([np.asarray(info["torso_velocity"], np.float64)[:2] for info in info_rows(path)])
+            / env.dt
+        )
+        extra = sum(
+            _required(path, key, "AntDirEnv") for key in ("reward_ctrl", "reward_contact", "reward_survive")
+        )
         angles = np.array([env.tasks[task]["goal"] for task in tasks], np.float64)
         if getattr(env, "direction_in_degrees", False):
             angles = angles / 180.0 * np.pi

@@ -1,4 +1,5 @@
 """What a recorded path is worth under other tasks, and how that is checked."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from rlkit_hfr.paths import PathDict, path_length
 
 
 class TaskRewards(NamedTuple):
-    """rewards: (K, T) float32; terminals: (K, T) bool; sparse_rewards: (K, T) float32, or None if there are none."""
+    """rewards: (K, T) float32; terminals: (K, T) bool; sparse_rewards: (K, T) float32, or
+    None if there are none.
+    """
 
     rewards: np.ndarray
     terminals: np.ndarray
@@ -20,17 +23,20 @@ class TaskRewards(NamedTuple):
 RewardFunction = Callable[[PathDict, Sequence[int]], TaskRewards]
 
 
-def as_task_rewards(result: Any, path: PathDict, num_tasks: int, source: str = "a reward function") -> TaskRewards:
+def as_task_rewards(
+    result: Any, path: PathDict, num_tasks: int, source: str = "a reward function"
+) -> TaskRewards:
     """Bring what a reward function returned to `TaskRewards`. source: what to call it in messages.
 
-    ValueError, with what was got and what is expected, unless rewards are (K, T) finite real numbers and terminals true
-    or false, or exactly 0 or 1.
+    ValueError, with what was got and what is expected, unless rewards are (K, T) finite
+    real numbers and terminals true or false, or exactly 0 or 1.
     """
     parts = tuple(result) if isinstance(result, tuple) else (result,)
     shape = (num_tasks, path_length(path))
     if not 1 <= len(parts) <= 3:
         raise ValueError(
-            f"{source} must return rewards, (rewards, terminals) or (rewards, terminals, sparse), got {len(parts)} values"
+            f"{source} must return rewards, (rewards, terminals) or (rewards, terminals, sparse), got"
+            f" {len(parts)} values"
         )
     terminals, sparse = ([*parts, None, None])[1:3]
     if terminals is None:
@@ -46,7 +52,9 @@ def _real(name: str, values: Any, shape: tuple[int, int], source: str) -> np.nda
     """(K, T) float32."""
     array = _array(name, values, shape, source)
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"hindsight {name} of {source} must be real numbers, got {array.dtype}; return float32")
+        raise ValueError(
+            f"hindsight {name} of {source} must be real numbers, got {array.dtype}; return float32"
+        )
     with np.errstate(over="ignore"):
         single = array.astype(np.float32, copy=False)
     _refuse_where(~np.isfinite(single), array, name, "finite in single precision", source)
@@ -57,7 +65,9 @@ def _truths(name: str, values: Any, shape: tuple[int, int], source: str) -> np.n
     """(K, T) bool."""
     array = _array(name, values, shape, source)
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"hindsight {name} of {source} must be true or false, got {array.dtype}; return booleans")
+        raise ValueError(
+            f"hindsight {name} of {source} must be true or false, got {array.dtype}; return booleans"
+        )
     if array.dtype.kind != "b":
         _refuse_where((array != 0) & (array != 1), array, name, "true or false, or exactly 0 or 1", source)
     return array.astype(bool, copy=False)
@@ -82,5 +92,6 @@ def _refuse_where(wrong: np.ndarray, array: np.ndarray, name: str, expected: str
     if wrong.any():
         row, step = np.argwhere(wrong)[0].tolist()
         raise ValueError(
-            f"hindsight {name} of {source} must be {expected}, got {array[row, step]} at step {step} under the task of row {row}"
+            f"hindsight {name} of {source} must be {expected}, got {array[row, step]} at step {step} under"
+            f" the task of row {row}"
         )

@@ -1,4 +1,5 @@
 """What scoring needs of a PEARL implementation, whichever it is."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +14,14 @@ from rlkit_hfr.paths import ContextLayout
 
 
 class HostView(Protocol):
-    """The host's networks as functions, called inside `isolated`. Rows R; every output of a critic or value is (R, 1)."""
+    """The host's networks as functions, called inside `isolated`. Rows R; every output of
+    a critic or value is (R, 1).
+    """
 
     def isolated(self) -> AbstractContextManager[None]:
-        """Within the block nothing leaves a trace in the host: no random stream, module or agent is changed afterwards."""
+        """Within the block nothing leaves a trace in the host: no random stream, module or
+        agent is changed afterwards.
+        """
 
     def version(self) -> Any:
         """Something that changes whenever the networks are updated."""
@@ -57,4 +62,6 @@ class HostView(Protocol):
         """The target network's V(s, z), or a sample of the soft value of the target critics."""
 
     def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
-        """`number` transitions of the task's RL buffer, drawn with `rng` and not with the host's generators."""
+        """`number` transitions of the task's RL buffer, drawn with `rng` and not with the
+        host's generators.
+        """

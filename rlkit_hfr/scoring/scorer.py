@@ -1,4 +1,7 @@
-"""What relabelers may ask of a host, in tensors: latents, initial states, transitions and networks. It changes nothing in the host."""
+"""What relabelers may ask of a host, in tensors: latents, initial states, transitions and
+networks. It changes nothing in the host.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -17,8 +20,8 @@ from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
 
 NO_GOALS = (
-    "this method needs goals: the environment has no goal_distances(path, tasks) -> (K, T) distances in units of the tolerance; choose another "
-    "method or give the environment that function"
+    "this method needs goals: the environment has no goal_distances(path, tasks) -> (K, T) distances in units"
+    " of the tolerance; choose another method or give the environment that function"
 )
 
 
@@ -33,7 +36,9 @@ class Posterior(NamedTuple):
 
 
 class Scorer:
-    """Batched questions over N paths and K candidate tasks. Quantities that depend on the networks alone are kept until `refresh`."""
+    """Batched questions over N paths and K candidate tasks. Quantities that depend on the
+    networks alone are kept until `refresh`.
+    """
 
     def __init__(
         self,
@@ -82,7 +87,9 @@ class Scorer:
         self._rewards.clear()
 
     def goal_distances(self, path: PathDict) -> np.ndarray:
-        """How far each step is from the goal of each candidate task, in units of the goal's tolerance: (K, T). ValueError if there are no goals."""
+        """How far each step is from the goal of each candidate task, in units of the
+        goal's tolerance: (K, T). ValueError if there are no goals.
+        """
         if self._hindsight.goal_distances is None:
             raise ValueError(NO_GOALS)
         return self._hindsight.goal_distances(path, self.candidate_tasks)
@@ -91,18 +98,26 @@ class Scorer:
         return self._hindsight.goal_distances is not None
 
     def rewarded_steps(self, path: PathDict, task: Any) -> np.ndarray | None:
-        """Which steps of a path of `task` get a sparse reward, or are within the tolerance of its goal: (T,) bool; None if neither exists."""
+        """Which steps of a path of `task` get a sparse reward, or are within the tolerance
+        of its goal: (T,) bool; None if neither exists.
+        """
         sparse = info_column(path, "sparse_reward")
         if sparse is not None:
             return sparse[:, 0] > 0.0
-        return None if self._hindsight.goal_distances is None else self._hindsight.goal_distances(path, [task])[0] <= 1.0
+        return (
+            None
+            if self._hindsight.goal_distances is None
+            else self._hindsight.goal_distances(path, [task])[0] <= 1.0
+        )
 
     @property
     def learns_rewards(self) -> bool:
         return self._hindsight.learner is not None
 
     def collected(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
-        """Tell a reward that is learned of paths collected for `task`; returns its squared errors on them, none if nothing is learned."""
+        """Tell a reward that is learned of paths collected for `task`; returns its squared
+        errors on them, none if nothing is learned.
+        """
         learner = self._hindsight.learner
         return np.zeros(0) if learner is None else learner.observe(paths, task)
 
@@ -137,11 +152,16 @@ class Scorer:
         if not self.networks.sparse_rewards:
             return rewards.rewards
         if rewards.sparse_rewards is None:
-            raise ValueError("sparse_rewards is on but the hindsight rewards have no sparse part; return (rewards, terminals, sparse_rewards)")
+            raise ValueError(
+                "sparse_rewards is on but the hindsight rewards have no sparse part; return (rewards,"
+                " terminals, sparse_rewards)"
+            )
         return rewards.sparse_rewards
 
     def returns(self, paths: Sequence[PathDict], discount: float, of_context: bool = False) -> np.ndarray:
-        """Discounted, unscaled returns of N paths under all K candidate tasks: (N, K). of_context: of the rewards that the context sees."""
+        """Discounted, unscaled returns of N paths under all K candidate tasks: (N, K).
+        of_context: of the rewards that the context sees.
+        """
         totals = []
         for path in paths:
             rewards = self._context_rewards(path) if of_context else self.task_rewards(path).rewards
@@ -170,7 +190,9 @@ class Scorer:
 
     @torch.no_grad()
     def task_values(self, obs: np.ndarray) -> Tensor:
-        """V(s, psi) = min Q(s, a ~ pi(.|s, z_psi), z_psi) of observations (N, S) under each candidate task: (N, K)."""
+        """V(s, psi) = min Q(s, a ~ pi(.|s, z_psi), z_psi) of observations (N, S) under
+        each candidate task: (N, K).
+        """
         (z,) = self.once("task_latents", self.task_latents)
         shape = (len(obs), len(z))
         rows_obs = self.tensor(obs).unsqueeze(1).expand(*shape, -1).flatten(0, 1)
@@ -180,7 +202,10 @@ class Scorer:
     @torch.no_grad()
     def path_posteriors(self, paths: Sequence[PathDict]) -> Posterior:
         """q(z | tau relabeled with psi) of every path and candidate task: (N, K, Z)."""
-        rows, steps = (torch.as_tensor(array, device=self.networks.device) for array in pad([self.context_of(path) for path in paths]))
+        rows, steps = (
+            torch.as_tensor(array, device=self.networks.device)
+            for array in pad([self.context_of(path) for path in paths])
+        )
         rewards = self.tensor(pad([self._context_rewards(path).T for path in paths])[0])  # (N, T, K)
         grid = (len(paths), len(self.candidate_tasks))
         posterior: Posterior | None = None
@@ -198,21 +223,27 @@ class Scorer:
 
     @torch.no_grad()
     def sampled_posteriors(self, samples: str, number: int) -> Posterior:
-        """q(z|c) of `number` samples of each candidate task (at most that many where "pooled"): (number, K, Z)."""
+        """q(z|c) of `number` samples of each candidate task (at most that many where
+        "pooled"): (number, K, Z).
+        """
         if samples == "pooled":
             return self.path_posteriors(self.memory.pooled_paths(number))
         drawn = self._sampled_contexts(samples, number)
         flat = [rows for task in drawn for rows in task]
         parts = []
         for cells, _ in grid_chunks(len(flat), 1, max(map(len, flat)), self.max_rows):
-            context, mask = (torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells]))
+            context, mask = (
+                torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells])
+            )
             parts.append(self.networks.posterior(context, mask))
         wholes = (torch.cat(part).view(len(drawn), number, -1) for part in zip(*parts, strict=True))
         return Posterior(*(whole.transpose(0, 1).contiguous() for whole in wholes))
 
     @torch.no_grad()
     def task_latents(self, number: int = 1, latent: str = "sample") -> Tensor:
-        """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each candidate task: (number, K, Z)."""
+        """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each
+        candidate task: (number, K, Z).
+        """
         contexts = []
         for task in self.candidate_tasks:
             rows = np.concatenate(self.memory.all_trajectories(task))
@@ -241,16 +272,20 @@ class Scorer:
     def state_dict(self) -> State:
         learner = self._hindsight.learner
         return dict(
-            rng=rng_state(self._rng), noise=None if self._generator is None else self._generator.get_state(),
-            noise_device=self.networks.device.type, kept=dict(self._kept), memory=self.memory.state_dict(),
+            rng=rng_state(self._rng),
+            noise=None if self._generator is None else self._generator.get_state(),
+            noise_device=self.networks.device.type,
+            kept=dict(self._kept),
+            memory=self.memory.state_dict(),
             learner=None if learner is None else learner.state_dict(),
-        )  # fmt: skip
+        )
 
     def load_state_dict(self, state: State) -> None:
         set_rng_state(self._rng, state["rng"])
         self.noise(0)  # makes the generator
         assert self._generator is not None
-        if state["noise"] is not None and state["noise_device"] == self._generator.device.type:  # on another device it begins anew
+        # on another device it begins anew
+        if state["noise"] is not None and state["noise_device"] == self._generator.device.type:
             self._generator.set_state(state["noise"])
         self._kept = {key: _moved(value, self.networks.device) for key, value in state["kept"].items()}
         self.memory.load_state_dict(state["memory"])

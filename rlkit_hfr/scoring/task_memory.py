@@ -1,4 +1,5 @@
 """What scoring needs to know of each task's data: some of its trajectories and of its initial states."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -27,7 +28,9 @@ class Reservoir:
             self.items[slot] = item
 
     def draw(self, number: int, rng: np.random.Generator) -> list[np.ndarray]:
-        """`number` items: all distinct if there are as many, else with replacement. Raises ValueError if it is empty."""
+        """`number` items: all distinct if there are as many, else with replacement. Raises
+        ValueError if it is empty.
+        """
         if not self.items:
             raise ValueError("nothing has been stored for this task yet")
         rows = rng.choice(len(self.items), number, replace=number > len(self.items))
@@ -72,7 +75,9 @@ class TaskMemory:
             reservoir.capacity = max(reservoir.capacity, initial_states)
 
     def add(self, task: int, context: np.ndarray, initial_obs: np.ndarray) -> None:
-        """Note a trajectory that was stored for `task`. context: (T, D), with the rewards of that task; initial_obs: (S,)."""
+        """Note a trajectory that was stored for `task`. context: (T, D), with the rewards
+        of that task; initial_obs: (S,).
+        """
         self._trajectories[task].add(context, self._rng)
         self._initial_obs[task].add(initial_obs, self._rng)
 
@@ -99,8 +104,10 @@ class TaskMemory:
         return self._trajectories[task].items
 
     def contexts(self, task: int, number: int) -> list[np.ndarray]:
-        """`number` batches of rows (T, D), drawn with replacement from the latest visit of `task` (from what was
-        stored for it if it had none); T is the length of the longest trajectory among them."""
+        """`number` batches of rows (T, D), drawn with replacement from the latest visit of
+        `task` (from what was stored for it if it had none); T is the length of the
+        longest trajectory among them.
+        """
         source = self._visits[task].rows or self.all_trajectories(task)
         rows, length = np.concatenate(source), max(map(len, source))
         return list(rows[self._rng.integers(len(rows), size=(number, length))])
@@ -121,7 +128,10 @@ class TaskMemory:
         return dict(trajectories=self._trajectories, initial_obs=self._initial_obs, visits=self._visits)
 
     def state_dict(self) -> State:
-        saved = {name: {task: item.state_dict() for task, item in part.items()} for name, part in self._parts().items()}
+        saved = {
+            name: {task: item.state_dict() for task, item in part.items()}
+            for name, part in self._parts().items()
+        }
         recent = {task: [_path_state(path) for path in paths] for task, paths in self._recent.items()}
         return dict(rng=rng_state(self._rng), recent=recent, **saved)
 
@@ -160,7 +170,8 @@ def _path_state(path: PathDict) -> State:
     infos = path["env_infos"] if isinstance(path.get("env_infos"), Mapping) else {}
     parts = {"path": path, "env_infos": infos}
     return {
-        name: {key: as_tensor(value) for key, value in part.items() if _is_numeric(value)} for name, part in parts.items()
+        name: {key: as_tensor(value) for key, value in part.items() if _is_numeric(value)}
+        for name, part in parts.items()
     }
 
 

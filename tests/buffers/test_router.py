@@ -1,4 +1,5 @@
 """One decision per path: pairing, fraction, cold start, moved and copied paths, loose transitions."""
+
 from __future__ import annotations
 
 import contextlib
@@ -63,7 +64,9 @@ def make_router():
             for task in TASKS:
                 memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
         options = {"relabel_fraction": 1.0, **options}
-        return RelabelingRouter(Always(tasks), scorer, RelabelStatistics(TASKS), np.random.default_rng(0), **options)
+        return RelabelingRouter(
+            Always(tasks), scorer, RelabelStatistics(TASKS), np.random.default_rng(0), **options
+        )
 
     return build
 
@@ -132,7 +135,9 @@ def test_nothing_is_relabeled_before_every_task_has_a_path(make_router, make_pat
     router = make_router(warm=False)
     for task in TASKS:
         pool = [make_path(seed=task), make_path(seed=task + 1)]
-        assert all(route.kept is route.path and not route.relabeled for route in router.routes("rl", task, pool))
+        assert all(
+            route.kept is route.path and not route.relabeled for route in router.routes("rl", task, pool)
+        )
         assert all(not route.relabeled for route in router.routes("encoder", task, pool))
     assert not router.relabeler.asked
     (route,) = router.routes("rl", 10, [make_path()])
@@ -175,7 +180,8 @@ def test_statistics_count_what_happened(make_router, make_path):
     router.routes("rl", 10, [make_path(seed=1)])
     router.routes("rl", 20, [make_path(seed=2)])
     columns = router.statistics.report()
-    np.testing.assert_equal(router.statistics.report(), columns)  # asking twice, as hosts do that evaluate twice, loses nothing
+    # asking twice, as hosts do that evaluate twice, loses nothing
+    np.testing.assert_equal(router.statistics.report(), columns)
     assert columns["relabel/paths seen"] == columns["relabel/paths relabeled"] == 2
     assert columns["relabel/share that changed task"] == 0.5
     assert columns["relabel/effective tasks"] == pytest.approx(3.0)
@@ -198,7 +204,8 @@ def test_paths_of_the_task_that_completes_the_pool_are_still_the_pool(make_route
     router = make_router(warm=False)
     for task in TASKS:
         router.routes("rl", task, [make_path(seed=task)])
-    assert not router.routes("rl", TASKS[-1], [make_path(seed=1)])[0].relabeled  # a host that adds its pool path by path
+    # a host that adds its pool path by path
+    assert not router.routes("rl", TASKS[-1], [make_path(seed=1)])[0].relabeled
     assert router.routes("rl", TASKS[0], [make_path(seed=2)])[0].relabeled
     assert router.routes("rl", TASKS[-1], [make_path(seed=3)])[0].relabeled
 
@@ -242,20 +249,26 @@ def test_diagnostics_tell_from_where_to_where(make_router, make_path):
     np.testing.assert_array_equal(arrays["tasks"], TASKS)
     np.testing.assert_allclose(arrays["source_to_new"], [[0.25, 0.5, 0.25], [0, 0, 0], [0, 0, 0]])
     assert arrays["utility"].shape == arrays["log_partition"].shape == (3,)
-    assert router.statistics.columns()["relabel/share of moved steps with another reward"] == pytest.approx(2 / 3)
+    assert router.statistics.columns()["relabel/share of moved steps with another reward"] == pytest.approx(
+        2 / 3
+    )
 
 
 def test_rewarded_steps_are_counted_under_the_task_that_a_path_is_stored_for(make_router, make_path):
     router = make_router(tasks=20)
     near = {10: [0.5, 2.0, 2.0, 2.0], 20: [0.5, 0.5, 0.5, 2.0]}  # distances in tolerances
-    router.scorer._hindsight = Hindsight(_rewards, lambda path, tasks: np.array([near[task] for task in tasks]))
+    router.scorer._hindsight = Hindsight(
+        _rewards, lambda path, tasks: np.array([near[task] for task in tasks])
+    )
     router.routes("rl", 10, [make_path(4)])
     columns = router.statistics.columns()
     assert columns["relabel/rewarded share as collected"] == 0.25
     assert columns["relabel/rewarded share as stored"] == 0.75
 
 
-@pytest.mark.parametrize(("into", "moved"), [("both", {"rl", "encoder"}), ("rl", {"rl"}), ("context", {"encoder"})])
+@pytest.mark.parametrize(
+    ("into", "moved"), [("both", {"rl", "encoder"}), ("rl", {"rl"}), ("context", {"encoder"})]
+)
 def test_relabeled_paths_go_into_the_buffers_that_were_asked_for(make_router, make_path, into, moved):
     router = make_router(relabel_into=into)
     path = make_path()

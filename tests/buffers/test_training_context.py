@@ -1,4 +1,5 @@
 """The two-part training context: what training sees, and that the host's buffer is never disturbed."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -33,7 +34,10 @@ def _host_adds(context, hosts, task, path, kept="all", iteration=0):
 def _markers(context, task, size=400):
     batch = context.views()[task].random_batch(size)
     assert all(len(column) == size for column in batch.values())
-    return {int(m): float(np.mean(batch["observations"][:, 0] == m)) for m in np.unique(batch["observations"][:, 0])}
+    return {
+        int(m): float(np.mean(batch["observations"][:, 0] == m))
+        for m in np.unique(batch["observations"][:, 0])
+    }
 
 
 def test_with_nothing_relabeled_it_is_the_hosts_buffer_batch_for_batch(hosts, context, make_path):

@@ -1,4 +1,5 @@
 """`check_hindsight_env` passes what is right and names what is wrong."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Families with random dynamics: physics by task, rewards by goal or not at all."""
+
 from __future__ import annotations
 
 import copy
@@ -13,16 +14,29 @@ from env_wrappers import make_env
 from env_wrappers.mujoco_env import load_model
 
 NAMES = ("ant-goal-rand-params", "cheetah-vel-sparse-rand-params", "hopper-rand-params", "walker-rand-params")
-ENTRIES = {"ant-goal-rand-params": 112, "cheetah-vel-sparse-rand-params": 68, "hopper-rand-params": 41, "walker-rand-params": 65}
+ENTRIES = {
+    "ant-goal-rand-params": 112,
+    "cheetah-vel-sparse-rand-params": 68,
+    "hopper-rand-params": 41,
+    "walker-rand-params": 65,
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dynamics_are_scaled_from_the_nominal_and_within_the_range(name):
-    env, nominal = make_env(name, n_tasks=5, dynamics_range=2.0), make_env(name, n_tasks=5, dynamics_range=0.0)
+    env, nominal = (
+        make_env(name, n_tasks=5, dynamics_range=2.0),
+        make_env(name, n_tasks=5, dynamics_range=0.0),
+    )
     ratios = []
     for task in (0, 3, 4, 3):  # back and forth: never from what was written before
         env.reset_task(task), nominal.reset_task(task)
-        for field, base in (("body_mass", 1.5), ("body_inertia", 1.5), ("dof_damping", 1.3), ("geom_friction", 1.5)):
+        for field, base in (
+            ("body_mass", 1.5),
+            ("body_inertia", 1.5),
+            ("dof_damping", 1.3),
+            ("geom_friction", 1.5),
+        ):
             ours, theirs = (np.ravel(getattr(e.model, field)) for e in (env, nominal))
             np.testing.assert_array_equal(ours[theirs == 0], 0.0)
             ratio = ours[theirs != 0] / theirs[theirs != 0]
@@ -63,13 +77,18 @@ def test_derived_constants_follow_the_masses():
     assert before[0][0] == pytest.approx(env.model.body_mass.sum())
 
 
-@pytest.mark.parametrize(("name", "base"), [("ant-goal-rand-params", "ant-goal"), ("cheetah-vel-sparse-rand-params", "cheetah-vel-sparse")])
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [("ant-goal-rand-params", "ant-goal"), ("cheetah-vel-sparse-rand-params", "cheetah-vel-sparse")],
+)
 def test_goals_and_rewards_are_those_of_the_base(name, base):
     env, plain = make_env(name), make_env(base)
     np.testing.assert_array_equal(env.tasks, plain.tasks)
     achieved = np.random.default_rng(0).normal(size=(50, 4 if base == "ant-goal" else 2)).astype(np.float32)
     path = {"env_infos": {"achieved": achieved}}
-    np.testing.assert_array_equal(env.compute_rewards(path, range(100)).rewards, plain.compute_rewards(path, range(100)).rewards)
+    np.testing.assert_array_equal(
+        env.compute_rewards(path, range(100)).rewards, plain.compute_rewards(path, range(100)).rewards
+    )
 
 
 @pytest.mark.parametrize("name", ["hopper-rand-params", "walker-rand-params"])
@@ -105,7 +124,8 @@ def test_hopper_and_walker_rewards_and_ends():
                 break
         assert done
         assert obs[0] <= height or abs(obs[1]) >= 0.2
-    assert load_model("gymnasium", "envs/mujoco/assets/hopper.xml").opt.timestep != 0.004  # the shared one is as it was
+    # the shared one is as it was
+    assert load_model("gymnasium", "envs/mujoco/assets/hopper.xml").opt.timestep != 0.004
 
 
 def test_bad_range():

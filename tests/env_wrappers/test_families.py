@@ -1,4 +1,7 @@
-"""Task families: the round-trip law, agreement with scalar formulas and with the packages whose physics they use."""
+"""Task families: the round-trip law, agreement with scalar formulas and with the packages
+whose physics they use.
+"""
+
 import copy
 import pickle
 import warnings
@@ -18,7 +21,13 @@ def _record(env, task, rng, length=40, policy=None):
         action = rng.uniform(-1, 1, env.action_space.shape) if policy is None else policy(obs[-1])
         o, r, d, info = env.step(action)
         obs.append(o), rewards.append(r), terminals.append(d), infos.append(info), actions.append(action)
-    return dict(observations=np.array(obs), rewards=np.array(rewards), terminals=np.array(terminals), env_infos=infos, actions=np.array(actions))
+    return dict(
+        observations=np.array(obs),
+        rewards=np.array(rewards),
+        terminals=np.array(terminals),
+        env_infos=infos,
+        actions=np.array(actions),
+    )
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -35,12 +44,16 @@ def test_round_trip_is_exact(name):
         np.testing.assert_array_equal(result.rewards[tasks.index(own)], path["rewards"].astype(np.float32))
         np.testing.assert_array_equal(result.terminals[tasks.index(own)], path["terminals"])
         if "sparse_reward" in path["env_infos"][0]:
-            np.testing.assert_array_equal(result.sparse_rewards[tasks.index(own)], [i["sparse_reward"] for i in path["env_infos"]])
+            np.testing.assert_array_equal(
+                result.sparse_rewards[tasks.index(own)], [i["sparse_reward"] for i in path["env_infos"]]
+            )
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_relabeling_equals_stepping_the_other_task(name):
-    """The same actions under another task give what relabeling says, where the physics does not depend on the task."""
+    """The same actions under another task give what relabeling says, where the physics
+    does not depend on the task.
+    """
     if name.endswith("rand-params"):
         pytest.skip("its tasks differ in their dynamics")
     first, second = make_env(name, seed=5), make_env(name, seed=5)
@@ -48,8 +61,11 @@ def test_relabeling_equals_stepping_the_other_task(name):
     replay = iter(path["actions"])
     task = min(3, len(first.tasks) - 1)
     other = _record(second, task, None, policy=lambda obs: next(replay))
-    np.testing.assert_array_equal(first.compute_rewards(path, [task]).rewards[0], other["rewards"].astype(np.float32))
-    if not name.startswith(("sawyer", "four", "visual")) and "sparse" not in name:  # random actions find no sparse reward in so few steps
+    np.testing.assert_array_equal(
+        first.compute_rewards(path, [task]).rewards[0], other["rewards"].astype(np.float32)
+    )
+    # random actions find no sparse reward in so few steps
+    if not name.startswith(("sawyer", "four", "visual")) and "sparse" not in name:
         assert not np.array_equal(path["rewards"], other["rewards"])
 
 
@@ -91,8 +107,17 @@ def test_copies_and_pickles_go_on_alike(name):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_observation_and_action_sizes(name):
-    sizes = {"cheetah-highdim": (18, 6), "ant-dir": (27, 8), "sawyer": (6, 4), "cheetah": (20, 6), "ant": (113, 8),
-             "humanoid": (376, 17), "visual": (512, 2), "hopper": (11, 3), "walker": (17, 6)}  # fmt: skip
+    sizes = {
+        "cheetah-highdim": (18, 6),
+        "ant-dir": (27, 8),
+        "sawyer": (6, 4),
+        "cheetah": (20, 6),
+        "ant": (113, 8),
+        "humanoid": (376, 17),
+        "visual": (512, 2),
+        "hopper": (11, 3),
+        "walker": (17, 6),
+    }
     env = make_env(name)
     expected = sizes.get(name, sizes.get(name.split("-")[0], (2, 2)))
     assert (env.observation_space.shape[0], env.action_space.shape[0]) == expected
@@ -102,7 +127,9 @@ def test_observation_and_action_sizes(name):
 def test_four_corners_scalar_formula():
     env = make_env("four-corners")
     rng = np.random.default_rng(0)
-    points = np.concatenate([rng.uniform(-1.3, 1.3, (2000, 2)), [[0.1, 0.3], [0.5, 0.3], [0.3, 0.3], [-0.3, 0.3], [0.8, 1.0]]]).astype(np.float32)
+    points = np.concatenate(
+        [rng.uniform(-1.3, 1.3, (2000, 2)), [[0.1, 0.3], [0.5, 0.3], [0.3, 0.3], [-0.3, 0.3], [0.8, 1.0]]]
+    ).astype(np.float32)
     result = env.compute_rewards({"env_infos": {"achieved": points}}, range(4))
     for k, (gx, gy) in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)]):
         for t, (x, y) in enumerate(points.astype(float)):
@@ -127,8 +154,14 @@ def test_cheetah_reward_formulas():
     goal = sparse.tasks[0, 0]
     features = np.array([[goal + 0.25, 0.1], [goal + 0.35, 0.1]], np.float32)
     path = {"env_infos": {"achieved": features}}
-    np.testing.assert_allclose(sparse.compute_rewards(path, [0]).rewards[0], [2 - 0.25 - 0.1, -0.1], atol=1e-5)
-    np.testing.assert_allclose(dense.compute_rewards(path, [2]).rewards[0], -np.abs(features[:, 0] - dense.tasks[2, 0]) - 0.1, atol=1e-5)
+    np.testing.assert_allclose(
+        sparse.compute_rewards(path, [0]).rewards[0], [2 - 0.25 - 0.1, -0.1], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        dense.compute_rewards(path, [2]).rewards[0],
+        -np.abs(features[:, 0] - dense.tasks[2, 0]) - 0.1,
+        atol=1e-5,
+    )
 
 
 def test_cheetah_states_equal_gymnasium():
@@ -168,17 +201,32 @@ def test_humanoid_states_equal_gymnasium():
         obs, _, _, info = ours.step(action)
         theirs.step(0.4 * action)
         np.testing.assert_array_equal(obs[:45], np.concatenate([theirs.data.qpos[2:], theirs.data.qvel]))
-        np.testing.assert_array_equal(obs[45:], np.concatenate([getattr(theirs.data, name).ravel() for name in
-                                                                ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")]))  # fmt: skip
+        np.testing.assert_array_equal(
+            obs[45:],
+            np.concatenate(
+                [
+                    getattr(theirs.data, name).ravel()
+                    for name in ("cinert", "cvel", "qfrc_actuator", "cfrc_ext")
+                ]
+            ),
+        )
 
 
 def test_direction_families_formulas():
-    humanoid, ant, cheetah = make_env("humanoid-dir", n_tasks=3), make_env("ant-dir", n_tasks=3), make_env("cheetah-dir")
-    features = {"env_infos": {"achieved": np.array([[2.0, -1.0, 4.5, 0.0], [0.0, 0.0, 4.0, 1.0]], np.float32)}}
+    humanoid, ant, cheetah = (
+        make_env("humanoid-dir", n_tasks=3),
+        make_env("ant-dir", n_tasks=3),
+        make_env("cheetah-dir"),
+    )
+    features = {
+        "env_infos": {"achieved": np.array([[2.0, -1.0, 4.5, 0.0], [0.0, 0.0, 4.0, 1.0]], np.float32)}
+    }
     for env, weight in ((humanoid, 0.25), (ant, 1.0)):
         angle = env.tasks[2, 0]
         result = env.compute_rewards(features, [2])
-        np.testing.assert_allclose(result.rewards[0], [weight * (2 * np.cos(angle) - np.sin(angle)) + 4.5, 4.0], rtol=1e-6)
+        np.testing.assert_allclose(
+            result.rewards[0], [weight * (2 * np.cos(angle) - np.sin(angle)) + 4.5, 4.0], rtol=1e-6
+        )
         assert result.terminals[0].tolist() == [False, True]
     result = cheetah.compute_rewards({"env_infos": {"achieved": np.array([[1.5, 0.2]], np.float32)}}, [0, 1])
     np.testing.assert_allclose(result.rewards[:, 0], [1.3, -1.7], rtol=1e-6)
@@ -203,9 +251,15 @@ def test_ant_goal_and_vel_formulas():
     goal, vel = make_env("ant-goal", n_tasks=5), make_env("ant-vel", n_tasks=5)
     np.testing.assert_allclose(np.linalg.norm(goal.tasks, axis=1), 2.0)
     gx, gy = goal.tasks[2]
-    features = np.array([[gx + 0.1, gy - 0.2, 0.03, 0.0], [0.0, 0.0, 0.03, 0.0], [0.0, 0.0, 0.03, 1.0]], np.float32)
+    features = np.array(
+        [[gx + 0.1, gy - 0.2, 0.03, 0.0], [0.0, 0.0, 0.03, 0.0], [0.0, 0.0, 0.03, 1.0]], np.float32
+    )
     result = goal.compute_rewards({"env_infos": {"achieved": features}}, [2])
-    np.testing.assert_allclose(result.rewards[0], [4 - 0.3 + 0.03, 4 - abs(gx) - abs(gy) + 0.03, 4 - abs(gx) - abs(gy) + 0.03], atol=1e-5)
+    np.testing.assert_allclose(
+        result.rewards[0],
+        [4 - 0.3 + 0.03, 4 - abs(gx) - abs(gy) + 0.03, 4 - abs(gx) - abs(gy) + 0.03],
+        atol=1e-5,
+    )
     assert result.terminals[0].tolist() == [False, False, True]
     result = vel.compute_rewards({"env_infos": {"achieved": np.array([[1.5, -0.1, 0.0]], np.float32)}}, [1])
     np.testing.assert_allclose(result.rewards[0, 0], 1 - abs(1.5 - vel.tasks[1, 0]) - 0.1, atol=1e-5)
@@ -268,14 +322,15 @@ def test_sawyers_long_observation_is_metaworlds(name):
     ours.reset_task(0)
     ours.set_physics(_state_of(theirs))
     rng = np.random.default_rng(0)
-    ours.step(action := rng.uniform(-1, 1, 4).astype(np.float32)), theirs.step(action)  # the frame before the first is another
+    # the frame before the first is another
+    ours.step(action := rng.uniform(-1, 1, 4).astype(np.float32)), theirs.step(action)
     for _ in range(60):
         action = rng.uniform(-1, 1, 4).astype(np.float32)
         obs, expected = ours.step(action)[0], theirs.step(action)[0]
         same = np.r_[0:7, 18:25, 36:39]
         np.testing.assert_array_equal(obs[same], expected[same])
         for at in (7, 25):  # a rotation is one of two quaternions
-            assert abs(obs[at: at + 4] @ expected[at: at + 4]) == pytest.approx(1.0, abs=1e-9)
+            assert abs(obs[at : at + 4] @ expected[at : at + 4]) == pytest.approx(1.0, abs=1e-9)
         np.testing.assert_array_equal(obs[11:18], 0.0)
     short = make_env("sawyer-push", n_tasks=2)
     long = make_env("sawyer-push", n_tasks=2, obs_dim=39)
@@ -291,7 +346,9 @@ def _state_of(env):
 
 
 def test_reference_push_start_moves_the_puck_by_itself():
-    """The hand is still in flight at the start and sweeps the puck: the measured transient of the reference."""
+    """The hand is still in flight at the start and sweeps the puck: the measured transient
+    of the reference.
+    """
     env = make_env("sawyer-push", n_tasks=2)
     np.testing.assert_allclose(env.reset_task(0), [0.083, 0.530, 0.083, 0.0, 0.6, 0.02], atol=2e-3)
     for _ in range(150):
@@ -312,7 +369,9 @@ def test_sawyer_reach_is_solved_by_moving_towards_the_goal():
         env.reset_task(task)
         for _ in range(150):
             tcp = env._features()
-            _, reward, terminal, info = env.step(np.concatenate([np.clip((env.tasks[task] - tcp) * 20, -1, 1), [0.0]]))
+            _, reward, terminal, info = env.step(
+                np.concatenate([np.clip((env.tasks[task] - tcp) * 20, -1, 1), [0.0]])
+            )
             if terminal:
                 assert reward == 0.0
                 assert info["success"] == 1.0

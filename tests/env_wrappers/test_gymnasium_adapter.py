@@ -179,8 +179,9 @@ def test_pictures_of_what_has_no_features_are_refused_in_a_line(tmp_path, capsys
     assert watch.main(["--run", str(run)]) == 0
     told = capsys.readouterr()
     assert "trajectory 1, exploring: return" in told.out
-    assert told.err == (
-        "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md\n"
+    assert (
+        told.err
+        == "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md\n"
     )
     assert show_env.main(["--env", name, "--out", str(tmp_path / "out")]) == 2
     assert f"error: {name} is no HindsightEnv" in capsys.readouterr().err

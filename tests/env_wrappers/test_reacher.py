@@ -1,4 +1,5 @@
 """Images: what they show, and that bytes stay bytes until the networks."""
+
 from __future__ import annotations
 
 import copy
@@ -62,7 +63,11 @@ def test_goals_are_on_the_ring_and_within_reach():
     assert radius.min() >= 0.08
     assert radius.max() <= 0.20
     env.reset_task(0)
-    hit = {"env_infos": {"achieved": np.float32([env.tasks[0], env.tasks[0] + [0.029, 0], env.tasks[0] + [0.031, 0]])}}
+    hit = {
+        "env_infos": {
+            "achieved": np.float32([env.tasks[0], env.tasks[0] + [0.029, 0], env.tasks[0] + [0.031, 0]])
+        }
+    }
     np.testing.assert_array_equal(env.compute_rewards(hit, [0]).rewards[0], [0, 0, -1])
     assert not env.compute_rewards(hit, [0]).terminals.any()
 
@@ -100,7 +105,10 @@ def test_a_run_keeps_bytes_in_every_buffer(make_algorithm, encoder, next_obs):
     for buffer in (algorithm.replay_buffer, algorithm.enc_replay_buffer):
         for part in buffer.task_buffers.values():
             assert part._observations.dtype == part._next_obs.dtype == np.uint8
-    assert all(part.relabeled is None or part.relabeled._observations.dtype == np.uint8 for part in relabeling._context._parts.values())
+    assert all(
+        part.relabeled is None or part.relabeled._observations.dtype == np.uint8
+        for part in relabeling._context._parts.values()
+    )
 
 
 def test_without_opengl_the_renderer_says_so_and_the_rasteriser_works():
@@ -135,7 +143,9 @@ assert a.shape == (16, 16) and a.std() > 5
 background = np.median(a)
 print("CORRELATION", np.corrcoef(np.abs(a - background).ravel(), b.ravel())[0, 1])
 """
-    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, "MUJOCO_GL": "egl"}, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "MUJOCO_GL": "egl"}, capture_output=True, text=True
+    )
     if "CORRELATION" not in run.stdout:
         pytest.skip(f"no EGL here: {(run.stdout + run.stderr).strip().splitlines()[-1][:100]}")
     assert float(run.stdout.split()[-1]) > 0.6

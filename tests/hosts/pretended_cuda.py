@@ -17,6 +17,7 @@ of the CPU:
 What it can't tell: kernels that CUDA lacks, memory, speed, autocast on CUDA, CUDA's own
 random streams.
 """
+
 from __future__ import annotations
 
 import sys

@@ -1,7 +1,9 @@
-"""Runs one experiment on a public checkout in a process of its own (two checkouts can't share one) and prints its outcome as JSON.
+"""Runs one experiment on a public checkout in a process of its own (two checkouts can't
+share one) and prints its outcome as JSON.
 
 ``python tests/hosts/real_host_runner.py EXPERIMENT HOST PATH OPTIONS``, OPTIONS a JSON object.
 """
+
 from __future__ import annotations
 
 import functools
@@ -20,10 +22,24 @@ from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host, setup
 from rlkit_hfr.experiments.settings.variant import build_variant
 
 TINY = [
-    "n_train_tasks=4", "n_eval_tasks=2", "num_iterations=3", "num_initial_steps=40", "num_tasks_sample=3", "num_steps_prior=40",
-    "num_steps_posterior=20", "num_extra_rl_steps_posterior=20", "num_train_steps_per_itr=4", "num_steps_per_eval=40", "num_evals=1",
-    "net_size=16", "max_path_length=20", "batch_size=16", "embedding_batch_size=20", "meta_batch=3", "replay_buffer_size=5000",
-]  # fmt: skip
+    "n_train_tasks=4",
+    "n_eval_tasks=2",
+    "num_iterations=3",
+    "num_initial_steps=40",
+    "num_tasks_sample=3",
+    "num_steps_prior=40",
+    "num_steps_posterior=20",
+    "num_extra_rl_steps_posterior=20",
+    "num_train_steps_per_itr=4",
+    "num_steps_per_eval=40",
+    "num_evals=1",
+    "net_size=16",
+    "max_path_length=20",
+    "batch_size=16",
+    "embedding_batch_size=20",
+    "meta_batch=3",
+    "replay_buffer_size=5000",
+]
 
 
 class NeverHome(Relabeler):
@@ -57,11 +73,17 @@ def train(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
             relabeling.detach()
     algorithm.train()
     lines = (log_dir / "progress.csv").read_text().splitlines()
-    return {"lines": lines, "files": sorted(p.name for p in log_dir.iterdir()), "buffer": type(algorithm.enc_replay_buffer).__name__}
+    return {
+        "lines": lines,
+        "files": sorted(p.name for p in log_dir.iterdir()),
+        "buffer": type(algorithm.enc_replay_buffer).__name__,
+    }
 
 
 def contexts(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
-    """After some relabeled visits: do requests for one task give that task's originals, and those for several relabeled data?"""
+    """After some relabeled visits: do requests for one task give that task's originals,
+    and those for several relabeled data?
+    """
     algorithm, _, _ = _build(host, path, options)
     attach(algorithm, NeverHome(), seed=1, relabel_fraction=1.0)
     algorithm.train()
@@ -93,15 +115,20 @@ def contexts(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def update(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
-    """One update of oyster and one of ours, from the same weights and batch and without noise: both sides' losses, and how far their
-    gradients are apart, relative to the largest."""
+    """One update of oyster and one of ours, from the same weights and batch and without
+    noise: both sides' losses, and how far their gradients are apart, relative to the
+    largest.
+    """
     import_host(host, Path(path))
     torch.randn_like = lambda x, **kwargs: torch.zeros_like(x)
     torch.distributions.Normal.sample = lambda self, *shape: self.mean.detach()
     torch.distributions.Normal.rsample = lambda self, *shape: self.mean
     sizes = ["n_train_tasks=4", "n_eval_tasks=2", "meta_batch=4", "batch_size=64", "entropy_weight=1"]
     variant = build_variant("cheetah-vel", "none", "quick", None, sizes, 0)
-    ours, theirs = build_algorithm(variant, torch.device("cpu")), build_foreign(host, variant, torch.device("cpu"))
+    ours, theirs = (
+        build_algorithm(variant, torch.device("cpu")),
+        build_foreign(host, variant, torch.device("cpu")),
+    )
     parts = {"agent.policy": [], "agent.context_encoder": [], "qf1": [], "qf2": [], "vf": [], "target_vf": []}
     generator = torch.Generator().manual_seed(1)
     for name in parts:
@@ -118,11 +145,17 @@ def update(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
         algorithm.sample_sac = lambda indices: [x.clone() for x in batch]
         algorithm.agent.clear_z(num_tasks=4)
         algorithm._take_step([0, 1, 2, 3], context.clone())
-    losses = {name: [float(alg.eval_statistics[name]) for alg in (ours, theirs)] for name in ("QF Loss", "VF Loss", "Policy Loss", "KL Loss")}
+    losses = {
+        name: [float(alg.eval_statistics[name]) for alg in (ours, theirs)]
+        for name in ("QF Loss", "VF Loss", "Policy Loss", "KL Loss")
+    }
     gaps = {}
     for name, pairs in parts.items():
-        if name in ("agent.policy", "agent.context_encoder", "vf"):  # oyster's critics get the policy's gradients as well, after their step
-            gaps[name] = max(float((a.grad - b.grad).abs().max() / b.grad.abs().max().clamp(min=1e-12)) for a, b in pairs)
+        # oyster's critics get the policy's gradients as well, after their step
+        if name in ("agent.policy", "agent.context_encoder", "vf"):
+            gaps[name] = max(
+                float((a.grad - b.grad).abs().max() / b.grad.abs().max().clamp(min=1e-12)) for a, b in pairs
+            )
         else:
             gaps[name] = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
     return {"losses": losses, "gaps": gaps}
@@ -135,8 +168,14 @@ def refuse(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
 
     from env_wrappers import make_env
 
-    networks, sac = importlib.import_module("rlkit.torch.networks"), importlib.import_module("rlkit.torch.sac.sac")
-    policies, agents = importlib.import_module("rlkit.torch.sac.policies"), importlib.import_module("rlkit.torch.sac.agent")
+    networks, sac = (
+        importlib.import_module("rlkit.torch.networks"),
+        importlib.import_module("rlkit.torch.sac.sac"),
+    )
+    policies, agents = (
+        importlib.import_module("rlkit.torch.sac.policies"),
+        importlib.import_module("rlkit.torch.sac.agent"),
+    )
     env = make_env("point-robot", n_tasks=4)
 
     def mlp(width: int) -> Any:
@@ -144,12 +183,22 @@ def refuse(host: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
 
     policy = policies.TanhGaussianPolicy(hidden_sizes=[8], obs_dim=5, latent_dim=3, action_dim=2)
     encoder = networks.MlpEncoder(hidden_sizes=[8], input_size=5, output_size=6)
-    flags = dict(recurrent=False, use_information_bottleneck=True, sparse_rewards=False, use_next_obs_in_context=False)
+    flags = dict(
+        recurrent=False, use_information_bottleneck=True, sparse_rewards=False, use_next_obs_in_context=False
+    )
     agent = agents.PEARLAgent(3, encoder, policy, **flags)
     nets = [agent, mlp(7), mlp(7), mlp(5), mlp(6), mlp(6), mlp(6), mlp(4)]
     goals = [env.tasks[i] for i in range(3)]
-    algorithm = sac.PEARLSoftActorCritic(env=env, train_tasks=[0, 1, 2], eval_tasks=[3], train_goals=goals, latent_dim=3, nets=nets,
-                                         replay_buffer_size=100, **flags)  # fmt: skip
+    algorithm = sac.PEARLSoftActorCritic(
+        env=env,
+        train_tasks=[0, 1, 2],
+        eval_tasks=[3],
+        train_goals=goals,
+        latent_dim=3,
+        nets=nets,
+        replay_buffer_size=100,
+        **flags,
+    )
     try:
         attach(algorithm, "hfr")
     except ValueError as error:

@@ -1,7 +1,10 @@
-"""Small algorithms that behave like oyster and rlkit at every seam that relabeling touches, and like the ways their descendants differ.
+"""Small algorithms that behave like oyster and rlkit at every seam that relabeling
+touches, and like the ways their descendants differ.
 
-They do real (tiny) gradient updates, keep a `trace` of everything that relabeling could disturb, and know nothing of relabeling.
+They do real (tiny) gradient updates, keep a `trace` of everything that relabeling could
+disturb, and know nothing of relabeling.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,7 +38,9 @@ class TaskBuffer:
     """Preallocated arrays, draws from numpy's global generator."""
 
     def __init__(self, size: int = 5000) -> None:
-        self._rows = {key: np.zeros((size, dim)) for key, dim in dict(o=OBS, a=ACT, r=1, o2=OBS, d=1, sparse=1).items()}
+        self._rows = {
+            key: np.zeros((size, dim)) for key, dim in dict(o=OBS, a=ACT, r=1, o2=OBS, d=1, sparse=1).items()
+        }
         self.clear()
 
     def clear(self) -> None:
@@ -43,8 +48,16 @@ class TaskBuffer:
         self._starts: list[int] = []
 
     def add_path(self, path: dict[str, Any]) -> None:
-        steps = zip(path["observations"], path["actions"], path["rewards"], path["next_observations"], path["terminals"], path["agent_infos"],
-                    path["env_infos"], strict=True)  # fmt: skip
+        steps = zip(
+            path["observations"],
+            path["actions"],
+            path["rewards"],
+            path["next_observations"],
+            path["terminals"],
+            path["agent_infos"],
+            path["env_infos"],
+            strict=True,
+        )
         self._starts.append(self._top)
         for o, a, r, o2, d, _, info in steps:
             for key, value in dict(o=o, a=a, r=r, o2=o2, d=d, sparse=info.get("sparse_reward", 0)).items():
@@ -54,7 +67,14 @@ class TaskBuffer:
 
     def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
         rows = np.random.randint(0, self._size, batch_size)  # noqa: NPY002
-        names = dict(observations="o", actions="a", rewards="r", next_observations="o2", terminals="d", sparse_rewards="sparse")
+        names = dict(
+            observations="o",
+            actions="a",
+            rewards="r",
+            next_observations="o2",
+            terminals="d",
+            sparse_rewards="sparse",
+        )
         return {name: self._rows[key][rows] for name, key in names.items()}
 
     def num_steps_can_sample(self) -> int:
@@ -98,7 +118,9 @@ class Policy(nn.Module):
         super().__init__()
         self.net = mlp(OBS + Z, 2 * ACT)
 
-    def forward(self, x: torch.Tensor, deterministic: bool = False, return_log_prob: bool = False) -> tuple[Any, ...]:
+    def forward(
+        self, x: torch.Tensor, deterministic: bool = False, return_log_prob: bool = False
+    ) -> tuple[Any, ...]:
         mean, log_std = self.net(x).chunk(2, dim=-1)
         action = torch.tanh(mean if deterministic else mean + log_std.exp() * torch.randn_like(mean))
         return action, mean, log_std, None
@@ -142,7 +164,9 @@ class Agent(nn.Module):
 
 
 class OysterLike:
-    """Nets on the algorithm, `sample_context`, separate buffers, clears its own inner buffers at each visit."""
+    """Nets on the algorithm, `sample_context`, separate buffers, clears its own inner
+    buffers at each visit.
+    """
 
     task_ids: tuple[Any, ...] = (0, 1, 2, 3)
     sparse_rewards = False
@@ -159,7 +183,9 @@ class OysterLike:
         self.replay_buffer, self.enc_replay_buffer = self.make_buffers()
         self.agent = self.make_agent()
         self.make_nets()
-        self.optimizer = torch.optim.SGD([p for net in [self.agent, *self.critics()] for p in net.parameters()], lr=1e-3)
+        self.optimizer = torch.optim.SGD(
+            [p for net in [self.agent, *self.critics()] for p in net.parameters()], lr=1e-3
+        )
         self.trace: list[Any] = []
         self.collected: dict[Any, list[dict[str, Any]]] = {task: [] for task in self.task_ids}
 
@@ -188,8 +214,15 @@ class OysterLike:
             steps.append((obs, action, reward, next_obs, done, info))
             obs = next_obs
         o, a, r, o2, d, infos = zip(*steps, strict=True)
-        path = dict(observations=np.array(o), actions=np.array(a), rewards=np.array(r).reshape(-1, 1), next_observations=np.array(o2),
-                    terminals=np.array(d).reshape(-1, 1), agent_infos=[{}] * length, env_infos=list(infos))  # fmt: skip
+        path = dict(
+            observations=np.array(o),
+            actions=np.array(a),
+            rewards=np.array(r).reshape(-1, 1),
+            next_observations=np.array(o2),
+            terminals=np.array(d).reshape(-1, 1),
+            agent_infos=[{}] * length,
+            env_infos=list(infos),
+        )
         self.collected[task].append(path)
         return path
 
@@ -216,7 +249,9 @@ class OysterLike:
     def sample_context(self, indices: Any) -> torch.Tensor:
         if not hasattr(indices, "__iter__"):
             indices = [indices]
-        return self.context_from([self.enc_replay_buffer.random_batch(idx, self.embedding_batch_size) for idx in indices])
+        return self.context_from(
+            [self.enc_replay_buffer.random_batch(idx, self.embedding_batch_size) for idx in indices]
+        )
 
     def collection_context(self, task: Any) -> torch.Tensor:
         return self.sample_context(task)
@@ -230,7 +265,10 @@ class OysterLike:
         context, batches = self.training_batch(tasks)
         self.agent.infer_posterior(context)
         z = self.agent.z.repeat_interleave(8, dim=0)
-        o, a, r = (torch.as_tensor(np.concatenate([b[key] for b in batches]), dtype=torch.float32) for key in ("observations", "actions", "rewards"))
+        o, a, r = (
+            torch.as_tensor(np.concatenate([b[key] for b in batches]), dtype=torch.float32)
+            for key in ("observations", "actions", "rewards")
+        )
         loss = sum((self.q(i, o, a, z) - self.reward_scale * r).square().mean() for i in range(2))
         self.optimizer.zero_grad()
         loss.backward()
@@ -268,7 +306,9 @@ class RlkitBuffer(Buffer):
         if not hasattr(indices, "__iter__"):
             indices = [indices]
         batches = [self.random_batch(idx, batch_size=batch_size) for idx in indices]
-        return np.stack([np.concatenate([b["observations"], b["actions"], b["rewards"]], axis=1) for b in batches])
+        return np.stack(
+            [np.concatenate([b["observations"], b["actions"], b["rewards"]], axis=1) for b in batches]
+        )
 
     def sample_batch(self, indices: Any, batch_size: int) -> list[dict[str, np.ndarray]]:
         return [self.random_batch(idx, batch_size=batch_size) for idx in indices]
@@ -303,7 +343,9 @@ class RlkitAgent(Agent):
         params = self.context_encoder(context)
         precision = 1.0 / F.softplus(params[..., Z:]).clamp(min=1e-7)
         variance = 1.0 / precision.sum(dim=1)
-        return torch.distributions.Normal(variance * (params[..., :Z] * precision).sum(dim=1), variance.sqrt())
+        return torch.distributions.Normal(
+            variance * (params[..., :Z] * precision).sum(dim=1), variance.sqrt()
+        )
 
     def infer_posterior(self, context: torch.Tensor) -> None:
         self.z = self.latent_posterior(context).rsample()
@@ -318,7 +360,9 @@ class Trainer:
 
 
 class RlkitLike(OysterLike):
-    """Nets, reward scale and discount on a trainer; task descriptions in `train_tasks`; context from the buffer; evaluation asks for many."""
+    """Nets, reward scale and discount on a trainer; task descriptions in `train_tasks`;
+    context from the buffer; evaluation asks for many.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self.trainer = Trainer()
@@ -343,7 +387,9 @@ class RlkitLike(OysterLike):
     sample_context = None  # type: ignore[assignment]
 
     def collection_context(self, task: Any) -> torch.Tensor:
-        return torch.as_tensor(self.enc_replay_buffer.sample_context(task, self.embedding_batch_size), dtype=torch.float32)
+        return torch.as_tensor(
+            self.enc_replay_buffer.sample_context(task, self.embedding_batch_size), dtype=torch.float32
+        )
 
     def training_batch(self, tasks: Any) -> tuple[torch.Tensor, list[dict[str, np.ndarray]]]:
         context = self.enc_replay_buffer.sample_context(tasks, self.embedding_batch_size)

@@ -1,4 +1,5 @@
 """Descendants of oyster that differ in one thing each, beside the two families of `standin_families`."""
+
 from __future__ import annotations
 
 import math
@@ -6,7 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from standin_families import ACT, FAMILIES, OBS, Agent, Buffer, Critic, Encoder, OysterLike, TaskBuffer, Z, mlp
+from standin_families import (
+    ACT,
+    FAMILIES,
+    OBS,
+    Agent,
+    Buffer,
+    Critic,
+    Encoder,
+    OysterLike,
+    TaskBuffer,
+    Z,
+    mlp,
+)
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,14 +47,18 @@ class RenamedSampler(OysterLike):
         return self.draw_encoder_batch(task)
 
     def training_batch(self, tasks: Any) -> tuple[torch.Tensor, list[dict[str, np.ndarray]]]:
-        return self.draw_encoder_batch(which=tasks), [self.replay_buffer.random_batch(task, 8) for task in tasks]
+        return self.draw_encoder_batch(which=tasks), [
+            self.replay_buffer.random_batch(task, 8) for task in tasks
+        ]
 
 
 class InlineSampler(OysterLike):
     """No sampler at all for training: the method that builds the batch draws it from the per-task buffers."""
 
     def training_batch(self, tasks: Any) -> tuple[torch.Tensor, list[dict[str, np.ndarray]]]:
-        context = self.context_from([self.enc_replay_buffer.task_buffers[task].random_batch(10) for task in tasks])
+        context = self.context_from(
+            [self.enc_replay_buffer.task_buffers[task].random_batch(10) for task in tasks]
+        )
         return context, [self.replay_buffer.random_batch(task, 8) for task in tasks]
 
 
@@ -108,7 +125,9 @@ class TwoInputAgent(Agent):
         self.policy = TwoInputPolicy()
 
     def act(self, obs: np.ndarray) -> np.ndarray:
-        return self.policy(torch.as_tensor(obs, dtype=torch.float32)[None], self.z).sample()[0].detach().numpy()
+        return (
+            self.policy(torch.as_tensor(obs, dtype=torch.float32)[None], self.z).sample()[0].detach().numpy()
+        )
 
 
 class TwoInputPolicies(OysterLike):
@@ -184,11 +203,15 @@ class ChainedAdds(OysterLike):
 
 
 class DropoutAgent(Agent):
-    """Draws from torch's generator in every forward pass while in training mode, and averages Gaussians instead of multiplying them."""
+    """Draws from torch's generator in every forward pass while in training mode, and
+    averages Gaussians instead of multiplying them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.context_encoder.net = nn.Sequential(nn.Linear(OBS + ACT + 1, 12), nn.Dropout(0.3), nn.Tanh(), nn.Linear(12, 2 * Z))
+        self.context_encoder.net = nn.Sequential(
+            nn.Linear(OBS + ACT + 1, 12), nn.Dropout(0.3), nn.Tanh(), nn.Linear(12, 2 * Z)
+        )
 
     def infer_posterior(self, context: torch.Tensor) -> None:
         params = self.context_encoder(context)
@@ -232,7 +255,9 @@ class TasksLast(OysterLike):
         return self.draw(self.embedding_batch_size, task)
 
     def training_batch(self, tasks: Any) -> tuple[torch.Tensor, list[dict[str, np.ndarray]]]:
-        return self.draw(self.embedding_batch_size, tasks), [self.replay_buffer.random_batch(task, 8) for task in tasks]
+        return self.draw(self.embedding_batch_size, tasks), [
+            self.replay_buffer.random_batch(task, 8) for task in tasks
+        ]
 
 
 class OwnGenerators(OysterLike):
@@ -251,7 +276,14 @@ class OwnGenerators(OysterLike):
 class GeneratorBuffer(TaskBuffer):
     def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
         rows = self._random.integers(0, self._size, batch_size)
-        names = dict(observations="o", actions="a", rewards="r", next_observations="o2", terminals="d", sparse_rewards="sparse")
+        names = dict(
+            observations="o",
+            actions="a",
+            rewards="r",
+            next_observations="o2",
+            terminals="d",
+            sparse_rewards="sparse",
+        )
         return {name: self._rows[key][rows] for name, key in names.items()}
 
 
@@ -279,9 +311,28 @@ class SparseContext(OysterLike):
         return make_env("sparse-point-robot", n_tasks=4, seed=seed)
 
 
-DESCENDANTS: dict[str, type[OysterLike]] = {cls.__name__: cls for cls in (
-    NoValueFunction, OddTaskIds, RenamedSampler, InlineSampler, JoinedCritics, NamedCritics, LatentFirstCritics, TwoInputPolicies, ReversedAdds,
-    OneSidedAdds, OneBuffer, AliasedBuffer, ChainedAdds, DropoutAndMeans, Deterministic, TasksLast, OwnGenerators, VisitsInsideARequest,
-    SparseContext,
-)}  # fmt: skip
+DESCENDANTS: dict[str, type[OysterLike]] = {
+    cls.__name__: cls
+    for cls in (
+        NoValueFunction,
+        OddTaskIds,
+        RenamedSampler,
+        InlineSampler,
+        JoinedCritics,
+        NamedCritics,
+        LatentFirstCritics,
+        TwoInputPolicies,
+        ReversedAdds,
+        OneSidedAdds,
+        OneBuffer,
+        AliasedBuffer,
+        ChainedAdds,
+        DropoutAndMeans,
+        Deterministic,
+        TasksLast,
+        OwnGenerators,
+        VisitsInsideARequest,
+        SparseContext,
+    )
+}
 EVERY = {**FAMILIES, **DESCENDANTS}

@@ -1,4 +1,5 @@
 """The same promises on unmodified public checkouts, where OYSTER_PATH, RLKIT_PATH and HFR_PATH name them."""
+
 from __future__ import annotations
 
 import csv
@@ -26,7 +27,14 @@ HOSTS = [pytest.param(host, marks=_needs(host)) for host in ("oyster", "rlkit")]
 
 
 def _run(experiment: str, host: str, **options):
-    command = [sys.executable, "tests/hosts/real_host_runner.py", experiment, host, os.environ[CHECKOUTS[host]], json.dumps(options)]
+    command = [
+        sys.executable,
+        "tests/hosts/real_host_runner.py",
+        experiment,
+        host,
+        os.environ[CHECKOUTS[host]],
+        json.dumps(options),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
@@ -34,7 +42,10 @@ def _run(experiment: str, host: str, **options):
 
 
 def _rows(outcome):
-    return [{k: v for k, v in row.items() if "Time" not in k and not k.startswith("relabel/")} for row in csv.DictReader(outcome["lines"])]
+    return [
+        {k: v for k, v in row.items() if "Time" not in k and not k.startswith("relabel/")}
+        for row in csv.DictReader(outcome["lines"])
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +62,43 @@ def plain():
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("options", [dict(relabeler="hfr", fraction=0.0), dict(relabeler="none", fraction=1.0), dict(relabeler="hipi", detach=True)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(relabeler="hfr", fraction=0.0),
+        dict(relabeler="none", fraction=1.0),
+        dict(relabeler="hipi", detach=True),
+    ],
+)
 def test_without_relabeling_the_log_is_bit_identical(host, plain, options):
     assert _rows(_run("train", host, **options)) == _rows(plain(host))
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize(("env", "relabeler"), [
-    (env, name) for env in ("point-robot", "sawyer-push") for name, cls in RELABELERS.items() if env == "sawyer-push" or not cls.needs_goals
-])
+@pytest.mark.parametrize(
+    ("env", "relabeler"),
+    [
+        (env, name)
+        for env in ("point-robot", "sawyer-push")
+        for name, cls in RELABELERS.items()
+        if env == "sawyer-push" or not cls.needs_goals
+    ],
+)
 def test_every_relabeler_trains_and_logs(host, plain, env, relabeler):
     outcome = _run("train", host, env=env, relabeler=relabeler)
     rows = list(csv.DictReader(outcome["lines"]))
     assert [float(row["Epoch"]) for row in rows] == [0.0, 1.0, 2.0]
-    assert set(_rows(outcome)[0]) == set(_rows(plain(host, env))[0])  # all of the host's own columns are still there
+    # all of the host's own columns are still there
+    assert set(_rows(outcome)[0]) == set(_rows(plain(host, env))[0])
     assert float(rows[2]["relabel/paths relabeled"]) > 0
     assert np.isfinite(float(rows[2]["relabel/utility Mean"])) == (relabeler not in ("none", "random"))
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_relabeler_that_never_stays_empties_no_buffer(host):
-    rows = _rows(_run("train", host, relabeler="never-home", set={"num_iterations": 30, "num_steps_posterior": 0}))
+    rows = _rows(
+        _run("train", host, relabeler="never-home", set={"num_iterations": 30, "num_steps_posterior": 0})
+    )
     assert len(rows) == 30
 
 
@@ -85,7 +112,10 @@ def test_one_task_gets_originals_and_many_get_relabeled_data(host):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_hosts_own_snapshots_still_work(host):
-    saves = {"oyster": ["save_replay_buffer", "save_algorithm"], "rlkit": ["_save_extra_every_epoch", "save_replay_buffer"]}[host]
+    saves = {
+        "oyster": ["save_replay_buffer", "save_algorithm"],
+        "rlkit": ["_save_extra_every_epoch", "save_replay_buffer"],
+    }[host]
     outcome = _run("train", host, relabeler="hfr", save=saves)
     assert {"oyster": "extra_data.pkl", "rlkit": "params.pkl"}[host] in outcome["files"]
 
@@ -109,8 +139,19 @@ def test_the_launcher_runs_our_presets_on_the_host(host, tmp_path):
     from real_host_runner import TINY
 
     settings = [arg for item in TINY for arg in ("--set", item)]
-    command = [sys.executable, "launchers/pearl_hfr.py", "--env", "sawyer-reach", "--host", host, "--host-path", os.environ[CHECKOUTS[host]],
-               "--log-dir", str(tmp_path), *settings]  # fmt: skip
+    command = [
+        sys.executable,
+        "launchers/pearl_hfr.py",
+        "--env",
+        "sawyer-reach",
+        "--host",
+        host,
+        "--host-path",
+        os.environ[CHECKOUTS[host]],
+        "--log-dir",
+        str(tmp_path),
+        *settings,
+    ]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
     (folder,) = tmp_path.glob("*/*")

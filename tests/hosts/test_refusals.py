@@ -1,4 +1,5 @@
 """Hosts that can't be served are refused at attach, with a message that says what is missing."""
+
 from __future__ import annotations
 
 import pytest
@@ -11,6 +12,7 @@ from rlkit_hfr import attach
 def _without(name):
     def change(algorithm):
         delattr(algorithm, name)
+
     return change
 
 
@@ -18,13 +20,21 @@ def _without(name):
     ("base", "change", "message"),
     [
         ("OysterLike", lambda a: setattr(a, "relabel_method", "hfr-q"), "relabels by itself"),
-        ("RlkitLike", lambda a: setattr(a, "use_meta_learning_buffer", True), "use_meta_learning_buffer=True"),
+        (
+            "RlkitLike",
+            lambda a: setattr(a, "use_meta_learning_buffer", True),
+            "use_meta_learning_buffer=True",
+        ),
         ("OysterLike", _without("enc_replay_buffer"), "without enc_replay_buffer"),
         ("RlkitLike", lambda a: delattr(a.trainer, "qf2"), "without .*qf2"),
         ("OysterLike", lambda a: delattr(a.agent, "context_encoder"), "no context_encoder"),
         ("OysterLike", lambda a: setattr(a, "replay_buffer", object()), "no task_buffers"),
         ("OysterLike", lambda a: setattr(a, "train_tasks", ["a", "b"]), "are no keys"),
-        ("OysterLike", lambda a: setattr(a.agent.context_encoder, "input_size", 99), "rows of 99; expected 5"),
+        (
+            "OysterLike",
+            lambda a: setattr(a.agent.context_encoder, "input_size", 99),
+            "rows of 99; expected 5",
+        ),
         ("OysterLike", _without("reward_scale"), "without reward_scale"),
         ("OysterLike", lambda a: setattr(a, "qf1", nn_of_another_width()), "qf1 and qf2 can't be called"),
         ("OysterLike", lambda a: setattr(a.agent, "policy", nn_of_another_width()), "policy can't be called"),

@@ -1,4 +1,7 @@
-"""`attach` on algorithms that it does not know: both families at every seam, and the ways in which their descendants differ."""
+"""`attach` on algorithms that it does not know: both families at every seam, and the ways
+in which their descendants differ.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -51,8 +54,12 @@ def _run(name, attach_with=None, **options):
     algorithm = standins.EVERY[name]()
     relabeling = None if attach_with is None else attach(algorithm, attach_with, seed=1, **options)
     algorithm.train()
-    rows = [{k: v for k, v in row.items() if not k.startswith("relabel/")} for row in standin_families.logger.rows]
-    weights = [p.detach().numpy() for net in [algorithm.agent, *algorithm.critics()] for p in net.parameters()]
+    rows = [
+        {k: v for k, v in row.items() if not k.startswith("relabel/")} for row in standin_families.logger.rows
+    ]
+    weights = [
+        p.detach().numpy() for net in [algorithm.agent, *algorithm.critics()] for p in net.parameters()
+    ]
     state = (torch.get_rng_state().numpy(), np.random.get_state()[1], random.random())  # noqa: NPY002
     return algorithm, relabeling, (algorithm.trace, rows, weights, state[:2])
 
@@ -100,7 +107,8 @@ def test_scoring_leaves_no_trace(name):
         agent = algorithm.agent
         belief = [getattr(agent, key).detach().numpy() for key in ("z", "z_means", "z_vars")]
         modes = [module.training for net in [agent, *algorithm.critics()] for module in net.modules()]
-        return copy.deepcopy((torch.get_rng_state().numpy(), np.random.get_state()[1:3], random.getstate(), belief, modes))  # noqa: NPY002
+        numpy_state = np.random.get_state()[1:3]  # noqa: NPY002
+        return copy.deepcopy((torch.get_rng_state().numpy(), numpy_state, random.getstate(), belief, modes))
 
     before = state()
     relabeling._router.routes("rl", algorithm.task_ids[0], [path])
@@ -186,7 +194,10 @@ def test_both_buffers_agree_and_the_totals_add_up(name):
         assert all(len(routes) == 1 for routes in roles.values())
         assert len({id(route) for routes in roles.values() for route in routes}) == 1
     in_rl = sum(len(route.path["rewards"]) for role, _, route in seen if role == "rl")
-    assert sum(buffer.num_steps_can_sample() for buffer in algorithm.replay_buffer.task_buffers.values()) == in_rl
+    assert (
+        sum(buffer.num_steps_can_sample() for buffer in algorithm.replay_buffer.task_buffers.values())
+        == in_rl
+    )
     for path, copied in before:  # no path was edited
         np.testing.assert_equal(path, copied)
 
@@ -195,7 +206,10 @@ def test_both_buffers_agree_and_the_totals_add_up(name):
 def test_detach_gives_the_objects_back(name):
     algorithm = standins.EVERY[name]()
     before = dict(vars(algorithm))
-    inner = {role: (type(b := getattr(algorithm, role)), dict(vars(b))) for role in ("replay_buffer", "enc_replay_buffer")}
+    inner = {
+        role: (type(b := getattr(algorithm, role)), dict(vars(b)))
+        for role in ("replay_buffer", "enc_replay_buffer")
+    }
     relabeling = attach(algorithm, "hfr")
     assert vars(algorithm) != before
     relabeling.detach()
@@ -301,7 +315,8 @@ def test_buffers_that_the_host_replaces_are_followed():
         algorithm.add(task, [algorithm.rollout(task)], True)
     algorithm.train(1)
     algorithm.agent.clear_z()
-    algorithm.enc_replay_buffer = standin_families.Buffer(algorithm.task_ids)  # another object: it serves un-relabeled, and nothing breaks
+    # another object: it serves un-relabeled, and nothing breaks
+    algorithm.enc_replay_buffer = standin_families.Buffer(algorithm.task_ids)
     for task in algorithm.task_ids:
         algorithm.add(task, [algorithm.rollout(task)], True)
     algorithm.train(1)
@@ -319,7 +334,11 @@ def test_a_generator_of_paths_loses_none():
 def test_attach_leaves_no_seed_behind_for_other_devices():
     torch.manual_seed(123)
     attach(standin_families.OysterLike(), "hfr")
-    pending = [entry[0].__closure__[0].cell_contents for entry in [torch.cuda._lazy_seed_tracker.manual_seed_all_cb] if entry]
+    pending = [
+        entry[0].__closure__[0].cell_contents
+        for entry in [torch.cuda._lazy_seed_tracker.manual_seed_all_cb]
+        if entry
+    ]
     assert all(seed == 0 for seed in pending)  # OysterLike itself seeds with 0
 
 
@@ -352,7 +371,9 @@ def test_scoring_networks_compute_what_the_host_computes(name):
             torch.testing.assert_close(means, algorithm.agent.z_means)
         if name not in ("RlkitLike", "Deterministic"):
             torch.testing.assert_close(variances, algorithm.agent.z_vars)
-        masked, _ = networks.posterior(context, torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] * 6]))
+        masked, _ = networks.posterior(
+            context, torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] * 6])
+        )
         shorter, _ = networks.posterior(context[1:2, :4], torch.ones(1, 4, dtype=torch.bool))
         torch.testing.assert_close(masked[1], shorter[0])
 
@@ -366,7 +387,9 @@ def test_soft_value_without_a_value_network():
         ours = networks.value(obs, z, torch.randn).mean()
         _, mean, log_std, _ = algorithm.agent.policy(torch.cat([obs[:1], z[:1]], dim=1), deterministic=True)
         normal = torch.distributions.Independent(torch.distributions.Normal(mean[0], log_std[0].exp()), 1)
-        policy = torch.distributions.TransformedDistribution(normal, [torch.distributions.TanhTransform(cache_size=1)])
+        policy = torch.distributions.TransformedDistribution(
+            normal, [torch.distributions.TanhTransform(cache_size=1)]
+        )
         action = policy.sample((200_000,))
         q = torch.min(algorithm.target_qf1(obs, action, z), algorithm.target_qf2(obs, action, z))
         expected = (q.squeeze(1) - 0.2 * policy.log_prob(action)).mean()

@@ -1,4 +1,7 @@
-"""A seeded run of two epochs with four pinned columns: an accidental change of the mathematics or of the order of draws shows here."""
+"""A seeded run of two epochs with four pinned columns: an accidental change of the
+mathematics or of the order of draws shows here.
+"""
+
 from __future__ import annotations
 
 import pytest
@@ -16,7 +19,15 @@ def test_golden_run(make_algorithm):
     algorithm = make_algorithm("four-corners")
     rows = []
     algorithm.on_epoch_end = rows.append
-    attach(algorithm, "hfr", relabel_fraction=1.0, seed=0, num_initial_states=8, num_partition_samples=4, precision="fp32")
+    attach(
+        algorithm,
+        "hfr",
+        relabel_fraction=1.0,
+        seed=0,
+        num_initial_states=8,
+        num_partition_samples=4,
+        precision="fp32",
+    )
     algorithm.train()
     for row, expected in zip(rows, GOLDEN, strict=True):
         assert [row[column] for column in COLUMNS] == pytest.approx(expected, rel=1e-3)

@@ -1,4 +1,5 @@
 """rlkit's log files, in rlkit's formats."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """The built-in PEARL against closed forms and a plain implementation written next to the paper."""
+
 from __future__ import annotations
 
 import copy
@@ -31,7 +32,9 @@ def test_kl_equals_torch_distributions(make_algorithm):
     agent = make_algorithm().agent
     agent.z_means, agent.z_vars = torch.randn(4, 3), torch.rand(4, 3) + 0.1
     normal = torch.distributions.Normal
-    expected = torch.distributions.kl_divergence(normal(agent.z_means, agent.z_vars.sqrt()), normal(torch.zeros(4, 3), torch.ones(4, 3))).sum()
+    expected = torch.distributions.kl_divergence(
+        normal(agent.z_means, agent.z_vars.sqrt()), normal(torch.zeros(4, 3), torch.ones(4, 3))
+    ).sum()
     torch.testing.assert_close(agent.compute_kl_div(), expected)
 
 
@@ -43,15 +46,22 @@ def test_policy_log_probability_is_a_density():
     pre_tanh = torch.linspace(-12, 12, 20001).unsqueeze(1)
     log_normal = torch.distributions.Normal(out.mean, out.std).log_prob(pre_tanh)
     density, actions = (log_normal - tanh_log_det(pre_tanh)).exp(), torch.tanh(pre_tanh.double())
-    assert torch.trapezoid(density.squeeze().double(), actions.squeeze()).item() == pytest.approx(1.0, abs=1e-3)
+    assert torch.trapezoid(density.squeeze().double(), actions.squeeze()).item() == pytest.approx(
+        1.0, abs=1e-3
+    )
     x = torch.tensor([-20.0, 0.3, 20.0], dtype=torch.float64)
     torch.testing.assert_close(tanh_log_det(x)[1], torch.log(1 - torch.tanh(x[1]) ** 2))
     assert torch.isfinite(tanh_log_det(x)).all()
 
 
-@pytest.mark.parametrize("settings", [{}, {"use_information_bottleneck": False}, {"use_next_obs_in_context": True, "kl_lambda": 1.0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"use_information_bottleneck": False}, {"use_next_obs_in_context": True, "kl_lambda": 1.0}],
+)
 def test_update_equals_a_plain_implementation(make_algorithm, settings):
-    """Losses and the weights after one update equal a straightforward reading of PEARL algorithm 1 with SAC's losses."""
+    """Losses and the weights after one update equal a straightforward reading of PEARL
+    algorithm 1 with SAC's losses.
+    """
     algorithm = make_algorithm("point-robot", reward_scale=3.0, **settings)
     for task in algorithm.train_tasks:
         algorithm.collect_data([task], 20)
@@ -61,15 +71,31 @@ def test_update_equals_a_plain_implementation(make_algorithm, settings):
     indices = [0, 2, 4]
     context, batch = algorithm.sample_context(indices), algorithm.sample_sac(indices)
     algorithm.sample_sac = lambda indices: batch
-    plain = copy.deepcopy(dict(agent=algorithm.agent, qf1=algorithm.qf1, qf2=algorithm.qf2, vf=algorithm.vf, target=algorithm.target_vf))
+    plain = copy.deepcopy(
+        dict(
+            agent=algorithm.agent,
+            qf1=algorithm.qf1,
+            qf2=algorithm.qf2,
+            vf=algorithm.vf,
+            target=algorithm.target_vf,
+        )
+    )
     torch.manual_seed(7)
     algorithm._take_step(indices, context)
     torch.manual_seed(7)
     losses = _plain_update(plain, algorithm.config, context, batch)
     names = ("QF Loss", "VF Loss", "Policy Loss")
     np.testing.assert_allclose([algorithm.eval_statistics[name] for name in names], losses, rtol=1e-5)
-    for name, attribute in (("agent", "agent"), ("qf1", "qf1"), ("qf2", "qf2"), ("vf", "vf"), ("target", "target_vf")):
-        for ours, theirs in zip(getattr(algorithm, attribute).parameters(), plain[name].parameters(), strict=True):
+    for name, attribute in (
+        ("agent", "agent"),
+        ("qf1", "qf1"),
+        ("qf2", "qf2"),
+        ("vf", "vf"),
+        ("target", "target_vf"),
+    ):
+        for ours, theirs in zip(
+            getattr(algorithm, attribute).parameters(), plain[name].parameters(), strict=True
+        ):
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
@@ -84,7 +110,10 @@ def _plain_update(nets, config, context, batch):
         variance = 1 / precision.sum(dim=1)
         mean = variance * (params[..., :dim] * precision).sum(dim=1)
         z = mean + variance.sqrt() * torch.randn(tasks, dim)
-        kl = sum(0.5 * (v + m**2 - 1 - math.log(v)) for m, v in zip(mean.flatten().tolist(), variance.flatten().tolist(), strict=True))
+        kl = sum(
+            0.5 * (v + m**2 - 1 - math.log(v))
+            for m, v in zip(mean.flatten().tolist(), variance.flatten().tolist(), strict=True)
+        )
         kl_tensor = 0.5 * (variance + mean**2 - 1 - variance.log()).sum()
         assert kl == pytest.approx(kl_tensor.item(), rel=1e-4)
     else:
@@ -96,13 +125,17 @@ def _plain_update(nets, config, context, batch):
     mu, log_std = agent.policy.last_fc(h), agent.policy.last_fc_log_std(h).clamp(-20, 2)
     u = mu + log_std.exp() * torch.randn(tasks * size, a.shape[1])
     new_a = torch.tanh(u)
-    log_pi = (torch.distributions.Normal(mu, log_std.exp()).log_prob(u) - torch.log(1 - new_a**2 + 1e-12)).sum(dim=1, keepdim=True)
+    log_pi = (
+        torch.distributions.Normal(mu, log_std.exp()).log_prob(u) - torch.log(1 - new_a**2 + 1e-12)
+    ).sum(dim=1, keepdim=True)
 
     q_target = (config.reward_scale * r + (1 - d) * config.discount * target(torch.cat([o2, zs], 1))).detach()
     qf_loss = ((qf1(o, a, zs) - q_target) ** 2).mean() + ((qf2(o, a, zs) - q_target) ** 2).mean()
     q_params = [*qf1.parameters(), *qf2.parameters()]
     encoder_params = list(agent.context_encoder.parameters())
-    grads = torch.autograd.grad(qf_loss + config.kl_lambda * kl_tensor, q_params + encoder_params, retain_graph=True)
+    grads = torch.autograd.grad(
+        qf_loss + config.kl_lambda * kl_tensor, q_params + encoder_params, retain_graph=True
+    )
     _adam(q_params + encoder_params, grads, config.qf_lr)
 
     zd = zs.detach()
@@ -132,9 +165,13 @@ def test_encoder_learns_from_the_critics_alone(make_algorithm):
     for net in (algorithm.qf1, algorithm.qf2):  # critics that do not look at z
         net.fcs[0].weight.data[:, -3:] = 0.0
     algorithm._do_training([0, 1, 2])
-    assert all(torch.equal(a, b) for a, b in zip(before, algorithm.agent.context_encoder.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, algorithm.agent.context_encoder.parameters(), strict=True)
+    )
     algorithm._do_training([0, 1, 2])  # by now they do
-    assert not all(torch.equal(a, b) for a, b in zip(before, algorithm.agent.context_encoder.parameters(), strict=True))
+    assert not all(
+        torch.equal(a, b) for a, b in zip(before, algorithm.agent.context_encoder.parameters(), strict=True)
+    )
 
 
 def test_buffer_grows_wraps_and_samples_what_it_holds(make_path):
@@ -146,12 +183,22 @@ def test_buffer_grows_wraps_and_samples_what_it_holds(make_path):
     held = np.unique(buffer._observations[:, 0])
     assert held.min() == 22  # 900 steps went in, the last 700 are paths 22 (in part) to 99
     assert set(buffer.random_batch(20000)["observations"][:, 0]) == set(held)
-    path = make_path(length=5, terminals=np.array([[0], [0], [0], [0], [1]]), env_infos={"sparse_reward": np.arange(5)})
+    path = make_path(
+        length=5, terminals=np.array([[0], [0], [0], [0], [1]]), env_infos={"sparse_reward": np.arange(5)}
+    )
     small = SimpleReplayBuffer(10, 2, 2, np.random.default_rng(0))
     small.add_path(path)
-    for key, expected in (("_rewards", path["rewards"]), ("_terminals", path["terminals"]), ("_sparse_rewards", np.arange(5)[:, None])):
+    for key, expected in (
+        ("_rewards", path["rewards"]),
+        ("_terminals", path["terminals"]),
+        ("_sparse_rewards", np.arange(5)[:, None]),
+    ):
         np.testing.assert_array_equal(getattr(small, key)[:5], expected)
-    for key, name in (("_observations", "observations"), ("_next_obs", "next_observations"), ("_actions", "actions")):
+    for key, name in (
+        ("_observations", "observations"),
+        ("_next_obs", "next_observations"),
+        ("_actions", "actions"),
+    ):
         np.testing.assert_array_equal(getattr(small, key)[:5], path[name])
     small.clear()
     with pytest.raises(ValueError, match="empty"):
@@ -166,7 +213,9 @@ def test_visits_are_split_into_rounds_without_repeats():
 
 
 def test_side_by_side_collection_equals_one_at_a_time(make_algorithm):
-    """With deterministic actions and starts, ten tasks side by side give what each gives alone, and in turns of three."""
+    """With deterministic actions and starts, ten tasks side by side give what each gives
+    alone, and in turns of three.
+    """
     results = []
     for num_envs in (7, 3, 1):
         algorithm = make_algorithm("sparse-point-robot", num_envs=num_envs)
@@ -184,7 +233,8 @@ def test_side_by_side_collection_equals_one_at_a_time(make_algorithm):
 def test_episodes_end_at_terminals_and_time_outs_are_no_terminals(make_algorithm):
     algorithm = make_algorithm("four-corners", max_path_length=12)
     corner = algorithm.env.tasks / math.sqrt(2)
-    algorithm.agent.get_actions = lambda obs, deterministic: np.stack([corner[0]] * len(obs)) * 2  # straight to the first corner
+    # straight to the first corner
+    algorithm.agent.get_actions = lambda obs, deterministic: np.stack([corner[0]] * len(obs)) * 2
     algorithm.agent.clear_z(num_tasks=2)
     first, second = algorithm.sampler.obtain_paths([0, 2])
     assert len(first["rewards"]) < 12
@@ -198,20 +248,33 @@ def test_episodes_end_at_terminals_and_time_outs_are_no_terminals(make_algorithm
 
 
 def test_evaluation_reports_each_trajectory_of_an_adaptation(make_algorithm):
-    algorithm = make_algorithm("sparse-point-robot", num_steps_per_eval=30, num_evals=2, num_exp_traj_eval=2, sparse_rewards=True)
+    algorithm = make_algorithm(
+        "sparse-point-robot", num_steps_per_eval=30, num_evals=2, num_exp_traj_eval=2, sparse_rewards=True
+    )
     seen = []
     infer = algorithm.agent.infer_posterior
-    algorithm.agent.infer_posterior = lambda context, mask: (seen.append((context.shape, int(mask.sum()))), infer(context, mask))
+    algorithm.agent.infer_posterior = lambda context, mask: (
+        seen.append((context.shape, int(mask.sum()))),
+        infer(context, mask),
+    )
     result, paths = adapt(algorithm.agent, algorithm.sampler, [1, 5], algorithm.config)
     assert result.returns.shape == result.successes.shape == (2, 3)
     assert [len(run) for run in paths] == [3] * 4
     assert seen == [((4, 20, 5), 80), ((4, 30, 5), 120)]  # after the second trajectory, and after the third
-    expected = [[np.mean([runs[i]["env_infos"]["sparse_reward"].sum() for runs in paths[2 * t: 2 * t + 2]]) for i in range(3)] for t in range(2)]
+    expected = [
+        [
+            np.mean([runs[i]["env_infos"]["sparse_reward"].sum() for runs in paths[2 * t : 2 * t + 2]])
+            for i in range(3)
+        ]
+        for t in range(2)
+    ]
     np.testing.assert_allclose(result.returns, expected, rtol=1e-5)
 
 
 def test_collection_fills_both_buffers_as_the_phases_say(make_algorithm):
-    algorithm = make_algorithm("point-robot", num_steps_prior=10, num_steps_posterior=20, num_extra_rl_steps_posterior=30)
+    algorithm = make_algorithm(
+        "point-robot", num_steps_prior=10, num_steps_posterior=20, num_extra_rl_steps_posterior=30
+    )
     algorithm.collect_data([0, 1], 10)
     algorithm._visit([0])
     assert algorithm.replay_buffer.num_steps_can_sample(0) == 70
@@ -221,7 +284,14 @@ def test_collection_fills_both_buffers_as_the_phases_say(make_algorithm):
 
 
 def test_config_rejects_what_cannot_work():
-    wrong = dict(meta_batch=0, discount=1.0, num_steps_prior=-1, reward_scale=float("nan"), batch_size=1.5, sparse_rewards=3)
+    wrong = dict(
+        meta_batch=0,
+        discount=1.0,
+        num_steps_prior=-1,
+        reward_scale=float("nan"),
+        batch_size=1.5,
+        sparse_rewards=3,
+    )
     for bad in ({key: value} for key, value in wrong.items()):
         with pytest.raises(ValueError, match=next(iter(bad))):
             PEARLConfig(**bad)
@@ -253,17 +323,27 @@ def test_convergence_of_a_critic_is_that_of_a_moving_target(make_algorithm):
 def test_sampled_actions_are_evaluated_beside_the_means(make_algorithm):
     rows = []
     for on in (False, True):
-        algorithm = make_algorithm("sparse-point-robot", num_iterations=1, sparse_rewards=True, eval_sampled=on, num_train_tasks_eval=3)
+        algorithm = make_algorithm(
+            "sparse-point-robot",
+            num_iterations=1,
+            sparse_rewards=True,
+            eval_sampled=on,
+            num_train_tasks_eval=3,
+        )
         algorithm.on_epoch_end = rows.append
         seen = []
         obtain = algorithm.sampler.obtain_paths
-        algorithm.sampler.obtain_paths = lambda tasks, deterministic=False, o=obtain, s=seen: s.append((list(tasks), deterministic)) or o(
-            tasks, deterministic
+        algorithm.sampler.obtain_paths = lambda tasks, deterministic=False, o=obtain, s=seen: (
+            s.append((list(tasks), deterministic)) or o(tasks, deterministic)
         )
         algorithm.train()
         tests = [deterministic for tasks, deterministic in seen if set(tasks) == set(algorithm.eval_tasks)]
         assert set(tests) == ({True, False} if on else {True})
-        trained = [tasks for tasks, deterministic in seen if deterministic and set(tasks) <= set(algorithm.train_tasks)]
+        trained = [
+            tasks
+            for tasks, deterministic in seen
+            if deterministic and set(tasks) <= set(algorithm.train_tasks)
+        ]
         assert {len(tasks) for tasks in trained} == {3}
     name = "test/trajectory 1 success (sampled actions)"
     assert np.isnan(rows[0][name])

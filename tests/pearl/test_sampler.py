@@ -1,4 +1,5 @@
 """Side-by-side collection against one environment stepped by hand."""
+
 from __future__ import annotations
 
 import copy
@@ -90,9 +91,14 @@ def _patched(env):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: _OwnStep(n_tasks=4), lambda: _Wrapper(SparsePointRobot(n_tasks=4)), lambda: _patched(SparsePointRobot(n_tasks=4))],
+    "make",
+    [
+        lambda: _OwnStep(n_tasks=4),
+        lambda: _Wrapper(SparsePointRobot(n_tasks=4)),
+        lambda: _patched(SparsePointRobot(n_tasks=4)),
+    ],
     ids=["override", "wrapper", "patch"],
-)  # fmt: skip
+)
 def test_a_step_of_ones_own_is_taken(make):
     envs = [make(), make()]
     steps = Stepper(ThreadPoolExecutor(1), 1).step(envs, np.zeros((2, 2), np.float32))
@@ -116,19 +122,28 @@ def test_each_environment_has_its_own_task_and_scale():
     together, alone = _pair(_Remapped(n_tasks=4), [0, 2])
     steps = Stepper(ThreadPoolExecutor(1), 1).step(together, np.ones((2, 2), np.float32))
     expected = [own.step(np.ones(2, np.float32)) for own in alone]
-    np.testing.assert_array_equal(steps.rewards, np.array([reward for _, reward, _, _ in expected], np.float32))
+    np.testing.assert_array_equal(
+        steps.rewards, np.array([reward for _, reward, _, _ in expected], np.float32)
+    )
     np.testing.assert_array_equal(steps.next_obs, [obs for obs, _, _, _ in expected])
 
 
 class _Odd(SparsePointRobot):
-    """Rewards and dones of shape (1,); an info of the second task alone, of other shapes by task, and one that comes late."""
+    """Rewards and dones of shape (1,); an info of the second task alone, of other shapes
+    by task, and one that comes late.
+    """
 
     def step(self, action):
         obs, reward, _, info = super().step(action)
         self.count = 0 if self._first else self.count + 1
         self._first = False
         own = ({"late": 1.0} if self._task_idx else {}) | ({"end": 1} if self.count else {})
-        return obs, np.array([reward]), np.array([False]), {**info, "shape": np.zeros(1 + self._task_idx), **own}
+        return (
+            obs,
+            np.array([reward]),
+            np.array([False]),
+            {**info, "shape": np.zeros(1 + self._task_idx), **own},
+        )
 
     def reset(self):
         self._first = True
@@ -158,17 +173,29 @@ def test_rewards_and_terminals_of_any_type_are_cast(make_algorithm):
     algorithm = make_algorithm(env=_Lax(n_tasks=7))
     algorithm.agent.clear_z(num_tasks=2)
     path = algorithm.sampler.obtain_paths([0, 1])[0]
-    assert (path["rewards"].dtype, path["terminals"].dtype, path["rewards"].shape) == (np.float32, bool, (10, 1))
+    assert (path["rewards"].dtype, path["terminals"].dtype, path["rewards"].shape) == (
+        np.float32,
+        bool,
+        (10, 1),
+    )
 
 
 def _steps(episodes, t, terminals):
     rows = np.array(episodes.active, float)
     obs = np.stack([rows, np.full(len(rows), t + 1.0)], axis=1)
-    return Steps(obs, (10 * rows + t).astype(np.float32), np.array(terminals), {"at": rows * 100 + t}, [{"own": i} for i in episodes.active])
+    return Steps(
+        obs,
+        (10 * rows + t).astype(np.float32),
+        np.array(terminals),
+        {"at": rows * 100 + t},
+        [{"own": i} for i in episodes.active],
+    )
 
 
 def test_episodes_of_different_lengths_keep_their_own_steps():
-    """Three episodes of four steps at most; the second ends after one, the first after three, the last is cut off."""
+    """Three episodes of four steps at most; the second ends after one, the first after
+    three, the last is cut off.
+    """
     episodes = Episodes(np.stack([np.arange(3.0), np.zeros(3)], axis=1), max_path_length=4)
     for t, terminals in enumerate([[False, True, False], [False, False], [True, False], [False]]):
         episodes.append(np.full((len(terminals), 1), t), _steps(episodes, t, terminals))
@@ -186,15 +213,24 @@ def test_episodes_of_different_lengths_keep_their_own_steps():
         assert path["terminals"][-1, 0] == (i != 2)
         assert path["timeouts"].sum() == path["timeouts"][-1, 0] == (i == 2)
         assert path["context"] == i
-        assert all(path[key].dtype == np.float32 for key in ("observations", "next_observations", "actions", "rewards"))
+        assert all(
+            path[key].dtype == np.float32
+            for key in ("observations", "next_observations", "actions", "rewards")
+        )
 
 
 def test_paths_own_their_memory():
     """A stored path must not keep those alive that were collected beside it."""
     episodes = Episodes(np.zeros((5, 2)), max_path_length=1)
-    episodes.append(np.zeros((5, 1)), Steps(np.zeros((5, 2)), np.zeros(5, np.float32), np.ones(5, bool), {"at": np.zeros(5)}, [{}] * 5))
+    episodes.append(
+        np.zeros((5, 1)),
+        Steps(np.zeros((5, 2)), np.zeros(5, np.float32), np.ones(5, bool), {"at": np.zeros(5)}, [{}] * 5),
+    )
     path = episodes.paths(np.zeros((5, 1)))[0]
-    arrays = [path["env_infos"]["at"], *(path[key] for key in ("observations", "next_observations", "actions", "rewards", "terminals"))]
+    arrays = [
+        path["env_infos"]["at"],
+        *(path[key] for key in ("observations", "next_observations", "actions", "rewards", "terminals")),
+    ]
     assert all((array if array.base is None else array.base).size == array.size for array in arrays)
 
 
@@ -206,7 +242,9 @@ def test_images_are_held_three_times_at_most():
     tracemalloc.start()
     for _ in range(times):
         images = np.ones((number, size), np.uint8)
-        episodes.append(rows[:, None], Steps(images, rows.astype(np.float32), rows.astype(bool), {}, [{}] * number))
+        episodes.append(
+            rows[:, None], Steps(images, rows.astype(np.float32), rows.astype(bool), {}, [{}] * number)
+        )
     episodes.paths(rows[:, None])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -1,4 +1,5 @@
 """AIR, advantage, return and HIPI on trajectories: known answers, slow references, negative controls."""
+
 from __future__ import annotations
 
 import math
@@ -73,7 +74,9 @@ def _slow_advantage(path, task):
 
 def _chosen(name, paths, scorer, **options):
     relabeler = make_relabeler(name, **options)
-    return relabeler, [d.tasks for d in relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))]
+    return relabeler, [
+        d.tasks for d in relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
+    ]
 
 
 def test_return_and_advantage_equal_slow_references(make_path, scorer):
@@ -94,9 +97,13 @@ def test_air_equals_a_slow_reference_and_looks_at_the_most_recent_paths_alone(ma
     def slow(reference):
         out = []
         for path in paths:
+
             def key(k, path=path):
-                percentile = sum(_slow_return(path, k) >= _slow_return(other, k) for other in reference) / len(reference)
+                percentile = sum(
+                    _slow_return(path, k) >= _slow_return(other, k) for other in reference
+                ) / len(reference)
                 return percentile, _slow_advantage(path, k)
+
             out.append(max(range(K), key=key))
         return out
 
@@ -108,11 +115,16 @@ def test_air_equals_a_slow_reference_and_looks_at_the_most_recent_paths_alone(ma
 def test_air_breaks_ties_by_the_advantage_and_begins_with_it(make_path, scorer):
     paths = _paths(make_path, 10)
     best_advantage = [max(range(K), key=lambda k: _slow_advantage(path, k)) for path in paths]
-    assert _chosen("air", paths, scorer())[1] == best_advantage  # nothing to compare with yet: every percentile ties
+    # nothing to compare with yet: every percentile ties
+    assert _chosen("air", paths, scorer())[1] == best_advantage
 
 
-def test_a_task_that_pays_more_in_general_takes_everything_by_return_and_nothing_changes_by_percentile(make_path, scorer):
-    """Generalized Hindsight's argument against eq. 5, and the partition-function experiment of HIPI's figure 2."""
+def test_a_task_that_pays_more_in_general_takes_everything_by_return_and_nothing_changes_by_percentile(
+    make_path, scorer
+):
+    """Generalized Hindsight's argument against eq. 5, and the partition-function
+    experiment of HIPI's figure 2.
+    """
     past, paths = _paths(make_path, 40), _paths(make_path, 20, first=100)
     assert set(_chosen("return", paths, scorer(offset=100.0))[1]) == {0}
     chosen = []
@@ -140,7 +152,9 @@ def test_hipi_on_trajectories_closed_form(make_path, scorer):
     relabeler = make_relabeler("hipi-trajectory", normaliser="trajectories", temperature=1.0)
     (decision,) = relabeler.decide([path], [0], scorer(), np.random.default_rng(0))
     np.testing.assert_allclose(decision.probs, weights / weights.sum(), rtol=1e-4)
-    (ablation,) = make_relabeler("hipi-trajectory", normaliser="off", temperature=1.0).decide([path], [0], scorer(), np.random.default_rng(0))
+    (ablation,) = make_relabeler("hipi-trajectory", normaliser="off", temperature=1.0).decide(
+        [path], [0], scorer(), np.random.default_rng(0)
+    )
     plain = np.exp(np.array(returns))
     np.testing.assert_allclose(ablation.probs, plain / plain.sum(), rtol=1e-4)
     assert np.abs(decision.probs - ablation.probs).max() > 0.05
@@ -150,13 +164,16 @@ def test_hipi_on_trajectories_averages_exponentials_over_trajectories(scorer):
     s = scorer()
     for task in range(K):
         s.memory.add(task, np.full((3, 5), 0.0, np.float32), np.zeros(2, np.float32))
-    log_z = make_relabeler("hipi-trajectory", num_partition_samples=2, normaliser="trajectories", temperature=1.0).log_partition(s)
+    log_z = make_relabeler(
+        "hipi-trajectory", num_partition_samples=2, normaliser="trajectories", temperature=1.0
+    ).log_partition(s)
     expected = [math.log((math.exp(6 * value) + 1.0) / 2) for value in (0.1, 0.2, 0.3, 0.4)]
     np.testing.assert_allclose(log_z, expected, rtol=1e-5)
 
 
 def test_hipi_on_trajectories_finds_the_reward_before_the_next_observation(make_path):
     """With the next observation in the context, the reward is not the last column of a stored row."""
+
     class WithNextObs(Networks):
         layout = ContextLayout(obs_dim=2, action_dim=2, with_next_obs=True)
 
@@ -167,7 +184,9 @@ def test_hipi_on_trajectories_finds_the_reward_before_the_next_observation(make_
         memory.add(task, rows, np.zeros(2, np.float32))
     s = Scorer(WithNextObs(), memory, Hindsight(_rewards()), range(K), np.random.SeedSequence(0))
     np.testing.assert_allclose(s.sampled_returns("trajectories", 4), np.tile(3.0 * np.arange(K), (4, 1)))
-    np.testing.assert_allclose(make_relabeler("hipi-trajectory", normaliser="mean").log_partition(s), 2.0 * 3.0 * np.arange(K))
+    np.testing.assert_allclose(
+        make_relabeler("hipi-trajectory", normaliser="mean").log_partition(s), 2.0 * 3.0 * np.arange(K)
+    )
 
 
 def test_options_are_checked():

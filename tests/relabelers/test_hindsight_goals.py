@@ -1,4 +1,5 @@
 """HER's relabeling among training tasks: known answers, and goals that nobody reached."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -17,15 +18,24 @@ def _path(env, points):
     """A path through given points."""
     achieved = np.array(points, np.float32)
     zeros = np.zeros((len(points), 2), np.float32)
-    return dict(observations=zeros, next_observations=achieved, actions=zeros, rewards=zeros[:, :1], terminals=zeros[:, :1], agent_infos={},
-                env_infos={"achieved": achieved, "sparse_reward": zeros[:, 0]})  # fmt: skip
+    return dict(
+        observations=zeros,
+        next_observations=achieved,
+        actions=zeros,
+        rewards=zeros[:, :1],
+        terminals=zeros[:, :1],
+        agent_infos={},
+        env_infos={"achieved": achieved, "sparse_reward": zeros[:, 0]},
+    )
 
 
 @pytest.fixture
 def world():
     env = make_env("sparse-point-robot", n_tasks=3)
     env.tasks = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    return env, Scorer(None, None, Hindsight(env.compute_rewards, env.goal_distances), [0, 1, 2], np.random.SeedSequence(0))
+    return env, Scorer(
+        None, None, Hindsight(env.compute_rewards, env.goal_distances), [0, 1, 2], np.random.SeedSequence(0)
+    )
 
 
 def _decide(name, scorer, path, source, seed=0):
@@ -35,8 +45,10 @@ def _decide(name, scorer, path, source, seed=0):
 def test_final_state_goes_where_the_path_ended_and_not_where_it_passed(world):
     env, scorer = world
     assert _decide("final-state", scorer, _path(env, [(0, 0), (1.0, 0), (0.0, 0.95)]), LEFT) == TOP
-    assert _decide("final-state", scorer, _path(env, [(0, 0), (0.9, 0.1), (0.0, 0.5)]), LEFT) == LEFT  # no goal within 0.2 of the end
-    assert _decide("final-state", scorer, _path(env, [(0, 0), (0, 1.0), (0.85, 0.05)]), TOP) == RIGHT  # nearer than none other
+    # no goal within 0.2 of the end
+    assert _decide("final-state", scorer, _path(env, [(0, 0), (0.9, 0.1), (0.0, 0.5)]), LEFT) == LEFT
+    # nearer than none other
+    assert _decide("final-state", scorer, _path(env, [(0, 0), (0, 1.0), (0.85, 0.05)]), TOP) == RIGHT
 
 
 def test_future_state_takes_goals_from_there_on_and_never_from_before(world):

@@ -1,4 +1,5 @@
 """Estimators of log Z in a world where each gives another answer that is known beforehand."""
+
 from __future__ import annotations
 
 import math
@@ -20,9 +21,11 @@ LOG_3 = math.log(3.0)
 
 
 class MeanRewardNetworks:
-    """The posterior's mean is the mean of the context's rewards, its variance is given, and both critics pay z.
+    """The posterior's mean is the mean of the context's rewards, its variance is given,
+    and both critics pay z.
 
-    So the utility of a path under a task is its mean reward there, plus noise where the variance is not 0.
+    So the utility of a path under a task is its mean reward there, plus noise where the
+    variance is not 0.
     """
 
     device = torch.device("cpu")
@@ -58,8 +61,10 @@ def _context(reward):
 
 @pytest.fixture
 def make_world(make_path):
-    """Stored for task 0: mean rewards 0 and T log 7, for task 1 twice 0. Collected: first actions 0 and T log 3. The latest
-    visit of task 0 paid T log 5 a step, that of task 1 paid T log 2; an earlier visit paid something else."""
+    """Stored for task 0: mean rewards 0 and T log 7, for task 1 twice 0. Collected: first
+    actions 0 and T log 3. The latest visit of task 0 paid T log 5 a step, that of task
+    1 paid T log 2; an earlier visit paid something else.
+    """
 
     def build(temperature=1.0, variance=0.0, collected=(0.0, LOG_3)):
         memory = TaskMemory([0, 1], 2, 1, np.random.default_rng(0))
@@ -71,7 +76,9 @@ def make_world(make_path):
         for task, value in ((0, math.log(5.0)), (1, math.log(2.0))):
             memory.visited(task, _context(-9.0), iteration=1)
             memory.visited(task, _context(temperature * value), iteration=2)
-        return Scorer(MeanRewardNetworks(variance), memory, Hindsight(_rewards), [0, 1], np.random.SeedSequence(0))
+        return Scorer(
+            MeanRewardNetworks(variance), memory, Hindsight(_rewards), [0, 1], np.random.SeedSequence(0)
+        )
 
     def path_of(action):
         return make_path(LENGTH, actions=np.full((LENGTH, 2), action, np.float32))
@@ -80,7 +87,8 @@ def make_world(make_path):
     return build
 
 
-# log Z(psi) / T: pooled is over the two collected paths under both tasks, the rest over what each task has of its own.
+# log Z(psi) / T: pooled is over the two collected paths under both tasks, the rest over
+# what each task has of its own.
 KNOWN = {
     "pooled": (math.log(2.0), math.log(2.0 / 3.0)),
     "contexts": (math.log(5.0), math.log(2.0)),
@@ -110,10 +118,15 @@ def test_the_decision_follows_the_estimator(make_world):
 
 
 def test_a_maximum_sends_a_solved_path_away_and_the_pool_does_not(make_world):
-    """Far from temperature 1 the log mean exp over a task's own best path is a maximum: a path that solves task 0 as well as
-    any before scores log 2 there, and where nothing good is stored the worst path scores more."""
+    """Far from temperature 1 the log mean exp over a task's own best path is a maximum: a
+    path that solves task 0 as well as any before scores log 2 there, and where nothing
+    good is stored the worst path scores more.
+    """
     world, good = make_world(temperature=200.0), make_world.path_of(200.0 * math.log(3.0))
-    own, pool = (make_relabeler("hfr", normaliser=name, num_partition_samples=2, temperature=1.0) for name in ("trajectories", "pooled"))
+    own, pool = (
+        make_relabeler("hfr", normaliser=name, num_partition_samples=2, temperature=1.0)
+        for name in ("trajectories", "pooled")
+    )
     gaps = []
     for relabeler in (own, pool):
         (decision,) = relabeler.decide([good], [1], world, np.random.default_rng(0))
@@ -122,10 +135,16 @@ def test_a_maximum_sends_a_solved_path_away_and_the_pool_does_not(make_world):
     assert gaps[0] > gaps[1]
 
 
-@pytest.mark.parametrize(("normaliser", "expected"), [("pooled", 2.0 / 3.0), ("mean", 7.0**-1.5), ("off", 1.0)])
+@pytest.mark.parametrize(
+    ("normaliser", "expected"), [("pooled", 2.0 / 3.0), ("mean", 7.0**-1.5), ("off", 1.0)]
+)
 def test_hipi_trajectory_takes_the_same_estimators(make_world, normaliser, expected):
-    """Its utility is the return: LENGTH times the mean reward. A path that pays nothing has odds exp(log Z_1 - log Z_0)."""
-    relabeler = make_relabeler("hipi-trajectory", normaliser=normaliser, num_partition_samples=2, temperature=1.0)
+    """Its utility is the return: LENGTH times the mean reward. A path that pays nothing
+    has odds exp(log Z_1 - log Z_0).
+    """
+    relabeler = make_relabeler(
+        "hipi-trajectory", normaliser=normaliser, num_partition_samples=2, temperature=1.0
+    )
     scorer = make_world(collected=(0.0, math.log(2.0) / LENGTH) if normaliser == "pooled" else (0.0, 0.0))
     (decision,) = relabeler.decide([make_world.path_of(0.0)], [0], scorer, np.random.default_rng(0))
     # pooled: the means over exp(R) = 1, 2 and 1, 1/2 are 3/2 and 3/4.

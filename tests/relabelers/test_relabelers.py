@@ -1,4 +1,5 @@
 """Every relabeler against loops written from the papers' pseudo-code, and in worlds whose answer is known."""
+
 from __future__ import annotations
 
 import math
@@ -20,11 +21,18 @@ from rlkit_hfr.utility import TransitionBatch
 
 @pytest.fixture
 def world(make_algorithm, monkeypatch):
-    """A PEARL with random weights and data for every task, whose scorer draws no noise: z and actions are the means."""
+    """A PEARL with random weights and data for every task, whose scorer draws no noise: z
+    and actions are the means.
+    """
     monkeypatch.setattr(Scorer, "noise", lambda self, *shape: torch.zeros(shape))
 
     def build(relabeler, env_name="four-corners", **options):
-        algorithm = make_algorithm(env_name, num_train_steps_per_itr=1, sparse_rewards=env_name.startswith("sparse"), reward_scale=2.0)
+        algorithm = make_algorithm(
+            env_name,
+            num_train_steps_per_itr=1,
+            sparse_rewards=env_name.startswith("sparse"),
+            reward_scale=2.0,
+        )
         relabeling = attach(algorithm, relabeler, seed=0, relabel_fraction=0.0, precision="fp32", **options)
         torch.manual_seed(1)
         for net in algorithm.networks:
@@ -41,7 +49,9 @@ def world(make_algorithm, monkeypatch):
 
 
 class Reference:
-    """HFR's and HIPI's formulas, one transition, task and sample at a time, straight from the network modules."""
+    """HFR's and HIPI's formulas, one transition, task and sample at a time, straight from
+    the network modules.
+    """
 
     def __init__(self, algorithm, scorer):
         self.alg, self.agent, self.memory = algorithm, algorithm.agent, scorer.memory
@@ -84,7 +94,9 @@ class Reference:
         for i in range(batch.obs.shape[1]):
             s, a, r, s2, d = (x[k, i] for x in batch)
             target = r * 2.0 + (1 - d) * self.alg.discount * self.alg.target_vf(s2, z)
-            error += ((self.alg.qf1(s, a, z) - target).item() ** 2 + (self.alg.qf2(s, a, z) - target).item() ** 2) / 2
+            error += (
+                (self.alg.qf1(s, a, z) - target).item() ** 2 + (self.alg.qf2(s, a, z) - target).item() ** 2
+            ) / 2
         return -error / batch.obs.shape[1]
 
     def probs(self, path, utility, temperature=1.0, partition=True):
@@ -102,7 +114,9 @@ class Reference:
 
 
 def _everything_stored(scorer):
-    """How many trajectories and initial states each task has: asking for exactly these makes draws without replacement complete."""
+    """How many trajectories and initial states each task has: asking for exactly these
+    makes draws without replacement complete.
+    """
     return len(scorer.memory.all_trajectories(0)), len(scorer.memory._initial_obs[0].items)
 
 
@@ -110,15 +124,25 @@ def _everything_stored(scorer):
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_hfr_equals_algorithm_1(world, env_name, temperature):
     algorithm, relabeler, scorer, paths = world(
-        "hfr", env_name, temperature=temperature, num_initial_states=4, num_partition_samples=4, normaliser="trajectories"
+        "hfr",
+        env_name,
+        temperature=temperature,
+        num_initial_states=4,
+        num_partition_samples=4,
+        normaliser="trajectories",
     )
     assert _everything_stored(scorer) == (4, 4)
     reference = Reference(algorithm, scorer)
     with torch.no_grad():
         expected = np.stack([reference.probs(path, reference.hfr, temperature) for path in paths])
-        wrong = [np.stack([reference.probs(path, u, t, p) for path in paths]) for u, t, p in (
-            (reference.hfr, temperature, False), (reference.hfr, temperature / 3, True), (lambda tau, task: 0.0, temperature, True),
-        )]  # fmt: skip
+        wrong = [
+            np.stack([reference.probs(path, u, t, p) for path in paths])
+            for u, t, p in (
+                (reference.hfr, temperature, False),
+                (reference.hfr, temperature / 3, True),
+                (lambda tau, task: 0.0, temperature, True),
+            )
+        ]
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
     actual = np.stack([d.probs for d in decisions])
     np.testing.assert_allclose(actual, expected, atol=1e-5)
@@ -134,7 +158,12 @@ def test_hfr_bellman_equals_algorithm_2(world):
     decisions = relabeler.decide(paths, [0] * len(paths), scorer, np.random.default_rng(0))
     batch = TransitionBatch(*scorer.once("transitions", lambda: pytest.fail("the batch must have been kept")))
     with torch.no_grad():
-        expected = np.stack([reference.probs(path, lambda tau, task: reference.bellman(tau, task, batch), 20.0) for path in paths])
+        expected = np.stack(
+            [
+                reference.probs(path, lambda tau, task: reference.bellman(tau, task, batch), 20.0)
+                for path in paths
+            ]
+        )
         plain = np.stack([reference.probs(path, reference.hfr, 20.0) for path in paths])
     actual = np.stack([d.probs for d in decisions])
     np.testing.assert_allclose(actual, expected, atol=1e-5)
@@ -152,15 +181,21 @@ def test_hipi_equals_equation_8(world, normaliser):
         with torch.no_grad():
             for t in range(len(scores)):
                 for k in range(scores.shape[1]):
-                    scores[t, k] = reference.q(torch.tensor(path["observations"][t]), torch.tensor(path["actions"][t]), z[k])
+                    scores[t, k] = reference.q(
+                        torch.tensor(path["observations"][t]), torch.tensor(path["actions"][t]), z[k]
+                    )
         log_z = 2.0 * np.log(np.exp(scores / 2.0).mean(axis=0)) if normaliser == "path" else 0.0
         weights = np.exp((scores - log_z) / 2.0)
-        np.testing.assert_allclose(decision.probs, (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(
+            decision.probs, (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), atol=1e-5
+        )
         assert decision.tasks.shape == (len(scores),)
 
 
 class TwoTaskNetworks:
-    """z is the mean of the context's rewards, and the critic pays z: the utility of a path under a task is its mean reward there."""
+    """z is the mean of the context's rewards, and the critic pays z: the utility of a path
+    under a task is its mean reward there.
+    """
 
     device = torch.device("cpu")
     reward_scale, discount, sparse_rewards, context_batch_size = 1.0, 0.9, False, 4
@@ -184,11 +219,16 @@ class TwoTaskNetworks:
 
 
 def _two_task_scorer(offset=0.0, scale=-1.0):
-    """Task 0 pays the first action, task 1 pays `offset` + `scale` times it. Both have seen trajectories with mean first action 0 and log 3."""
+    """Task 0 pays the first action, task 1 pays `offset` + `scale` times it. Both have
+    seen trajectories with mean first action 0 and log 3.
+    """
 
     def rewards(path, tasks):
         first = path["actions"][:, 0]
-        return TaskRewards(np.stack([first, offset + scale * first])[list(tasks)].astype(np.float32), np.zeros((len(tasks), len(first)), bool))
+        return TaskRewards(
+            np.stack([first, offset + scale * first])[list(tasks)].astype(np.float32),
+            np.zeros((len(tasks), len(first)), bool),
+        )
 
     memory = TaskMemory([0, 1], 2, 1, np.random.default_rng(0))
     for task in (0, 1):
@@ -208,7 +248,8 @@ def test_two_task_world_has_the_known_answer_whatever_a_task_pays_in_general(mak
     scorer = _two_task_scorer(offset)
     relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)
     (decision,) = relabeler.decide([_path(math.log(2.0), make_path)], [0], scorer, np.random.default_rng(0))
-    # U = (log 2, offset - log 2); Z = (mean(1, 3), e^offset mean(1, 1/3)) = (2, 2/3 e^offset): odds 2/2 to (1/2)/(2/3).
+    # U = (log 2, offset - log 2); Z = (mean(1, 3), e^offset mean(1, 1/3)) = (2, 2/3
+    # e^offset): odds 2/2 to (1/2)/(2/3).
     np.testing.assert_allclose(decision.utilities, [math.log(2.0), offset - math.log(2.0)], atol=1e-4)
     np.testing.assert_allclose(decision.probs, [4 / 7, 3 / 7], atol=1e-4)
     relabeler = make_relabeler("hfr", normaliser="off", temperature=1.0)
@@ -219,16 +260,22 @@ def test_two_task_world_has_the_known_answer_whatever_a_task_pays_in_general(mak
 
 @pytest.mark.parametrize("method", ["hfr", "hipi-trajectory"])
 def test_a_task_that_pays_a_multiple_takes_everything_unless_its_partition_is_taken_off(make_path, method):
-    """HIPI figure 2, HFR figure 8b: the second task pays 200 times what the first does. Every path is worth more under it; with log Z only
-    those go there that are good by its own standards."""
+    """HIPI figure 2, HFR figure 8b: the second task pays 200 times what the first does.
+    Every path is worth more under it; with log Z only those go there that are good by
+    its own standards.
+    """
     scorer = _two_task_scorer(scale=200.0)
     good, poor = _path(math.log(3.0), make_path, length=3), _path(math.log(1.1), make_path, length=3)
-    on, off = (make_relabeler(method, num_partition_samples=2, normaliser=name, temperature=1.0) for name in ("trajectories", "off"))
+    on, off = (
+        make_relabeler(method, num_partition_samples=2, normaliser=name, temperature=1.0)
+        for name in ("trajectories", "off")
+    )
     rng = np.random.default_rng(0)
     with_z, without_z = (relabeler.decide([good, poor], [0, 0], scorer, rng) for relabeler in (on, off))
     for decision in without_z:
         np.testing.assert_allclose(decision.probs, [0.0, 1.0], atol=1e-6)
-    # log Z is log((1 + e^u) / 2), u the score of the better trajectory stored: the path that equals it has odds (1 + e^-u) to (1 + e^-200u).
+    # log Z is log((1 + e^u) / 2), u the score of the better trajectory stored: the path
+    # that equals it has odds (1 + e^-u) to (1 + e^-200u).
     u = math.log(3.0) * (1 if method == "hfr" else 3 * TwoTaskNetworks.reward_scale)
     odds = 2 / (1 + math.exp(-u))
     np.testing.assert_allclose(with_z[0].probs, [odds / (odds + 2), 2 / (odds + 2)], rtol=1e-3)
@@ -300,14 +347,25 @@ def test_every_entry_of_the_registry_decides(world, name):
     decisions = relabeler.decide(paths, [0, 1, 2, 3], scorer, np.random.default_rng(0))
     assert relabeler.name == name
     for decision in decisions:
-        assert decision.probs.shape == decision.utilities.shape == decision.log_partition.shape == (len(algorithm.train_tasks),)
+        assert (
+            decision.probs.shape
+            == decision.utilities.shape
+            == decision.log_partition.shape
+            == (len(algorithm.train_tasks),)
+        )
         assert decision.probs.sum() == pytest.approx(1.0)
         assert np.isin(decision.tasks, algorithm.train_tasks).all()
 
 
 def test_options_are_checked_by_name_and_value():
     assert relabeler_options(RELABELERS["hfr"]) == [
-        "num_initial_states", "num_latents", "latent", "num_partition_samples", "temperature", "normaliser", "tasks_per_path",
+        "num_initial_states",
+        "num_latents",
+        "latent",
+        "num_partition_samples",
+        "temperature",
+        "normaliser",
+        "tasks_per_path",
     ]
     with pytest.raises(ValueError, match="did you mean 'hfr'"):
         make_relabeler("hffr")
@@ -315,7 +373,13 @@ def test_options_are_checked_by_name_and_value():
         make_relabeler("hfr", temprature=1.0)
     with pytest.raises(ValueError, match="takes none at all"):
         make_relabeler("random", temperature=1.0)
-    for bad in ({"num_initial_states": 0}, {"num_partition_samples": 2.5}, {"temperature": -1}, {"normaliser": "no"}, {"latent": "mode"}):
+    for bad in (
+        {"num_initial_states": 0},
+        {"num_partition_samples": 2.5},
+        {"temperature": -1},
+        {"normaliser": "no"},
+        {"latent": "mode"},
+    ):
         with pytest.raises(ValueError, match=next(iter(bad))):
             make_relabeler("hfr", **bad)
     with pytest.raises(ValueError, match="finished"):
@@ -332,7 +396,8 @@ def test_several_tasks_are_drawn_without_replacement_by_their_probabilities():
         for second, q in enumerate((0.6, 0.3, 0.1)):
             if first != second:
                 assert shares[first, second] == pytest.approx(p * q / (1 - p), abs=0.01)
-    assert all(len(row) == 3 for row in sample_distinct(probs[:10], 4, rng))  # a task without mass is never taken
+    # a task without mass is never taken
+    assert all(len(row) == 3 for row in sample_distinct(probs[:10], 4, rng))
 
 
 @pytest.mark.parametrize("name", ["hfr", "air", "advantage"])

@@ -1,4 +1,5 @@
 """A learned reward: it learns what can be known, says how wrong it is, and disturbs nothing."""
+
 from __future__ import annotations
 
 import random
@@ -77,7 +78,9 @@ def test_a_restored_model_goes_on_alike(make_path):
     second.load_state_dict(first.state_dict())
     for model in (first, second):
         model.fit()
-    np.testing.assert_array_equal(*(model.rewards(make_path(), list(GOALS)).rewards for model in (first, second)))
+    np.testing.assert_array_equal(
+        *(model.rewards(make_path(), list(GOALS)).rewards for model in (first, second))
+    )
 
 
 def test_terminals_are_the_environments(make_path):
@@ -92,12 +95,18 @@ def test_terminals_are_the_environments(make_path):
     assert resolve_hindsight(object(), [0, 1], "learned", 0).rewards is not None
 
 
-@pytest.mark.parametrize(("tasks", "expected"), [
-    (np.array([[1.0, 2.0], [3.0, 4.0]]), [[1, 2], [3, 4]]),
-    ([{"velocity": 0.5}, {"velocity": 2.0}], [[0.5], [2.0]]),
-    ([{"goal": np.array([1.0, 2.0]), "mass": 3}, {"goal": np.array([4.0, 5.0]), "mass": 6}], [[1, 2, 3], [4, 5, 6]]),
-    (["left", "right"], np.eye(2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        (np.array([[1.0, 2.0], [3.0, 4.0]]), [[1, 2], [3, 4]]),
+        ([{"velocity": 0.5}, {"velocity": 2.0}], [[0.5], [2.0]]),
+        (
+            [{"goal": np.array([1.0, 2.0]), "mass": 3}, {"goal": np.array([4.0, 5.0]), "mass": 6}],
+            [[1, 2, 3], [4, 5, 6]],
+        ),
+        (["left", "right"], np.eye(2)),
+    ],
+)
 def test_task_vectors_are_numbers_or_one_hot(tasks, expected):
     env = type("Env", (), {"tasks": tasks})()
     np.testing.assert_array_equal(np.stack(list(task_vectors([env], [0, 1]).values())), expected)
@@ -136,5 +145,10 @@ def test_without_relabeling_a_learned_reward_changes_nothing(make_algorithm):
         if learned:
             attach(algorithm, "hfr", rewards="learned", relabel_fraction=0.0, seed=0)
         algorithm.train()
-        logs.append([{k: v for k, v in row.items() if "(s)" not in k and not k.startswith("relabel/")} for row in rows])
+        logs.append(
+            [
+                {k: v for k, v in row.items() if "(s)" not in k and not k.startswith("relabel/")}
+                for row in rows
+            ]
+        )
     np.testing.assert_equal(*logs)

@@ -1,4 +1,5 @@
 """Where hindsight rewards come from, and what a wrong reward function is told."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,7 +21,10 @@ class ProxyEnv:
 def test_compute_rewards_is_found_through_wrappers(make_path):
     env = make_env("point-robot", n_tasks=3)
     path = make_path()
-    direct, wrapped = resolve_rewards(env)(path, [0, 2]), resolve_rewards(ProxyEnv(ProxyEnv(env)))(path, [0, 2])
+    direct, wrapped = (
+        resolve_rewards(env)(path, [0, 2]),
+        resolve_rewards(ProxyEnv(ProxyEnv(env)))(path, [0, 2]),
+    )
     assert isinstance(direct, TaskRewards)
     np.testing.assert_array_equal(direct.rewards, wrapped.rewards)
 
@@ -52,7 +56,9 @@ def test_relabel_path_rewrites_sparse_rewards_in_either_format_and_keeps_every_i
     infos = {"sparse_reward": np.zeros(3, np.float32), "other": np.arange(3)}
     rows = [{key: value[t] for key, value in infos.items()} for t in range(3)]
     path = make_path(3, env_infos=rows if as_list else infos)
-    rewards = TaskRewards(np.ones((2, 3), np.float32), np.zeros((2, 3), bool), np.full((2, 3), 0.5, np.float32))
+    rewards = TaskRewards(
+        np.ones((2, 3), np.float32), np.zeros((2, 3), bool), np.full((2, 3), 0.5, np.float32)
+    )
     new = relabel_path(path, rewards, 1)
     if as_list:
         assert [row["sparse_reward"] for row in new["env_infos"]] == [0.5] * 3

@@ -1,4 +1,5 @@
 """Hindsight rewards of environments that were not made for relabeling."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -25,8 +26,14 @@ def _record(env, task, rng, length=20, dim=2, scale=0.1):
         steps.append((obs, action, reward, next_obs, done, info))
         obs = next_obs
     o, a, r, o2, d, infos = zip(*steps, strict=True)
-    return dict(observations=np.array(o), actions=np.array(a), rewards=np.array(r).reshape(-1, 1), next_observations=np.array(o2),
-                terminals=np.array(d).reshape(-1, 1), env_infos=list(infos))  # fmt: skip
+    return dict(
+        observations=np.array(o),
+        actions=np.array(a),
+        rewards=np.array(r).reshape(-1, 1),
+        next_observations=np.array(o2),
+        terminals=np.array(d).reshape(-1, 1),
+        env_infos=list(infos),
+    )
 
 
 def _round_trip(env, tasks, **options):
@@ -39,7 +46,12 @@ def _round_trip(env, tasks, **options):
         np.testing.assert_allclose(result.rewards[own], path["rewards"][:, 0], rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(result.terminals[own], path["terminals"][:, 0])
         if "sparse_reward" in path["env_infos"][0]:
-            np.testing.assert_allclose(result.sparse_rewards[own], [i["sparse_reward"] for i in path["env_infos"]], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                result.sparse_rewards[own],
+                [i["sparse_reward"] for i in path["env_infos"]],
+                rtol=1e-5,
+                atol=1e-6,
+            )
         assert len(tasks) == 1 or np.abs(result.rewards - result.rewards[own]).max() > 1e-3
     return rewards
 
@@ -92,7 +104,12 @@ class HalfCheetahVelEnv:
     def step(self, action):
         speed, control = self._speed(action), -0.05 * float(np.square(action).sum())
         forward = -abs(speed - self._goal_vel)
-        return self.data.qpos.copy(), forward + control, False, dict(reward_forward=forward, reward_ctrl=control, forward_vel=speed)
+        return (
+            self.data.qpos.copy(),
+            forward + control,
+            False,
+            dict(reward_forward=forward, reward_ctrl=control, forward_vel=speed),
+        )
 
 
 class OysterCheetah(HalfCheetahVelEnv):
@@ -112,7 +129,12 @@ class HalfCheetahDirEnv(HalfCheetahVelEnv):
     def step(self, action):
         speed, control = self._speed(action), -0.05 * float(np.square(action).sum())
         forward = self._task["direction"] * speed
-        return self.data.qpos.copy(), forward + control, False, dict(reward_forward=forward, reward_ctrl=control, task=self._task)
+        return (
+            self.data.qpos.copy(),
+            forward + control,
+            False,
+            dict(reward_forward=forward, reward_ctrl=control, task=self._task),
+        )
 
 
 class AntDirEnv:
@@ -130,7 +152,13 @@ class AntDirEnv:
         self._step += 1
         angle, moved = self._goal / 180 * np.pi, np.array([action[0], action[1], 0.1])
         forward = float(moved[:2] / self.dt @ [np.cos(angle), np.sin(angle)])
-        infos = dict(reward_forward=forward, reward_ctrl=-0.1, reward_contact=-0.01, reward_survive=1.0, torso_velocity=moved)
+        infos = dict(
+            reward_forward=forward,
+            reward_ctrl=-0.1,
+            reward_contact=-0.01,
+            reward_survive=1.0,
+            torso_velocity=moved,
+        )
         return moved, forward + 0.89, self._step == 20, infos
 
 
@@ -141,7 +169,9 @@ def test_stock_environments_by_what_their_paths_record(cls):
 
 
 def test_a_cheetah_that_hides_its_speed_is_refused_until_it_is_wrapped():
-    with pytest.raises(ValueError, match="no stock environment whose paths record enough.*env_wrappers.recording"):
+    with pytest.raises(
+        ValueError, match="no stock environment whose paths record enough.*env_wrappers.recording"
+    ):
         resolve_rewards(OysterCheetah())
     env = RecordVelocity(OysterCheetah())
     _round_trip(env, range(3))
@@ -160,7 +190,12 @@ class ReleaseEnv(PointEnv):
 
     def step(self, action):
         obs, reward, _, _ = super().step(action)
-        return obs, reward, reward > -0.1, {"x": self._state[0], "y": self._state[1], "sparse_reward": float(reward > -0.5)}
+        return (
+            obs,
+            reward,
+            reward > -0.1,
+            {"x": self._state[0], "y": self._state[1], "sparse_reward": float(reward > -0.5)},
+        )
 
     def get_train_goals(self, number):
         return self.goals[:number]
@@ -195,7 +230,9 @@ def test_oysters_own_point_robots(name):
     package.register_env = lambda key: lambda cls: cls
     package.__path__ = []
     sys.modules["stock_envs"] = package
-    spec = importlib.util.spec_from_file_location("stock_envs.point_robot", os.path.join(os.environ["OYSTER_PATH"], "rlkit/envs/point_robot.py"))
+    spec = importlib.util.spec_from_file_location(
+        "stock_envs.point_robot", os.path.join(os.environ["OYSTER_PATH"], "rlkit/envs/point_robot.py")
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     _round_trip(getattr(module, name)(randomize_tasks=True, n_tasks=4), range(4))

@@ -1,6 +1,7 @@
 """Compare relabelers: ``rlkit-hfr compare --env sparse-point-robot --relabelers none
 random hipi hfr --seeds 5``.
 """
+
 from __future__ import annotations
 
 import argparse

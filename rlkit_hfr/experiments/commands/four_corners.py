@@ -1,4 +1,5 @@
 """The didactic example of HFR section 4: ``rlkit-hfr four-corners``."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,15 +27,36 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--preset", default="quick", help="settings of the training: quick or paper (default: quick)"
     )
-    p.add_argument("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE",
-                   help="override one setting; repeatable")  # fmt: skip
+    p.add_argument(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one setting; repeatable",
+    )
     p.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    p.add_argument("--straight-paths", type=int, default=100, metavar="N",
-                   help="straight episodes per task that the buffers begin with (default: 100)")  # fmt: skip
-    p.add_argument("--samples", type=int, default=64, metavar="N",
-                   help="draws of z that a utility is averaged over (default: 64)")  # fmt: skip
-    p.add_argument("--output", type=Path, default=Path("output/four-corners"), metavar="DIR",
-                   help="folder of four_corners.png and four_corners.json (default: output/four-corners)")  # fmt: skip
+    p.add_argument(
+        "--straight-paths",
+        type=int,
+        default=100,
+        metavar="N",
+        help="straight episodes per task that the buffers begin with (default: 100)",
+    )
+    p.add_argument(
+        "--samples",
+        type=int,
+        default=64,
+        metavar="N",
+        help="draws of z that a utility is averaged over (default: 64)",
+    )
+    p.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output/four-corners"),
+        metavar="DIR",
+        help="folder of four_corners.png and four_corners.json (default: output/four-corners)",
+    )
     return p
 
 

@@ -1,4 +1,5 @@
 """How a program that can't do what it was asked says so."""
+
 from __future__ import annotations
 
 import sys

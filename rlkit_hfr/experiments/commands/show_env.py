@@ -1,4 +1,5 @@
 """What a task family looks like: ``rlkit-hfr show-env --env sawyer-push``."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,6 +1,7 @@
 """Meta-train PEARL with relabeling: ``rlkit-hfr train --env sawyer-push --preset
 quick``.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -12,9 +13,18 @@ from rlkit_hfr.experiments.programs import command
 
 # Said here again, because their homes import torch, for which --help should not wait. A test compares them.
 _RELABELERS = (
-    "none", "random", "hfr", "hfr-bellman", "hipi", "hipi-trajectory", "air", "advantage", "return", "final-state",
+    "none",
+    "random",
+    "hfr",
+    "hfr-bellman",
+    "hipi",
+    "hipi-trajectory",
+    "air",
+    "advantage",
+    "return",
+    "final-state",
     "future-state",
-)  # fmt: skip
+)
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")
 _SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
@@ -36,8 +46,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="JSON file of settings; oyster's and HFR's configs are understood",
     )
-    add("--set", dest="assignments", action="append", default=[], metavar="KEY=VALUE",
-        help="override one setting; repeatable")  # fmt: skip
+    add(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one setting; repeatable",
+    )
     add("--seed", type=int, help="(default: the config's, or 0)")
     add(
         "--log-dir",

@@ -1,6 +1,7 @@
 """A trained agent adapts to a test task, trajectory by trajectory: ``rlkit-hfr watch
 --run output/...``.
 """
+
 from __future__ import annotations
 
 import argparse

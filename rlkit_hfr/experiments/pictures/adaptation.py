@@ -1,6 +1,7 @@
 """A trained agent adapts to a test task: pictures of its trajectories before and after,
 and for MuJoCo families a film. No display is needed.
 """
+
 from __future__ import annotations
 
 import sys
@@ -62,7 +63,7 @@ def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> N
     if films:
         algorithm.sampler.env = PhysicsRecorder(env)
     torch.manual_seed(seed)
-    (paths, *_) = adapt(algorithm.agent, algorithm.sampler, [task], config)[1]
+    paths, *_ = adapt(algorithm.agent, algorithm.sampler, [task], config)[1]
     names = [
         f"trajectory {j}, {'exploring' if j <= config.num_exp_traj_eval else 'adapted'}"
         for j in range(1, len(paths) + 1)

@@ -1,6 +1,7 @@
 """What every relabeler would do with one path: a table and a picture of where each of
 them sends it.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 rewards of one trajectory under every task, and for MuJoCo families a rendered film. No
 display is needed.
 """
+
 from __future__ import annotations
 
 import sys
@@ -38,10 +39,7 @@ def show(name: str, out: Path, number: int, seed: int) -> None:
     n_train, horizon = variant["n_train_tasks"], variant["algo_params"]["max_path_length"]
     file = file_name(name)
     rng = np.random.default_rng(seed)
-    paths = [
-        random_path(env, int(rng.integers(len(env.tasks))), horizon, rng)
-        for _ in range(number)
-    ]
+    paths = [random_path(env, int(rng.integers(len(env.tasks))), horizon, rng) for _ in range(number)]
     panels = (
         [("what the agent sees", env.reset_task(0).reshape(env.image_shape)[-1])]
         if hasattr(env, "image_shape")

@@ -1,6 +1,7 @@
 """Import this before anything that imports MuJoCo, which reads at that moment what to
 render with: EGL, where there is no display.
 """
+
 from __future__ import annotations
 
 import os

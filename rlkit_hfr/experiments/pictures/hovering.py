@@ -7,6 +7,7 @@ compared, and both relabeling distributions drawn. Random actions do not find a 
 within minutes; so the buffers begin with straight episodes in random directions, some
 of which do.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,9 +40,13 @@ def hovering_path(length: int = 20) -> dict[str, Any]:
     steps[3:] = 0.05 * np.where(np.arange(length - 3) % 2, 1.0, -1.0)[:, None]
     positions = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
     return dict(
-        observations=positions[:-1], actions=(steps / 0.1).astype(np.float32), next_observations=positions[1:],
-        rewards=np.zeros((length, 1), np.float32), terminals=np.zeros((length, 1), bool), env_infos={"achieved": positions[1:]},
-    )  # fmt: skip
+        observations=positions[:-1],
+        actions=(steps / 0.1).astype(np.float32),
+        next_observations=positions[1:],
+        rewards=np.zeros((length, 1), np.float32),
+        terminals=np.zeros((length, 1), bool),
+        env_infos={"achieved": positions[1:]},
+    )
 
 
 def straight_paths(
@@ -63,8 +68,16 @@ def straight_paths(
             if done:
                 break
         o, a, r, o2, d, achieved = (np.array(column) for column in zip(*steps, strict=True))
-        paths.append(dict(observations=o.astype(np.float32), actions=a, rewards=r.astype(np.float32)[:, None],
-                          next_observations=o2.astype(np.float32), terminals=d[:, None], env_infos={"achieved": achieved}))  # fmt: skip
+        paths.append(
+            dict(
+                observations=o.astype(np.float32),
+                actions=a,
+                rewards=r.astype(np.float32)[:, None],
+                next_observations=o2.astype(np.float32),
+                terminals=d[:, None],
+                env_infos={"achieved": achieved},
+            )
+        )
     return paths
 
 
@@ -81,10 +94,18 @@ def explain(
     """
     scale = scorer.networks.reward_scale
     returns = torch.as_tensor(scorer.task_rewards(path).rewards.sum(axis=1)).double()
-    stored = torch.stack([
-        torch.tensor([rows[:, -1].sum() for rows in scorer.memory.trajectories(task, relabeler.num_partition_samples)])
-        for task in scorer.candidate_tasks
-    ], dim=1)  # fmt: skip
+    stored = torch.stack(
+        [
+            torch.tensor(
+                [
+                    rows[:, -1].sum()
+                    for rows in scorer.memory.trajectories(task, relabeler.num_partition_samples)
+                ]
+            )
+            for task in scorer.candidate_tasks
+        ],
+        dim=1,
+    )
     utilities = relabeler.utilities([path] * samples, scorer).double().mean(dim=0)
     log_z = relabeler.log_partition(scorer)
     assert log_z is not None
@@ -208,7 +229,10 @@ def show_example(args: argparse.Namespace) -> int:
     algorithm.agent.clear_z(num_tasks=4)
     history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(algorithm.train_tasks)]
     shares = choices(path, algorithm.train_tasks[0], scorer, history, args.samples, rng)
-    subtitle = f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and {algorithm._n_train_steps_total:,} updates"
+    subtitle = (
+        f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and"
+        f" {algorithm._n_train_steps_total:,} updates"
+    )
     draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)
     caption = f"Where each method sends the hovering trajectory of the top-right task\n{subtitle}"
     draw_choices(shares, TASK_NAMES, args.output / "choices.png", caption)

@@ -1,4 +1,5 @@
 """Headless pictures of MuJoCo environments, and what people see of paths in task space."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

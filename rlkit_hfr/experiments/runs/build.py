@@ -1,4 +1,5 @@
 """From a variant to a running algorithm."""
+
 from __future__ import annotations
 
 import random

@@ -1,4 +1,5 @@
 """A run of the built-in PEARL: console, checkpoints, and how it ends."""
+
 from __future__ import annotations
 
 import shlex

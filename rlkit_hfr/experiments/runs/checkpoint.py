@@ -1,6 +1,7 @@
 """checkpoint.pt: all that a run of the built-in PEARL goes on from, so that one that was
 killed ends like one that was not.
 """
+
 from __future__ import annotations
 
 import json
@@ -81,9 +82,7 @@ def read_variant(run: Path) -> Variant:
             "give the folder that a run printed as its log"
         ) from None
     except ValueError as error:
-        raise ValueError(
-            f"{run / VARIANT} {error}; without its settings the run can't go on"
-        ) from None
+        raise ValueError(f"{run / VARIANT} {error}; without its settings the run can't go on") from None
     missing = sorted(_NEEDED - set(variant))
     if not missing and isinstance(variant["algo_params"], dict):
         missing = sorted({"num_iterations"} - set(variant["algo_params"]))

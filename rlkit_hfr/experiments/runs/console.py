@@ -1,6 +1,7 @@
 """What a person sees while a run goes on: progress bars on stderr, a line per iteration
 on stdout.
 """
+
 from __future__ import annotations
 
 import math

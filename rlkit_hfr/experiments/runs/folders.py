@@ -1,4 +1,5 @@
 """A run's folder: who may write into it, how a run begins there, and what is cleared away."""
+
 from __future__ import annotations
 
 import contextlib

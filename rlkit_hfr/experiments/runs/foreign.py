@@ -4,6 +4,7 @@ oyster or of Berkeley's rlkit.
 They are not on PyPI, and import things that they do not use in this; empty placeholder
 modules stand in for those that are missing.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -168,7 +169,9 @@ def _build_oyster(
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     settings |= dict(recurrent=False, dump_eval_paths=False)
     width = latent * (2 if settings["use_information_bottleneck"] else 1)
-    encoder = networks.MlpEncoder(hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=width)
+    encoder = networks.MlpEncoder(
+        hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=width
+    )
     critics = [
         networks.FlattenMlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1)
         for _ in range(2)
@@ -198,7 +201,9 @@ def _build_rlkit(
     critics = [mlp(hidden_sizes=hidden, input_size=obs + action + latent, output_size=1) for _ in range(2)]
     value = mlp(hidden_sizes=hidden, input_size=obs + latent, output_size=1)
     policy = policy_class(hidden_sizes=hidden, obs_dim=obs + latent, action_dim=action)
-    encoder = smac.MlpEncoder(hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=2 * latent)
+    encoder = smac.MlpEncoder(
+        hidden_sizes=[variant["encoder_size"]] * 3, input_size=row, output_size=2 * latent
+    )
     decoder = smac.MlpDecoder(hidden_sizes=[64, 64], input_size=obs + action + latent, output_size=1)
     next_obs = settings["use_next_obs_in_context"]
     agent = importlib.import_module("rlkit.torch.smac.agent").SmacAgent(
@@ -207,9 +212,18 @@ def _build_rlkit(
     trainer_class = importlib.import_module("rlkit.torch.smac.pearl").PEARLSoftActorCriticTrainer
     of_trainer = {name: settings.pop(name) for name in _TRAINER_SETTINGS}
     trainer = trainer_class(
-        latent_dim=latent, agent=agent, qf1=critics[0], qf2=critics[1], vf=value, reward_predictor=decoder, context_encoder=encoder,
-        context_decoder=decoder, reward_scale=settings.pop("reward_scale"), discount=settings["discount"], **of_trainer,
-    )  # fmt: skip
+        latent_dim=latent,
+        agent=agent,
+        qf1=critics[0],
+        qf2=critics[1],
+        vf=value,
+        reward_predictor=decoder,
+        context_encoder=encoder,
+        context_decoder=decoder,
+        reward_scale=settings.pop("reward_scale"),
+        discount=settings["discount"],
+        **of_trainer,
+    )
     algorithm = importlib.import_module("rlkit.core.meta_rl_algorithm").MetaRLAlgorithm
     descriptions = {"train_tasks": [env.tasks[i] for i in train], "eval_tasks": [env.tasks[i] for i in test]}
     return algorithm(
@@ -224,9 +238,16 @@ def _build_rlkit(
 
 
 _TRAINER_SETTINGS = (
-    "policy_lr", "qf_lr", "vf_lr", "context_lr", "kl_lambda", "policy_mean_reg_weight", "policy_std_reg_weight", "use_information_bottleneck",
+    "policy_lr",
+    "qf_lr",
+    "vf_lr",
+    "context_lr",
+    "kl_lambda",
+    "policy_mean_reg_weight",
+    "policy_std_reg_weight",
+    "use_information_bottleneck",
     "soft_target_tau",
-)  # fmt: skip
+)
 _BUILDERS: dict[str, Callable[..., Any]] = {"oyster": _build_oyster, "rlkit": _build_rlkit}
 
 

@@ -1,4 +1,5 @@
 """Ctrl-C and SIGTERM: the first lets the iteration end, the second stops at once."""
+
 from __future__ import annotations
 
 import signal
@@ -8,7 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# SIGTERM is what a cluster sends before it takes a machine away, SIGHUP what remains of a terminal that is closed.
+# SIGTERM is what a cluster sends before it takes a machine away, SIGHUP what remains of
+# a terminal that is closed.
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 

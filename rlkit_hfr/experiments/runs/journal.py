@@ -1,6 +1,7 @@
 """progress.csv of a run: how many rows it has, and whether they are such as a run
 writes.
 """
+
 from __future__ import annotations
 
 import csv
@@ -56,4 +57,6 @@ def checked_rows(run: Path) -> Rows:
 
 
 def _broken(file: Path, what: str) -> str:
-    return f"{file} is not as the run wrote it: {what}; put the original back, or start anew in another folder"
+    return (
+        f"{file} is not as the run wrote it: {what}; put the original back, or start anew in another folder"
+    )

@@ -1,4 +1,5 @@
 """An optional mirror of progress.csv for TensorBoard."""
+
 from __future__ import annotations
 
 import math

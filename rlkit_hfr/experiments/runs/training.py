@@ -1,4 +1,5 @@
 """Starting and resuming a run as the command line of ``train`` asks for it."""
+
 from __future__ import annotations
 
 import argparse

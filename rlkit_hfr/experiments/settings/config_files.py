@@ -1,6 +1,7 @@
 """Settings from a JSON file: a variant of ours, or a config of oyster or the HFR
 release, translated.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,8 +26,13 @@ _FIXED = {
     "sparse": True,
 }
 _WITHOUT_EFFECT = {
-    "util_params", "dump_eval_paths", "log_success_rate", "render_eval_paths", "save_replay_buffer", "save_algorithm",
-}  # fmt: skip
+    "util_params",
+    "dump_eval_paths",
+    "log_success_rate",
+    "render_eval_paths",
+    "save_replay_buffer",
+    "save_algorithm",
+}
 _HFR_METHODS = {"hfr-q": "hfr", "hfr-bellman": "hfr-bellman", "hipi": "hipi", "random": "random"}
 _TRANSLATED = {
     "embedding_mini_batch_size",

@@ -1,4 +1,5 @@
 """Settings on their way to a variant: each value keeps the source it came from."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

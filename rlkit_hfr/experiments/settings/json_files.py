@@ -1,4 +1,5 @@
 """JSON files that hold settings: read once, in one place, and not without end."""
+
 from __future__ import annotations
 
 import json

@@ -1,6 +1,7 @@
 """Which settings there are, in which section of a variant each lives, and which are
 truth values.
 """
+
 from __future__ import annotations
 
 import dataclasses

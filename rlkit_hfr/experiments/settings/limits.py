@@ -3,6 +3,7 @@ sizes that a machine can hold, names that stay in their folder.
 
 What only the environment, the relabeler or `attach` can know, they say themselves.
 """
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,6 +1,7 @@
 """What a run's numbers depend on beside its settings: versions, the processor, and what
 is computed in.
 """
+
 from __future__ import annotations
 
 import platform

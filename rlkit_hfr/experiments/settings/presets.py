@@ -4,6 +4,7 @@
 cheetah-dir, ant-dir, humanoid-dir, hopper and walker; ours of visual-reacher, for which
 the papers name none. `quick` is the same, scaled down to minutes on two cores.
 """
+
 from __future__ import annotations
 
 import dataclasses

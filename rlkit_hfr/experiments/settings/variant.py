@@ -1,6 +1,7 @@
 """A run's complete settings (rlkit's "variant"): defaults, preset, JSON file and
 command line, in this order.
 """
+
 from __future__ import annotations
 
 import dataclasses

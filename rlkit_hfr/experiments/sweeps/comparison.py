@@ -1,4 +1,5 @@
 """A comparison: jobs are started, watched and stopped, and shown while they run."""
+
 from __future__ import annotations
 
 import argparse
@@ -28,7 +29,15 @@ from rlkit_hfr.experiments.sweeps.executors import (
     default_slots,
     let_children_import,
 )
-from rlkit_hfr.experiments.sweeps.jobs import MOST_SEEDS, Job, check_builds, finished, grid, last_words, progress_of
+from rlkit_hfr.experiments.sweeps.jobs import (
+    MOST_SEEDS,
+    Job,
+    check_builds,
+    finished,
+    grid,
+    last_words,
+    progress_of,
+)
 from rlkit_hfr.files import open_plain, write_text
 from rlkit_hfr.signals import pipe_closed, raise_on_interrupt
 
@@ -97,7 +106,9 @@ def _known_commands(log_dir: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ValueError(f"can't read {file}: {error.strerror}; remove it, or give another --log-dir") from None
+        raise ValueError(
+            f"can't read {file}: {error.strerror}; remove it, or give another --log-dir"
+        ) from None
     except (ValueError, RecursionError):
         content = None
     known = content.get("commands") if isinstance(content, dict) else None
@@ -183,7 +194,13 @@ class Comparison:
                 del self._handles[job]
                 self._change(
                     job,
-                    "finished" if code == 0 and is_finished(job.folder) else "stopped" if self._stopping else "failed",
+                    (
+                        "finished"
+                        if code == 0 and is_finished(job.folder)
+                        else "stopped"
+                        if self._stopping
+                        else "failed"
+                    ),
                 )
         for job in self._jobs:
             slots = self._executor.slots

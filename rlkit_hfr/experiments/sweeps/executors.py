@@ -2,6 +2,7 @@
 SLURM. Each run is a process of its own, because logger, timers and global generators
 belong to a process.
 """
+
 from __future__ import annotations
 
 import logging

@@ -1,6 +1,7 @@
 """The runs of a comparison: the grid of environments, relabelers, settings and seeds,
 and how far each has come.
 """
+
 from __future__ import annotations
 
 import csv

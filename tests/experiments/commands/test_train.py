@@ -1,6 +1,7 @@
 """The command line: presets, configs, overrides, what a run leaves behind, and what a
 wrong word is told.
 """
+
 from __future__ import annotations
 
 import csv
@@ -26,10 +27,22 @@ from rlkit_hfr.precision import PRECISIONS
 
 ROOT = Path(__file__).parents[3]
 TINY = [
-    "num_iterations=2", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
-    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
-    "embedding_batch_size=8", "net_size=8", "num_initial_states=4",
-]  # fmt: skip
+    "num_iterations=2",
+    "n_train_tasks=3",
+    "n_eval_tasks=2",
+    "num_initial_steps=20",
+    "num_tasks_sample=2",
+    "num_steps_prior=20",
+    "num_steps_posterior=20",
+    "num_train_steps_per_itr=3",
+    "num_evals=1",
+    "num_steps_per_eval=40",
+    "meta_batch=2",
+    "batch_size=8",
+    "embedding_batch_size=8",
+    "net_size=8",
+    "num_initial_states=4",
+]
 TINY_ARGS = [arg for item in TINY for arg in ("--set", item)]
 
 
@@ -52,8 +65,17 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     }
     rows = list(csv.DictReader((folder / "progress.csv").open()))
     assert [row["Epoch"] for row in rows] == ["0", "1"]
-    for column in ("AverageReturn_all_test_tasks", "SuccessRate_all_test_tasks", "QF Loss", "Number of env steps total", "Total Train Time (s)",
-                   "relabel/utility Mean", "relabel/log Z Mean", "relabel/effective tasks", "relabel/time (s)"):  # fmt: skip
+    for column in (
+        "AverageReturn_all_test_tasks",
+        "SuccessRate_all_test_tasks",
+        "QF Loss",
+        "Number of env steps total",
+        "Total Train Time (s)",
+        "relabel/utility Mean",
+        "relabel/log Z Mean",
+        "relabel/effective tasks",
+        "relabel/time (s)",
+    ):
         assert float(rows[1][column]) == float(rows[1][column]), column
     variant = json.loads((folder / "variant.json").read_text())
     assert variant["seed"] == 5
@@ -156,11 +178,17 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    files = {"broken.json": "{",
-             "number.json": '{"env_name": 5}', "list.json": "[1]", "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
-             "recurrent.json": '{"env_name": "point-robot", "algo_params": {"recurrent": true}}'}  # fmt: skip
-    files |= {"softmax.json": '{"env_name": "point-robot", "algo_params": {"use_softmax": "no"}}',
-              "seed.json": '{"env_name": "point-robot", "seed": "7"}'}  # fmt: skip
+    files = {
+        "broken.json": "{",
+        "number.json": '{"env_name": 5}',
+        "list.json": "[1]",
+        "unknown.json": '{"env_name": "point-robot", "algo_parms": {}}',
+        "recurrent.json": '{"env_name": "point-robot", "algo_params": {"recurrent": true}}',
+    }
+    files |= {
+        "softmax.json": '{"env_name": "point-robot", "algo_params": {"use_softmax": "no"}}',
+        "seed.json": '{"env_name": "point-robot", "seed": "7"}',
+    }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert main([arg.replace("{tmp}", str(tmp_path)) for arg in arguments]) == 2

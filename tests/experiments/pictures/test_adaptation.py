@@ -1,6 +1,7 @@
 """Watching a trained agent adapt: what is shown, and what is said where something is
 missing.
 """
+
 from __future__ import annotations
 
 import pytest
@@ -33,10 +34,15 @@ def test_watching_a_run_shows_every_trajectory(trained, capsys):
     assert (trained / "adaptation.png").exists()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--task", "9"], "--task must be in"), (["--snapshot", "itr_7.pkl"], "can't read"), (["--snapshot", "progress.csv"], "no snapshot"),
-    (["--run", "/nowhere"], "holds no run"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "9"], "--task must be in"),
+        (["--snapshot", "itr_7.pkl"], "can't read"),
+        (["--snapshot", "progress.csv"], "no snapshot"),
+        (["--run", "/nowhere"], "holds no run"),
+    ],
+)
 def test_watch_says_what_is_wrong(trained, capsys, arguments, message):
     assert watch.main(["--run", str(trained), *arguments]) == 2
     err = capsys.readouterr().err

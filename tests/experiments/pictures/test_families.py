@@ -1,4 +1,5 @@
 """show-env: the files it leaves, and what it says where something is missing."""
+
 from __future__ import annotations
 
 import os
@@ -11,7 +12,10 @@ import pytest
 from rlkit_hfr.experiments.commands import show_env
 
 ROOT = Path(__file__).parents[3]
-_SHOW = "from rlkit_hfr.experiments.commands.show_env import main; raise SystemExit(main(['--env', {!r}, '--out', {!r}]))"
+_SHOW = (
+    "from rlkit_hfr.experiments.commands.show_env import main; raise SystemExit(main(['--env', {!r}, '--out',"
+    " {!r}]))"
+)
 
 
 def _run(code: str, **environment: str) -> subprocess.CompletedProcess:

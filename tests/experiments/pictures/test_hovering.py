@@ -1,4 +1,5 @@
 """The didactic example of HFR section 4."""
+
 from __future__ import annotations
 
 import json
@@ -17,8 +18,18 @@ def test_the_hovering_trajectory_has_the_papers_returns():
 
 
 def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
-    tiny = ["num_iterations=1", "num_initial_steps=40", "num_tasks_sample=2", "num_steps_prior=20", "num_steps_posterior=20",
-            "num_train_steps_per_itr=2", "num_steps_per_eval=40", "net_size=8", "batch_size=8", "embedding_batch_size=8"]  # fmt: skip
+    tiny = [
+        "num_iterations=1",
+        "num_initial_steps=40",
+        "num_tasks_sample=2",
+        "num_steps_prior=20",
+        "num_steps_posterior=20",
+        "num_train_steps_per_itr=2",
+        "num_steps_per_eval=40",
+        "net_size=8",
+        "batch_size=8",
+        "embedding_batch_size=8",
+    ]
     assert (
         main(
             [*(arg for item in tiny for arg in ("--set", item)), "--output", str(tmp_path), "--samples", "3"]

@@ -1,4 +1,5 @@
 """Every family can be drawn, and a recorded path can be gone back to."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,7 @@
 """A run that was killed goes on as if it had not been; what is damaged is named and
 left as it is.
 """
+
 from __future__ import annotations
 
 import csv
@@ -25,10 +26,22 @@ from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 TINY = [
-    "num_iterations=5", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
-    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
-    "embedding_batch_size=8", "net_size=8", "relabel_fraction=1.0",
-]  # fmt: skip
+    "num_iterations=5",
+    "n_train_tasks=3",
+    "n_eval_tasks=2",
+    "num_initial_steps=20",
+    "num_tasks_sample=2",
+    "num_steps_prior=20",
+    "num_steps_posterior=20",
+    "num_train_steps_per_itr=3",
+    "num_evals=1",
+    "num_steps_per_eval=40",
+    "meta_batch=2",
+    "batch_size=8",
+    "embedding_batch_size=8",
+    "net_size=8",
+    "relabel_fraction=1.0",
+]
 
 
 def _start(
@@ -111,7 +124,8 @@ def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path, whole):
             shutil.rmtree(folder)
         start = _start(folder)
         arguments = ["--resume", str(folder)] if (folder / "variant.json").exists() else start
-        # At once or after another row, and then a while, wherever that is: so that the kills are spread over the run on any machine.
+        # At once or after another row, and then a while, wherever that is: so that the
+        # kills are spread over the run on any machine.
         rows, wait = rows_written(folder) + int(rng.integers(2)), float(rng.exponential(0.05))
 
         def moment(rows=rows, wait=wait) -> bool:
@@ -130,13 +144,22 @@ def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path, whole):
     assert len(set(resumed_after) & {1, 2, 3, 4}) >= 3  # the kills were spread over the run
 
 
-@pytest.mark.parametrize(("env", "relabeler", "settings"), [
-    ("point-robot", "air", ()), ("point-robot", "hfr-bellman", ()), ("point-robot", "hipi", ("keep_original=true",)),
-    ("point-robot", "none", ()), ("point-robot", "hfr", ("rewards=learned",)), ("four-corners", "future-state", ("n_train_tasks=4",)),
-    ("point-robot", "hipi-trajectory", ("num_train_steps_per_itr=0", "stale_context=keep")),
-    ("point-robot", "hfr-bellman", ("num_train_steps_per_itr=0",)), ("sparse-point-robot", "hfr", ("replay_buffer_size=45",)),
-    ("ant-goal", "hfr", ("num_initial_steps=30", "max_path_length=30")), ("sawyer-push", "random", ("max_path_length=30",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("env", "relabeler", "settings"),
+    [
+        ("point-robot", "air", ()),
+        ("point-robot", "hfr-bellman", ()),
+        ("point-robot", "hipi", ("keep_original=true",)),
+        ("point-robot", "none", ()),
+        ("point-robot", "hfr", ("rewards=learned",)),
+        ("four-corners", "future-state", ("n_train_tasks=4",)),
+        ("point-robot", "hipi-trajectory", ("num_train_steps_per_itr=0", "stale_context=keep")),
+        ("point-robot", "hfr-bellman", ("num_train_steps_per_itr=0",)),
+        ("sparse-point-robot", "hfr", ("replay_buffer_size=45",)),
+        ("ant-goal", "hfr", ("num_initial_steps=30", "max_path_length=30")),
+        ("sawyer-push", "random", ("max_path_length=30",)),
+    ],
+)
 def test_stopping_after_any_iteration_is_invisible(tmp_path, whole, env, relabeler, settings):
     expected = whole(*settings, env=env, relabeler=relabeler)
     folder = tmp_path / "run"
@@ -277,19 +300,32 @@ class _Evil:
         return os.system, ("touch /tmp/rlkit_hfr_evil",)
 
 
-@pytest.mark.parametrize(("damage", "message"), [
-    (lambda run: (run / NAME).write_bytes(b"nonsense"), "damaged"),
-    (lambda run: _cut(run / NAME, 2000), "damaged"),
-    (lambda run: torch.save({"format": 1, "evil": _Evil()}, run / NAME), "damaged or not a checkpoint"),
-    (lambda run: torch.save({"weights": torch.zeros(3)}, run / NAME), "not a checkpoint of this version"),
-    (lambda run: (run / NAME).unlink(), "no checkpoint.pt"),
-    (lambda run: _cut(run / "progress.csv", 40), "fewer than"),
-    (lambda run: (run / "variant.json").write_text("{"), "not valid JSON"),
-    (lambda run: (run / "variant.json").write_text('{"a": 1}'), "not one of this launcher"),
-    (lambda run: (run / "variant.json").write_text((run / "variant.json").read_text().replace('"seed": 0', '"seed": 1')), "other settings"),
-    (lambda run: (run / "variant.json").write_text((run / "variant.json").read_text().replace('"net_size"', '"nets"')), "it has no net_size"),
-    (lambda run: (run / "variant.json").unlink(), "holds no run"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run: (run / NAME).write_bytes(b"nonsense"), "damaged"),
+        (lambda run: _cut(run / NAME, 2000), "damaged"),
+        (lambda run: torch.save({"format": 1, "evil": _Evil()}, run / NAME), "damaged or not a checkpoint"),
+        (lambda run: torch.save({"weights": torch.zeros(3)}, run / NAME), "not a checkpoint of this version"),
+        (lambda run: (run / NAME).unlink(), "no checkpoint.pt"),
+        (lambda run: _cut(run / "progress.csv", 40), "fewer than"),
+        (lambda run: (run / "variant.json").write_text("{"), "not valid JSON"),
+        (lambda run: (run / "variant.json").write_text('{"a": 1}'), "not one of this launcher"),
+        (
+            lambda run: (run / "variant.json").write_text(
+                (run / "variant.json").read_text().replace('"seed": 0', '"seed": 1')
+            ),
+            "other settings",
+        ),
+        (
+            lambda run: (run / "variant.json").write_text(
+                (run / "variant.json").read_text().replace('"net_size"', '"nets"')
+            ),
+            "it has no net_size",
+        ),
+        (lambda run: (run / "variant.json").unlink(), "holds no run"),
+    ],
+)
 def test_what_is_damaged_is_named_and_left_alone(stopped, capsys, damage, message):
     damage(stopped)
     before = {file.name: file.read_bytes() for file in stopped.iterdir() if file.is_file()}

@@ -1,4 +1,5 @@
 """Finding, or refusing, the checkout that the launcher is to run on."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -49,9 +50,13 @@ def test_images_are_refused_on_hosts_that_do_not_scale_them(tmp_path, capsys):
 
 
 def test_a_weight_of_the_entropy_becomes_a_scale_of_the_rewards_on_a_host():
-    """Q = s r - w log pi and Q / w = (s / w) r - log pi have one optimum; the KL is weighed against Q squared."""
+    """Q = s r - w log pi and Q / w = (s / w) r - log pi have one optimum; the KL is
+    weighed against Q squared.
+    """
     settings = dict(entropy_weight=0.01, reward_scale=2.0, kl_lambda=1e-4)
-    assert foreign._with_entropy_weight_one(settings) == pytest.approx(dict(reward_scale=200.0, kl_lambda=1.0))
+    assert foreign._with_entropy_weight_one(settings) == pytest.approx(
+        dict(reward_scale=200.0, kl_lambda=1.0)
+    )
     settings = dict(entropy_weight=1.0, reward_scale=5.0, kl_lambda=0.1)
     assert foreign._with_entropy_weight_one(settings) == dict(reward_scale=5.0, kl_lambda=0.1)
     with pytest.raises(ValueError, match="entropy_weight must be positive"):
@@ -59,13 +64,39 @@ def test_a_weight_of_the_entropy_becomes_a_scale_of_the_rewards_on_a_host():
 
 
 def test_settings_of_the_built_in_pearl_that_hosts_lack_are_known():
-    """What oyster's constructor takes is written down: a new setting of ours must be translated or left out."""
+    """What oyster's constructor takes is written down: a new setting of ours must be
+    translated or left out.
+    """
     oysters = {
-        "meta_batch", "num_iterations", "num_train_steps_per_itr", "num_initial_steps", "num_tasks_sample", "num_steps_prior",
-        "num_steps_posterior", "num_extra_rl_steps_posterior", "num_evals", "num_steps_per_eval", "batch_size", "max_path_length",
-        "embedding_batch_size", "discount", "replay_buffer_size", "reward_scale", "num_exp_traj_eval", "eval_deterministic",
-        "policy_lr", "qf_lr", "vf_lr", "context_lr", "kl_lambda", "policy_mean_reg_weight", "policy_std_reg_weight",
-        "use_information_bottleneck", "use_next_obs_in_context", "sparse_rewards", "soft_target_tau",
-    }  # fmt: skip
+        "meta_batch",
+        "num_iterations",
+        "num_train_steps_per_itr",
+        "num_initial_steps",
+        "num_tasks_sample",
+        "num_steps_prior",
+        "num_steps_posterior",
+        "num_extra_rl_steps_posterior",
+        "num_evals",
+        "num_steps_per_eval",
+        "batch_size",
+        "max_path_length",
+        "embedding_batch_size",
+        "discount",
+        "replay_buffer_size",
+        "reward_scale",
+        "num_exp_traj_eval",
+        "eval_deterministic",
+        "policy_lr",
+        "qf_lr",
+        "vf_lr",
+        "context_lr",
+        "kl_lambda",
+        "policy_mean_reg_weight",
+        "policy_std_reg_weight",
+        "use_information_bottleneck",
+        "use_next_obs_in_context",
+        "sparse_rewards",
+        "soft_target_tau",
+    }
     ours = {field.name for field in dataclasses.fields(PEARLConfig)}
     assert ours - foreign._OURS_ALONE == oysters

@@ -1,6 +1,7 @@
 """A run's files agree with each other, byte by byte, or are refused; nobody else writes
 or deletes in between, and nothing is left over.
 """
+
 from __future__ import annotations
 
 import errno
@@ -24,13 +25,26 @@ from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 TINY = [
-    "num_iterations=4", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
-    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
-    "embedding_batch_size=8", "net_size=8", "relabel_fraction=1.0",
-]  # fmt: skip
+    "num_iterations=4",
+    "n_train_tasks=3",
+    "n_eval_tasks=2",
+    "num_initial_steps=20",
+    "num_tasks_sample=2",
+    "num_steps_prior=20",
+    "num_steps_posterior=20",
+    "num_train_steps_per_itr=3",
+    "num_evals=1",
+    "num_steps_per_eval=40",
+    "meta_batch=2",
+    "batch_size=8",
+    "embedding_batch_size=8",
+    "net_size=8",
+    "relabel_fraction=1.0",
+]
 ARGUMENTS = [
-    *("--env", "point-robot", "--preset", "quick"), *(part for item in TINY for part in ("--set", item))
-]  # fmt: skip
+    *("--env", "point-robot", "--preset", "quick"),
+    *(part for item in TINY for part in ("--set", item)),
+]
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -58,8 +72,12 @@ def originals(tmp_path_factory):
         assert main([*ARGUMENTS, "--run-dir", str(folder / "stopped")]) == 130
     assert main([*ARGUMENTS, "--run-dir", str(folder / "finished")]) == 0
     assert sorted(os.listdir(folder / "finished")) == [
-        "debug.log", "params.pkl", "progress.csv", "relabeling", "variant.json",
-    ]  # fmt: skip
+        "debug.log",
+        "params.pkl",
+        "progress.csv",
+        "relabeling",
+        "variant.json",
+    ]
     return folder
 
 
@@ -200,12 +218,26 @@ def test_a_checkpoint_that_lacks_a_part_is_refused(stopped, capsys, part):
     _refused(stopped, capsys, f"it has no {part}")
 
 
-@pytest.mark.parametrize(("part", "name"), [
-    ("algorithm", "iterations_done"), ("algorithm", "networks"), ("algorithm", "optimizers"), ("algorithm", "rng"),
-    ("algorithm", "replay_buffer"), ("algorithm", "sampler"), ("relabeling", "router"), ("relabeling", "context"),
-    ("relabeling", "networks"), ("generators", "torch"), ("generators", "python"), ("logger", "columns"),
-    ("logger", "progress_size"), ("logger", "debug_size"), ("logger", "progress_sha256"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("algorithm", "iterations_done"),
+        ("algorithm", "networks"),
+        ("algorithm", "optimizers"),
+        ("algorithm", "rng"),
+        ("algorithm", "replay_buffer"),
+        ("algorithm", "sampler"),
+        ("relabeling", "router"),
+        ("relabeling", "context"),
+        ("relabeling", "networks"),
+        ("generators", "torch"),
+        ("generators", "python"),
+        ("logger", "columns"),
+        ("logger", "progress_size"),
+        ("logger", "debug_size"),
+        ("logger", "progress_sha256"),
+    ],
+)
 def test_a_part_that_lacks_something_is_refused_before_a_file_is_touched(stopped, capsys, part, name):
     _rewrite(stopped, lambda content: content[part].pop(name))
     with open(stopped / "debug.log", "a") as file:
@@ -250,15 +282,23 @@ def _with_a_row(folder: Path, values) -> None:
     _append(folder, ",".join(values(lines)) + "\r\n")
 
 
-@pytest.mark.parametrize("damage", [
-    lambda run: _append(run, "junk\r\n"), lambda run: _append(run, "junk,1\r\n" * 4),
-    lambda run: _append(run, '"\r\n'), lambda run: _append(run, "\0\r\n"), lambda run: _append(run, "\r\n"),
-    lambda run: _with_a_row(run, lambda lines: lines[-1].split(",")),
-    lambda run: _with_a_row(run, lambda lines: ["7"] * len(lines[0].split(","))),
-    lambda run: (run / "progress.csv").write_bytes(b"\xff" * (run / "progress.csv").stat().st_size + b"\n"),
-    lambda run: (run / "progress.csv").write_bytes(b"a" * (run / "progress.csv").stat().st_size),
-    lambda run: (run / "progress.csv").unlink(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: _append(run, "junk\r\n"),
+        lambda run: _append(run, "junk,1\r\n" * 4),
+        lambda run: _append(run, '"\r\n'),
+        lambda run: _append(run, "\0\r\n"),
+        lambda run: _append(run, "\r\n"),
+        lambda run: _with_a_row(run, lambda lines: lines[-1].split(",")),
+        lambda run: _with_a_row(run, lambda lines: ["7"] * len(lines[0].split(","))),
+        lambda run: (run / "progress.csv").write_bytes(
+            b"\xff" * (run / "progress.csv").stat().st_size + b"\n"
+        ),
+        lambda run: (run / "progress.csv").write_bytes(b"a" * (run / "progress.csv").stat().st_size),
+        lambda run: (run / "progress.csv").unlink(),
+    ],
+)
 @pytest.mark.parametrize("which", ["stopped", "finished"])
 def test_rows_that_the_run_did_not_write_are_refused(request, capsys, damage, which):
     folder = request.getfixturevalue(which)
@@ -391,7 +431,12 @@ def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
     state = logger.state_dict()
     logger.log("later")
     before = _contents(tmp_path)
-    for wrong in ({"progress_size": 10**6}, {"progress_sha256": "0"}, {"debug_size": -1}, {"columns": "Epoch"}):
+    for wrong in (
+        {"progress_size": 10**6},
+        {"progress_sha256": "0"},
+        {"debug_size": -1},
+        {"columns": "Epoch"},
+    ):
         with pytest.raises(ValueError):
             logger.load_state_dict({**state, **wrong})
         assert _contents(tmp_path) == before

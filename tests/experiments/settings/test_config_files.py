@@ -1,4 +1,5 @@
 """Oyster's and HFR's files are understood, and what can't be meant is refused."""
+
 from __future__ import annotations
 
 import json
@@ -9,11 +10,21 @@ from env_wrappers import make_env
 from rlkit_hfr.experiments.settings.variant import build_variant
 
 OYSTER_CONFIG = {
-    "env_name": "sparse-point-robot", "n_train_tasks": 8, "n_eval_tasks": 2, "env_params": {"n_tasks": 10, "randomize_tasks": True},
-    "algo_params": {"num_initial_steps": 200, "embedding_batch_size": 512, "embedding_mini_batch_size": 512, "sparse_rewards": 1, "recurrent": False,
-                    "dump_eval_paths": 0, "update_post_train": 1},
+    "env_name": "sparse-point-robot",
+    "n_train_tasks": 8,
+    "n_eval_tasks": 2,
+    "env_params": {"n_tasks": 10, "randomize_tasks": True},
+    "algo_params": {
+        "num_initial_steps": 200,
+        "embedding_batch_size": 512,
+        "embedding_mini_batch_size": 512,
+        "sparse_rewards": 1,
+        "recurrent": False,
+        "dump_eval_paths": 0,
+        "update_post_train": 1,
+    },
     "util_params": {"use_gpu": True, "gpu_id": 0},
-}  # fmt: skip
+}
 
 
 def test_oysters_config_is_understood(tmp_path):
@@ -29,8 +40,21 @@ def test_oysters_config_is_understood(tmp_path):
 
 def test_hfrs_keys_are_translated(tmp_path):
     file = tmp_path / "config.json"
-    file.write_text(json.dumps({"env_name": "four-corners", "n_train_tasks": 4, "n_eval_tasks": 4, "algo_params": {
-        "relabel_method": "hfr-q", "use_softmax": False, "utility_batch_size": 1024, "log_success_rate": 1}}))  # fmt: skip
+    file.write_text(
+        json.dumps(
+            {
+                "env_name": "four-corners",
+                "n_train_tasks": 4,
+                "n_eval_tasks": 4,
+                "algo_params": {
+                    "relabel_method": "hfr-q",
+                    "use_softmax": False,
+                    "utility_batch_size": 1024,
+                    "log_success_rate": 1,
+                },
+            }
+        )
+    )
     variant = build_variant(None, None, None, file, [], 0)
     assert variant["relabeler"] == "hfr"
     assert variant["relabel_params"] == {"precision": "fp32", "temperature": 0.0, "num_initial_states": 1024}
@@ -61,10 +85,15 @@ def test_hfrs_truths_are_true_or_false(tmp_path, key, value):
         _variant(tmp_path, {key: value})
 
 
-@pytest.mark.parametrize(("key", "value", "option"), [
-    ("use_softmax", True, ("temperature", 1.0)), ("use_softmax", False, ("temperature", 0.0)),
-    ("use_learned_reward", True, ("rewards", "learned")), ("use_learned_reward", False, ("rewards", None)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value", "option"),
+    [
+        ("use_softmax", True, ("temperature", 1.0)),
+        ("use_softmax", False, ("temperature", 0.0)),
+        ("use_learned_reward", True, ("rewards", "learned")),
+        ("use_learned_reward", False, ("rewards", None)),
+    ],
+)
 def test_hfrs_truths_are_heeded(tmp_path, key, value, option):
     name, expected = option
     assert _variant(tmp_path, {key: value})["relabel_params"][name] == expected

@@ -1,6 +1,7 @@
 """Every way in leads through the same check of settings, before a process or a folder
 is made.
 """
+
 from __future__ import annotations
 
 import json
@@ -79,13 +80,32 @@ def test_a_wrong_value_is_refused_by_every_way_in(tmp_path, capsys, key, value):
     assert os.listdir(run) == ["variant.json"]
 
 
-@pytest.mark.parametrize("change", [
-    {"algo_params": {}}, {"algo_params": []}, {"algo_params": None}, {"relabel_params": "x"}, {"relabel_params": {"a": 1}},
-    {"env_params": 3}, {"env_params": {"color": 1}}, {"env_params": {"start": "caged"}}, {"env_name": "../../x"},
-    {"env_name": None}, {"env_name": "nowhere"}, {"relabeler": "hfrr"}, {"relabeler": ["hfr"]}, {"seed": 2**70},
-    {"seed": "0"}, {"seed": -1}, {"snapshots": {"snapshot_mode": "last", "snapshot_gap": 0}}, {"snapshots": 5},
-    {"snapshots": {"snapshot_mode": "often", "snapshot_gap": 1}}, {"n_train_tasks": 10**6}, {"host": "oyster"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"algo_params": {}},
+        {"algo_params": []},
+        {"algo_params": None},
+        {"relabel_params": "x"},
+        {"relabel_params": {"a": 1}},
+        {"env_params": 3},
+        {"env_params": {"color": 1}},
+        {"env_params": {"start": "caged"}},
+        {"env_name": "../../x"},
+        {"env_name": None},
+        {"env_name": "nowhere"},
+        {"relabeler": "hfrr"},
+        {"relabeler": ["hfr"]},
+        {"seed": 2**70},
+        {"seed": "0"},
+        {"seed": -1},
+        {"snapshots": {"snapshot_mode": "last", "snapshot_gap": 0}},
+        {"snapshots": 5},
+        {"snapshots": {"snapshot_mode": "often", "snapshot_gap": 1}},
+        {"n_train_tasks": 10**6},
+        {"host": "oyster"},
+    ],
+)
 def test_an_edited_variant_is_refused_by_resume_and_watch(tmp_path, capsys, change):
     variant = build_variant("point-robot", "hfr", "quick", None, [], 0)
     (tmp_path / "variant.json").write_text(json.dumps({**variant, **change}))
@@ -95,10 +115,19 @@ def test_an_edited_variant_is_refused_by_resume_and_watch(tmp_path, capsys, chan
     assert os.listdir(tmp_path) == ["variant.json"]
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 100_000, '{"a":' * 100_000, '{"env_name": ' + "[" * 30 + "]" * 30 + "}", '{"env_name": "point-robot", "env_name": "x"}',
-    '{"seed": ' + "9" * 5000 + "}", '{"env_name": "point-robot", "discount": NaN}', "\0", "",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"env_name": ' + "[" * 30 + "]" * 30 + "}",
+        '{"env_name": "point-robot", "env_name": "x"}',
+        '{"seed": ' + "9" * 5000 + "}",
+        '{"env_name": "point-robot", "discount": NaN}',
+        "\0",
+        "",
+    ],
+)
 def test_json_that_is_none_of_settings_is_refused(tmp_path, capsys, text):
     for name in ("config.json", "variant.json"):
         (tmp_path / name).write_text(text)
@@ -113,7 +142,9 @@ def test_json_that_is_none_of_settings_is_refused(tmp_path, capsys, text):
     assert sorted(os.listdir(tmp_path)) == ["config.json", "variant.json"]
 
 
-@pytest.mark.parametrize("value", ["[" * 5000, '{"a": 1}', "[[1]]", "Infinity", "NaN", "1e400", "x" * 20_000, "\0"])
+@pytest.mark.parametrize(
+    "value", ["[" * 5000, '{"a": 1}', "[[1]]", "Infinity", "NaN", "1e400", "x" * 20_000, "\0"]
+)
 def test_a_value_on_the_command_line_is_a_plain_one(tmp_path, capsys, value):
     arguments = ["--env", "point-robot", "--set", f"temperature={value}", "--log-dir", str(tmp_path / "a")]
     assert train(arguments) == 2
@@ -125,21 +156,39 @@ def test_a_pipe_or_a_huge_file_as_a_config_is_refused(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe")
     with open(tmp_path / "huge", "wb") as file:
         file.truncate(10**10)
-    for name, message in (("pipe", "no regular file"), ("huge", "10,000,000,000 bytes"), (".", "no regular file")):
+    for name, message in (
+        ("pipe", "no regular file"),
+        ("huge", "10,000,000,000 bytes"),
+        (".", "no regular file"),
+    ):
         assert train(["--config", str(tmp_path / name), "--log-dir", str(tmp_path / "a")]) == 2
         assert message in _one_line(capsys)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--set", "start=../../../../escaped,y"], "folders"), (["--set", "start=" + "a" * 300 + ",b"], "folders"),
-    (["--env", "../x"], "--env must be a name"), (["--relabelers", "../x"], "--relabelers must be a name"),
-    (["--set", "relabel_fraction=7"], "between 0 and 1"), (["--set", "start=caged"], "start"),
-    (["--set", "renderer=x"], "renderer"), (["--set", "obs_dim=5"], "obs_dim"), (["--set", "relabel_into=x"], "relabel_into"),
-    (["--set", "stale_context=x"], "stale_context"), (["--set", "sparse_rewards=true"], "has none"),
-    (["--set", "relabel_params.precision=half"], "precision"), (["--set", "pixel_encoder=conv"], "pixel_encoder"),
-    (["--set", "rewards=mine"], "rewards"), (["--set", "task_seed=1,-1"], "task_seed"), (["--env", "sawyer-push", "--set", "start=nowhere"], "start"),
-    (["--seeds", "9" * 25], "--seeds"), (["--hours", "nan"], "--hours"), (["--hours", "-1"], "--hours"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "start=../../../../escaped,y"], "folders"),
+        (["--set", "start=" + "a" * 300 + ",b"], "folders"),
+        (["--env", "../x"], "--env must be a name"),
+        (["--relabelers", "../x"], "--relabelers must be a name"),
+        (["--set", "relabel_fraction=7"], "between 0 and 1"),
+        (["--set", "start=caged"], "start"),
+        (["--set", "renderer=x"], "renderer"),
+        (["--set", "obs_dim=5"], "obs_dim"),
+        (["--set", "relabel_into=x"], "relabel_into"),
+        (["--set", "stale_context=x"], "stale_context"),
+        (["--set", "sparse_rewards=true"], "has none"),
+        (["--set", "relabel_params.precision=half"], "precision"),
+        (["--set", "pixel_encoder=conv"], "pixel_encoder"),
+        (["--set", "rewards=mine"], "rewards"),
+        (["--set", "task_seed=1,-1"], "task_seed"),
+        (["--env", "sawyer-push", "--set", "start=nowhere"], "start"),
+        (["--seeds", "9" * 25], "--seeds"),
+        (["--hours", "nan"], "--hours"),
+        (["--hours", "-1"], "--hours"),
+    ],
+)
 def test_a_comparison_refuses_what_its_runs_would_before_it_starts_one(tmp_path, capsys, arguments, message):
     where = tmp_path / "deep" / "runs"
     given = arguments if "--env" in arguments else ["--env", "point-robot", *arguments]
@@ -188,7 +237,7 @@ exit_on_interrupt()
 signal.setitimer(signal.ITIMER_REAL, {seconds} / 4)
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
 from rlkit_hfr.cli import main
-sys.exit(main(["train", "--env", "sawyer-push", "--log-dir", {str(tmp_path / 'a')!r}, "--dry-run"]))
+sys.exit(main(["train", "--env", "sawyer-push", "--log-dir", {str(tmp_path / "a")!r}, "--dry-run"]))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (130, "Interrupted.\n")
@@ -203,19 +252,41 @@ def test_an_interrupt_while_a_run_begins_leaves_no_folder(tmp_path, monkeypatch,
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(carried, "save_checkpoint", interrupted)
-    assert main(["train", "--env", "point-robot", "--preset", "quick", "--run-dir", str(tmp_path / "a")]) == 130
+    assert (
+        main(["train", "--env", "point-robot", "--preset", "quick", "--run-dir", str(tmp_path / "a")]) == 130
+    )
     assert capsys.readouterr().err == "Interrupted.\n"
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [
-    ["--help"], ["train", "--help"], ["train", "--env", "point-robot", "--dry-run"],
-    ["train", "--env", "point-robot", "--preset", "quick", "--set", "num_train_steps_per_itr=1", "--log-dir", "{tmp}"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["train", "--env", "point-robot", "--dry-run"],
+        [
+            "train",
+            "--env",
+            "point-robot",
+            "--preset",
+            "quick",
+            "--set",
+            "num_train_steps_per_itr=1",
+            "--log-dir",
+            "{tmp}",
+        ],
+    ],
+)
 def test_a_closed_pipe_is_silence(tmp_path, arguments):
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "rlkit_hfr", *(part.replace("{tmp}", str(tmp_path)) for part in arguments)]
+    command = [
+        sys.executable,
+        "-m",
+        "rlkit_hfr",
+        *(part.replace("{tmp}", str(tmp_path)) for part in arguments),
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     _, err = process.communicate(timeout=120)

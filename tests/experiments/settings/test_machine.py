@@ -1,4 +1,5 @@
 """A run says what it was computed on and in."""
+
 from __future__ import annotations
 
 import csv

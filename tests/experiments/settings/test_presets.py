@@ -1,6 +1,7 @@
 """Presets are what they were recorded to be, value for value: a number that moves changes
 everybody's runs.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -39,9 +40,19 @@ def test_a_preset_is_a_keyword_record_that_nobody_edits():
 
 def test_paper_presets_hold_the_papers_values():
     push = preset("sawyer-push", "paper")
-    assert (push["n_train_tasks"], push["num_iterations"], push["reward_scale"], push["max_path_length"], push["num_initial_states"]) == (
-        50, 90, 100.0, 150, 256,
-    )  # fmt: skip
+    assert (
+        push["n_train_tasks"],
+        push["num_iterations"],
+        push["reward_scale"],
+        push["max_path_length"],
+        push["num_initial_states"],
+    ) == (
+        50,
+        90,
+        100.0,
+        150,
+        256,
+    )
     corners = preset("four-corners", "paper")
     assert (
         corners["discount"],

@@ -1,6 +1,7 @@
 """What wins over what, what is refused, and that nothing depends on the machine unless
 it is asked for.
 """
+
 from __future__ import annotations
 
 import json

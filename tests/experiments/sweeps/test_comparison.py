@@ -1,6 +1,7 @@
 """Sweeps: which runs there are, that they end alike wherever they are executed, and
 what becomes of those that fail.
 """
+
 from __future__ import annotations
 
 import csv
@@ -19,10 +20,21 @@ from rlkit_hfr.experiments.sweeps.jobs import grid, last_words, progress_of
 
 ROOT = Path(__file__).parents[3]
 TINY = [
-    "num_iterations=2", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2", "num_steps_prior=20",
-    "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1", "num_steps_per_eval=40", "meta_batch=2", "batch_size=8",
-    "embedding_batch_size=8", "net_size=8",
-]  # fmt: skip
+    "num_iterations=2",
+    "n_train_tasks=3",
+    "n_eval_tasks=2",
+    "num_initial_steps=20",
+    "num_tasks_sample=2",
+    "num_steps_prior=20",
+    "num_steps_posterior=20",
+    "num_train_steps_per_itr=3",
+    "num_evals=1",
+    "num_steps_per_eval=40",
+    "meta_batch=2",
+    "batch_size=8",
+    "embedding_batch_size=8",
+    "net_size=8",
+]
 TINY_ARGS = ["--preset", "quick", *(part for item in TINY for part in ("--set", item))]
 
 
@@ -38,8 +50,15 @@ def _rows(folder: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def test_the_grid_spans_axes_and_leaves_out_what_does_not_concern_a_relabeler(tmp_path):
-    jobs = grid(["point-robot", "four-corners"], ["none", "hfr"], range(2), ["num_iterations=3", "temperature=1,10", "discount=0.9,0.95"],
-                "quick", None, tmp_path)  # fmt: skip
+    jobs = grid(
+        ["point-robot", "four-corners"],
+        ["none", "hfr"],
+        range(2),
+        ["num_iterations=3", "temperature=1,10", "discount=0.9,0.95"],
+        "quick",
+        None,
+        tmp_path,
+    )
     cells = {(job.env, job.label, job.seed) for job in jobs}
     assert len(jobs) == len(cells) == len({job.folder for job in jobs}) == 2 * 2 * (2 + 4)
     assert ("point-robot", "hfr temperature=10 discount=0.95", 1) in cells
@@ -134,11 +153,17 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path, capsys):
     assert (poison / "console.log").read_text().splitlines()[1].startswith("error:")
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--env", "point-robt"], "did you mean 'point-robot'"), (["--env", "point-robot", "--relabelers", "hfrr"], "did you mean 'hfr'"),
-    (["--env", "point-robot", "--seeds", "0"], "must be positive"), (["--env", "point-robot", "point-robot"], "given twice"),
-    (["--env", "point-robot", "--set", "discount=1,1"], "must be distinct"), (["--env", "point-robot", "--set", "discont=1,2"], "did you mean"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "point-robt"], "did you mean 'point-robot'"),
+        (["--env", "point-robot", "--relabelers", "hfrr"], "did you mean 'hfr'"),
+        (["--env", "point-robot", "--seeds", "0"], "must be positive"),
+        (["--env", "point-robot", "point-robot"], "given twice"),
+        (["--env", "point-robot", "--set", "discount=1,1"], "must be distinct"),
+        (["--env", "point-robot", "--set", "discont=1,2"], "did you mean"),
+    ],
+)
 def test_bad_input_is_one_line_before_anything_runs(tmp_path, capsys, arguments, message):
     assert main([*arguments, "--log-dir", str(tmp_path / "runs")]) == 2
     err = capsys.readouterr().err
@@ -164,8 +189,13 @@ def test_ctrl_c_lets_runs_write_their_checkpoints_and_the_same_command_goes_on(t
         "--log-dir",
         str(tmp_path),
     ]
-    process = subprocess.Popen([sys.executable, "-m", "rlkit_hfr", "compare", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rlkit_hfr", "compare", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     jobs = grid(["point-robot"], ["hfr"], range(2), [], None, None, tmp_path)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not all(progress_of(job).rows for job in jobs):
