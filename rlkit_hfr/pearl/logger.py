@@ -5,14 +5,12 @@ Like rlkit's, the logger is one object per process: one run per process.
 
 from __future__ import annotations
 
-import csv
 import datetime
 import hashlib
-import io
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ import numpy as np
 import torch
 
 from rlkit_hfr.files import save_sealed, write_text
+from rlkit_hfr.pearl.writers import PROGRESS, CSVRows, RowWriter, read_rows
 
-PROGRESS, DEBUG, VARIANT = "progress.csv", "debug.log", "variant.json"
+DEBUG, VARIANT = "debug.log", "variant.json"
 SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
@@ -32,22 +31,40 @@ class Logger:
     """
 
     def __init__(self) -> None:
+        self._writers: list[RowWriter] = []
         self.reset()
 
     def reset(self) -> None:
-        """Forget the folder, the columns and any half-collected row."""
+        """Forget the folder, the columns and any half-collected row; close the writers."""
+        self.close()
         self._dir: Path | None = None
         self._snapshot_mode, self._snapshot_gap = "last", 1
         self._prefixes: list[str] = []
         self._row: dict[str, Any] = {}
-        self._columns: list[str] | None = None
-        self._written, self._digest = 0, hashlib.sha256()  # bytes of progress.csv
+        self._csv = CSVRows()
 
     def set_snapshot_dir(self, log_dir: Path, mode: str = "last", gap: int = 1) -> None:
         if mode not in SNAPSHOT_MODES:
             raise ValueError(f"snapshot mode must be one of {', '.join(SNAPSHOT_MODES)}, got {mode!r}")
         self.reset()
         self._dir, self._snapshot_mode, self._snapshot_gap = log_dir, mode, gap
+        self._csv.open(log_dir, {}, [])
+
+    def open_writers(self, writers: Iterable[RowWriter], settings: Mapping[str, Any]) -> None:
+        """Copy every row to these as well, those that progress.csv has included. settings:
+        of the run.
+        """
+        assert self._dir is not None, "set_snapshot_dir comes first"
+        earlier = read_rows(self._dir / PROGRESS)
+        for writer in writers:
+            writer.open(self._dir, settings, earlier)
+            self._writers.append(writer)
+
+    def close(self) -> None:
+        """No more rows come: let the writers beside progress.csv finish."""
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            writer.close()
 
     def get_snapshot_dir(self) -> str | None:
         return None if self._dir is None else str(self._dir)
@@ -79,44 +96,24 @@ class Logger:
         return dict(self._row)
 
     def dump_tabular(self) -> dict[str, Any]:
-        """Write the row to progress.csv and, as a table, to debug.log; returns it. The
-        folder's first row fixes the columns.
+        """Write the row to progress.csv, to the other writers and, as a table, to
+        debug.log; returns it. The folder's first row fixes the columns.
         """
         row = {key: _plain(value) for key, value in self._row.items()}
         self._row = {}
         if self._dir is None:
             return row
-        if self._columns is None:
-            self._columns = list(row)
-            self._append_csv(dict(zip(self._columns, self._columns, strict=True)))
-        if set(row) != set(self._columns):
-            odd = sorted(set(row) ^ set(self._columns))
-            raise ValueError(
-                f"the columns of progress.csv are fixed by its first row; new or missing: {', '.join(odd)}"
-            )
-        self._append_csv(row)
+        for writer in (self._csv, *self._writers):
+            writer.write(row)
         width = max(map(len, row))
         self.log("\n" + "\n".join(f"{key:<{width}}  {value}" for key, value in row.items()))
         return row
 
-    def _append_csv(self, row: Mapping[str, Any]) -> None:
-        assert self._dir is not None and self._columns is not None
-        text = io.StringIO(newline="")
-        csv.DictWriter(text, self._columns).writerow(row)
-        line = text.getvalue().encode()
-        with open(self._dir / PROGRESS, "ab") as file:
-            file.write(line)
-            file.flush()
-            # a checkpoint that counts this row may be on the disk before it otherwise
-            os.fsync(file.fileno())
-        self._written += len(line)
-        self._digest.update(line)
-
     def state_dict(self) -> dict[str, Any]:
         """The columns, how long the files are between two rows, and the SHA-256 of progress.csv."""
         assert self._dir is not None
-        sizes = dict(progress_size=self._written, debug_size=_size(self._dir / DEBUG))
-        return dict(columns=self._columns, progress_sha256=self._digest.hexdigest(), **sizes)
+        sizes = dict(progress_size=self._csv.size, debug_size=_size(self._dir / DEBUG))
+        return dict(columns=self._csv.columns, progress_sha256=self._csv.digest.hexdigest(), **sizes)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on after a `state_dict`: what progress.csv and debug.log got since is cut off.
@@ -162,7 +159,9 @@ class Logger:
         for name, size in sizes.items():
             if (self._dir / name).exists():
                 os.truncate(self._dir / name, size)
-        self._columns, self._written, self._digest = columns, sizes[PROGRESS], digest
+        self._csv.columns = columns
+        self._csv.size = sizes[PROGRESS]
+        self._csv.digest = digest
 
     def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
         """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads

@@ -27,6 +27,7 @@ _RELABELERS = (
 )
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")
+_LOGS = ("csv", "tensorboard", "wandb", "jsonl")
 _SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
@@ -82,7 +83,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--snapshot-gap", type=int, help="iterations between the snapshots of the gap modes (default: 10)")
     add("--keep-checkpoint", action="store_true", help="keep checkpoint.pt when the run is finished")
-    add("--tensorboard", action="store_true", help="mirror progress.csv for TensorBoard")
+    add(
+        "--log",
+        nargs="+",
+        choices=_LOGS,
+        metavar="WRITER",
+        help=f"where rows go beside progress.csv: {', '.join(_LOGS)} (default: csv alone)",
+    )
+    add("--tensorboard", action="store_true", help="the same as --log tensorboard")
     add("--dry-run", action="store_true", help="print the settings and stop")
     return p
 

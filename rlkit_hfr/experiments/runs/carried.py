@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import NAME, restore, save_checkpoint
 from rlkit_hfr.experiments.runs.console import Console
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
-from rlkit_hfr.experiments.runs.tensorboard import TensorBoardMirror
 from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.logger import PROGRESS, logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
+from rlkit_hfr.pearl.writers import make_row_writers
 from rlkit_hfr.precision import uses_bfloat16
 from rlkit_hfr.signals import pipe_closed
 from rlkit_hfr.state import State
@@ -31,13 +32,18 @@ class CarriedRun:
     """
 
     def __init__(
-        self, variant: Variant, device: torch.device, keep_checkpoint: bool = False, tensorboard: bool = False
+        self,
+        variant: Variant,
+        device: torch.device,
+        keep_checkpoint: bool = False,
+        log: Iterable[str] | None = None,
     ) -> None:
-        """keep_checkpoint: also when the run is finished; tensorboard: mirror the rows
-        of progress.csv.
+        """keep_checkpoint: also when the run is finished. log: names of `ROW_WRITERS`;
+        None takes those of the variant.
         """
         self.variant, self.device = variant, device
-        self._keep_checkpoint, self._mirror = keep_checkpoint, TensorBoardMirror() if tensorboard else None
+        self._keep_checkpoint = keep_checkpoint
+        self._writers = make_row_writers(variant.get("log", ()) if log is None else log)
         self._console = Console(variant["algo_params"]["num_iterations"])
         self._algorithm = build_algorithm(
             variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done
@@ -52,6 +58,7 @@ class CarriedRun:
         self._folder = folder
         self.variant = {**self.variant, "machine": self.machine}
         setup_logger(folder, self.variant, **self.variant["snapshots"])
+        logger.open_writers(self._writers, self.variant)
         logger.log(
             f"Relabeling by {self._relabeling.relabeler.name}, scored in {self.machine['scoring']}; "
             f"on {described(self.machine)}"
@@ -78,6 +85,7 @@ class CarriedRun:
         self._folder = folder
         reopen_logger(folder, **self.variant["snapshots"])
         restore(content, self._algorithm, self._relabeling)
+        logger.open_writers(self._writers, self.variant)
         self._console.resumed(self._algorithm.iterations_done)
         if self.machine != self.variant.get("machine", self.machine):
             logger.log(f"Going on, on another machine: {described(self.machine)}")
@@ -88,8 +96,6 @@ class CarriedRun:
     def _iteration_done(self, row: dict[str, Any]) -> None:
         self._save()
         self._console.iteration_done(row)
-        if self._mirror is not None:
-            self._mirror.write(self._folder, row)
 
     def _request_stop(self) -> None:
         self._algorithm.stop_requested = True
@@ -123,6 +129,8 @@ class CarriedRun:
             return self._stopped(
                 f"can't write: {error.strerror or error}{where}; make room or allow writing", 1
             )
+        finally:
+            logger.close()
         if self._algorithm.iterations_done < self._console.num_iterations:
             return self._stopped("interrupted", 130)
         if not self._keep_checkpoint:

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import torch
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_env, seed_everything
 from rlkit_hfr.experiments.settings.machine import machine
 from rlkit_hfr.experiments.settings.variant import Variant
+from rlkit_hfr.pearl.writers import RowWriter, as_number, make_row_writers
 
 CLONE = {
     "oyster": "git clone https://github.com/katerakelly/oyster",
@@ -265,6 +266,19 @@ def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, sn
     return logger
 
 
+def copy_rows(host_logger: Any, writers: Iterable[RowWriter]) -> None:
+    """Copy each row that a host's logger dumps to `writers` as well."""
+    dump = host_logger.dump_tabular
+
+    def dump_and_copy(*args: Any, **options: Any) -> None:
+        row = {key: as_number(value) for key, value in host_logger.get_table_dict().items()}
+        dump(*args, **options)
+        for writer in writers:
+            writer.write(row)
+
+    host_logger.dump_tabular = dump_and_copy
+
+
 class ForeignRun:
     """A host's own algorithm with our relabeler attached.
 
@@ -280,11 +294,15 @@ class ForeignRun:
         self._placeholders = import_host(host, path)
         self._algorithm = build_foreign(host, variant, device)
         relabeling = attach_relabeler(self._algorithm, variant)
+        self._writers = make_row_writers(variant.get("log", ()))
         self.machine = machine(device, updates="fp32", scoring=relabeling.precision)
         self.variant = {**variant, "host": host, "machine": self.machine}
 
     def start(self, folder: Path) -> None:
         host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])
+        for writer in self._writers:
+            writer.open(folder, self.variant, [])
+        copy_rows(host_logger, self._writers)
         if self._placeholders:
             names = ", ".join(self._placeholders)
             host_logger.log(
@@ -298,4 +316,7 @@ class ForeignRun:
         except KeyboardInterrupt:
             print("\nInterrupted.", file=sys.stderr)
             return 130
+        finally:
+            for writer in self._writers:
+                writer.close()
         return 0

@@ -18,6 +18,7 @@ from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
 from rlkit_hfr.experiments.settings.machine import described
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
+from rlkit_hfr.pearl.writers import CSVRows, TensorBoardScalars
 from rlkit_hfr.references import file_name
 from rlkit_hfr.signals import raise_on_interrupt
 
@@ -52,7 +53,7 @@ def start(args: argparse.Namespace) -> int:
     variant = _variant(args)
     device = pick_device(args.device)
     run: Run = _built(lambda: (
-        CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard) if args.host == "carried"
+        CarriedRun(variant, device, args.keep_checkpoint) if args.host == "carried"
         else ForeignRun(args.host, args.host_path, variant, device)
     ))  # fmt: skip
     if args.dry_run:
@@ -89,7 +90,7 @@ def resume(args: argparse.Namespace) -> int:
             if not (args.keep_checkpoint or journal.keep):
                 (folder / NAME).unlink(missing_ok=True)
             return _finished_already(folder)
-        run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, args.tensorboard))
+        run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, _writers(args)))
         run.resume(folder, journal.content)
         return _train(run, variant, folder)
 
@@ -132,8 +133,15 @@ def _variant(args: argparse.Namespace) -> Variant:
         args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
     )
     variant["snapshots"] = {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}
+    variant["log"] = _writers(args) or [CSVRows.name]
     check_settings(variant)
     return variant
+
+
+def _writers(args: argparse.Namespace) -> list[str] | None:
+    """The names of the log writers that are asked for, None if nothing is said of them."""
+    names = [*(args.log or []), *([TensorBoardScalars.name] if args.tensorboard else [])]
+    return list(dict.fromkeys([CSVRows.name, *names])) if names else None
 
 
 def _new_folder(args: argparse.Namespace, variant: Variant) -> tuple[Path, Callable[[], Path]]:

@@ -16,6 +16,7 @@ from rlkit_hfr.checks import did_you_mean, share
 from rlkit_hfr.experiments.settings.keys import keys_for
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
+from rlkit_hfr.pearl.writers import ROW_WRITERS
 from rlkit_hfr.relabelers import find_relabeler
 
 MOST_SEED = 2**32 - 1  # what numpy's global generator takes
@@ -82,6 +83,7 @@ def check_settings(variant: dict[str, Any]) -> None:
         else:
             _check_plain(key, value, _MOST_OF_OPTIONS)
     _check_snapshots(variant.get("snapshots"))
+    _check_log(variant.get("log", []))
 
 
 def check_name(key: str, value: Any) -> str:
@@ -165,6 +167,11 @@ def _check_snapshots(snapshots: Any) -> None:
         raise ValueError(f"snapshot_mode must be one of {', '.join(SNAPSHOT_MODES)}, got {_shown(mode)}")
     if isinstance(gap, bool) or not isinstance(gap, int) or not 1 <= gap <= _MOST["num_iterations"]:
         raise ValueError(f"snapshot_gap must be a positive whole number, got {_shown(gap)}")
+
+
+def _check_log(names: Any) -> None:
+    if not isinstance(names, list) or any(name not in ROW_WRITERS for name in map(str, names)):
+        raise ValueError(f"log must be a list of {', '.join(ROW_WRITERS)}, got {_shown(names)}")
 
 
 def _shown(value: Any) -> str:

@@ -33,7 +33,7 @@ from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 MOST_SEEDS = 10_000
 _MOST_LETTERS = 200  # of a folder's name
 ATTEMPT = "$ "  # the beginning of the line above the output of each attempt
-_OF_THE_MACHINE = ("versions", "snapshots", "machine")
+_OF_THE_MACHINE = ("versions", "snapshots", "log", "machine")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs.foreign import CLONE
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
+from rlkit_hfr.pearl.writers import ROW_WRITERS
 from rlkit_hfr.precision import PRECISIONS
 
 ROOT = Path(__file__).parents[3]
@@ -124,7 +125,7 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
     (file,) = tmp_path.glob("log/*/*/variant.json")
     first = json.loads(file.read_text())
     again = build_variant(None, None, None, file, [], first["seed"])
-    of_the_run = ("preset", "snapshots", "machine")
+    of_the_run = ("preset", "snapshots", "log", "machine")
     assert {k: v for k, v in again.items() if k not in of_the_run} == {
         k: v for k, v in first.items() if k not in of_the_run
     }
@@ -271,6 +272,7 @@ def test_help_names_what_there_is():
     assert train._PRECISIONS == PRECISIONS
     assert train._SNAPSHOT_MODES == SNAPSHOT_MODES
     assert ("carried", *CLONE) == train._HOSTS
+    assert tuple(ROW_WRITERS) == train._LOGS
 
 
 def test_no_launcher_hides_a_package():
@@ -305,14 +307,8 @@ def test_tensorboard_mirrors_every_row(tmp_path):
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     rows = list(csv.DictReader((tmp_path / "run" / "progress.csv").open()))
-    scalars = events.Scalars("AverageReturn_all_test_tasks")
+    scalars = events.Scalars("evaluation/AverageReturn_all_test_tasks")
     assert [event.step for event in scalars] == [int(row["Number of env steps total"]) for row in rows]
     assert [event.value for event in scalars] == pytest.approx(
         [float(row["AverageReturn_all_test_tasks"]) for row in rows]
     )
-
-
-def test_without_tensorboard_its_package_is_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert _run(tmp_path, "--env", "point-robot", "--tensorboard") == 2
-    assert "pip install tensorboard" in capsys.readouterr().err
