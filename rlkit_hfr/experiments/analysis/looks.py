@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection
-from typing import Any
+from typing import TypedDict
 
 # Okabe and Ito's colours, told apart with any colour vision; then further ones.
 _OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00")
@@ -15,8 +15,18 @@ _KNOWN = ("none", "hfr", "air", "hipi", "random", "hfr-bellman", "advantage", "r
           "final-state", "future-state", "hfr-q (release)")  # fmt: skip
 
 
-def looks(methods: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Arguments of `plot` by method.
+class Look(TypedDict):
+    """Arguments of matplotlib's `plot`; ms: size of a marker, lw: width of a line, in points."""
+
+    color: str
+    ls: str | tuple[int, tuple[int, ...]]
+    marker: str
+    ms: float
+    lw: float
+
+
+def looks(methods: Collection[str]) -> dict[str, Look]:
+    """The look of each method.
 
     The built-in relabelers have places of their own. Another method takes the place
     that its name hashes to, or the next free one: no two of a report share a look.
@@ -35,9 +45,9 @@ def looks(methods: Collection[str]) -> dict[str, dict[str, Any]]:
     return {name: _look(place) for name, place in places.items()}
 
 
-def _look(place: int) -> dict[str, Any]:
+def _look(place: int) -> Look:
     colours = _OKABE_ITO + _FURTHER
-    return dict(
+    return Look(
         color=colours[place % len(colours)],
         ls=_LINES[place % len(_LINES)],
         marker=_MARKERS[place % len(_MARKERS)],

@@ -13,12 +13,11 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from rlkit_hfr.experiments.analysis import facts, tables
-from rlkit_hfr.experiments.analysis.figures import Figure
+from rlkit_hfr.experiments.analysis import facts, score_tables, tables
+from rlkit_hfr.experiments.analysis.drawing import Figure
 from rlkit_hfr.experiments.analysis.logs import read_object
 from rlkit_hfr.experiments.analysis.notices import leave_out, printable
 from rlkit_hfr.experiments.analysis.study import Study
@@ -34,21 +33,21 @@ def write_report(
     """Write report.html, report.md and scores.json; returns their paths. left_out: what
     could not be read, in words.
     """
-    final, ends = tables.final_tables(study)
-    over_all, aggregate = tables.aggregate_table(study)
+    final, ends = score_tables.final_tables(study)
+    over_all, aggregate = score_tables.aggregate_table(study)
     relabeling, relabeled = tables.relabeling_table(study)
     differing, settings = tables.settings_table(study)
     runs, raw = tables.run_table(study)
     middle = [over_all, relabeling, differing, tables.provenance_table(study)]
     lines = _commands(study)
     ticks = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
-    content: dict[str, Any] = dict(
+    content = dict(
         title=TITLE,
         summary=_summary(study),
-        cautions=tables.cautions(study),
+        cautions=score_tables.cautions(study),
         left_out=[printable(text, 400) for text in left_out],
         final=final,
-        final_note=tables.final_note(study),
+        final_note=score_tables.final_note(study),
         tables=[table for table in middle if table is not None],
         figures=[
             dict(title=f.title, caption=f.caption, name=f.file.name, picture=_data_uri(f.file))

@@ -4,10 +4,9 @@ intervals (Agarwal et al. 2021, by rliable).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -213,7 +212,15 @@ def _scaled(runs: Sequence[RunLog], scores: Scores) -> tuple[dict[tuple[str, str
     return scaled, scores.words + more
 
 
-Estimate = tuple[float, float, float]  # centre, and the 95 % interval, NaN of too few seeds
+_Scores = np.ndarray | tuple[np.ndarray, np.ndarray]  # of a method, or of it and another
+
+
+class Estimate(NamedTuple):
+    """low, high: of the 95 % interval, NaN of too few seeds."""
+
+    centre: float
+    low: float
+    high: float
 
 
 def aggregate_iqm(matrices: dict[str, np.ndarray]) -> dict[str, Estimate]:
@@ -241,7 +248,7 @@ def probability_of_improvement(matrices: dict[str, np.ndarray], over: str) -> di
 
 
 def _estimates(
-    scores: Mapping[str, Any], metric: Callable[..., float], without_interval: Sequence[str]
+    scores: Mapping[str, _Scores], metric: Callable[..., float], without_interval: Sequence[str]
 ) -> dict[str, Estimate]:
     """A metric with its stratified bootstrap interval."""
     if not scores:
@@ -250,22 +257,25 @@ def _estimates(
     result = {}
     for method in scores:
         low, high = (np.nan, np.nan) if method in without_interval else intervals[method][:, 0]
-        result[method] = float(centres[method][0]), float(low), float(high)
+        result[method] = Estimate(float(centres[method][0]), float(low), float(high))
     return result
 
 
 def _bootstrap(
-    scores: dict[str, Any], function: Callable[..., np.ndarray], repetitions: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Point estimates and (2, n) 95 % intervals by rliable's stratified bootstrap,
-    always from the same seed.
+    scores: dict[str, _Scores], function: Callable[..., np.ndarray], repetitions: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Point estimates and (2, n) 95 % intervals by rliable's stratified bootstrap, always
+    from the same seed.
     """
     from rliable import library
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # arch's, of the generator that rliable hands to it
-        rng = np.random.RandomState(0)
-        return library.get_interval_estimates(scores, function, reps=repetitions, random_state=rng)
+    # rliable draws from numpy's global generator, whatever random_state it is given.
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        return library.get_interval_estimates(scores, function, reps=repetitions)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 def performance_profile(matrices: dict[str, np.ndarray], thresholds: np.ndarray) -> dict[str, np.ndarray]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rlkit_hfr.experiments.analysis.logs import RunLog
-from rlkit_hfr.experiments.analysis.looks import looks
+from rlkit_hfr.experiments.analysis.looks import Look, looks
 from rlkit_hfr.experiments.analysis.moves import moves_of
 from rlkit_hfr.experiments.analysis.scores import (
     FEWEST_FOR_INTERVAL,
@@ -32,7 +31,7 @@ class Study:
     window: int
     statistic: str
     methods: list[str] = field(init=False)
-    looks: dict[str, dict[str, Any]] = field(init=False)
+    looks: dict[str, Look] = field(init=False)
     moves: dict[tuple[str, str], np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:

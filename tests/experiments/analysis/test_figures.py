@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from log_files import settings_of
 
-from rlkit_hfr.experiments.analysis import figures
+from rlkit_hfr.experiments.analysis import drawing, figures, score_figure
 from rlkit_hfr.experiments.analysis.logs import load_runs
 from rlkit_hfr.experiments.analysis.looks import looks
 from rlkit_hfr.experiments.analysis.study import Study
@@ -29,7 +29,7 @@ def _study(tmp_path, **options):
 def _kept(monkeypatch):
     """The drawn figures by name, not saved."""
     drawn = {}
-    monkeypatch.setattr(figures, "_save", lambda figure, stem: drawn.setdefault(stem.name, figure) and stem)
+    monkeypatch.setattr(drawing, "save", lambda figure, stem: drawn.setdefault(stem.name, figure) and stem)
     return drawn
 
 
@@ -45,7 +45,7 @@ def test_profiles_span_the_scores(write_run, tmp_path, monkeypatch):
     for method, success in (("none", 0.05), ("hfr", 0.2)):
         write_run(method, variant=settings_of(method), success=success)
     drawn = _kept(monkeypatch)
-    figures.draw_aggregate(_study(tmp_path), tmp_path / "aggregate")
+    score_figure.draw_aggregate(_study(tmp_path), tmp_path / "aggregate")
     for axis in (drawn["aggregate"].axes[2], drawn["aggregate"].axes[5]):
         assert -0.01 < axis.get_xlim()[0] < 0.05
         assert 0.2 < axis.get_xlim()[1] < 0.25

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from log_files import OURS, settings_of
 
-from rlkit_hfr.experiments.analysis import figures
+from rlkit_hfr.experiments.analysis import drawing, figures
 from rlkit_hfr.experiments.analysis.logs import load_runs
 from rlkit_hfr.experiments.commands.plot import main
 
@@ -24,10 +24,10 @@ def _no_pictures(monkeypatch):
 
     def save(figure, stem):
         figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=20)
-        figures.plt.close(figure)
+        drawing.plt.close(figure)
         return stem.with_name(f"{stem.name}.png")
 
-    monkeypatch.setattr(figures, "_save", save)
+    monkeypatch.setattr(drawing, "save", save)
 
 
 def _plot(tmp_path, capsys):

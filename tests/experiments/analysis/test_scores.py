@@ -47,6 +47,18 @@ def test_the_interquartile_mean_and_its_interval():
     np.testing.assert_allclose(interval(values, "mean")[0], values.mean(axis=0))
 
 
+def test_intervals_are_the_same_whatever_was_drawn_before():
+    values = np.random.default_rng(0).normal(size=(5, 300))
+    found = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002 (the generator that rliable draws from)
+        found.append(interval(values))
+        drawn = np.random.random()  # noqa: NPY002
+        np.random.seed(seed)  # noqa: NPY002
+        assert drawn == np.random.random()  # noqa: NPY002 (it goes on as if nothing had been drawn)
+    np.testing.assert_array_equal(found[0], found[1])
+
+
 def test_curves_are_of_the_steps_that_all_seeds_have(write_run, tmp_path):
     write_run("s-0", variant=settings_of(seed=0), rows=12)
     write_run("s-1", variant=settings_of(seed=1), rows=6, offset=2.0)
