@@ -41,6 +41,9 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
     "none": ("none", {}),
     "final-state": ("final-state", {}),
+    "htr": ("htr", {}),
+    "htr, clustered": ("htr", {"episodes": "clustered"}),
+    "cds": ("cds", {}),
     "air": ("air", {}),
     "air, critic's rewards": ("air", {"returns": "critic"}),
     "hipi": ("hipi", {}),
@@ -118,6 +121,7 @@ def measure(
         decisions, seconds = [], []
         for _ in range(draws):
             scorer.refresh()  # every draw has initial states, latents and log Z of its own
+            relabeler.begin_iteration(0)
             started = time.perf_counter()
             with scorer.networks.isolated():
                 decisions.append(relabeler.decide(paths, sources, scorer, rng))

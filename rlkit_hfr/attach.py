@@ -127,7 +127,8 @@ def attach(
     tasks = adapter.train_tasks
     hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
     if chosen.needs_goals and hindsight.goal_distances is None:
-        raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}")
+        other_way = f", {chosen.instead_of_goals}" if chosen.instead_of_goals else ""
+        raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}{other_way}")
     memory = TaskMemory(
         tasks,
         num_trajectories=chosen.stored_trajectories,

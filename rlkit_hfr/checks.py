@@ -27,6 +27,12 @@ def non_negative(name: str, value: float) -> float:
     return float(value)
 
 
+def number(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) < float("inf"):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
 def share(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value <= 1.0:
         raise ValueError(f"{name} must be a number between 0 and 1, got {value!r}")

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.references import is_reference, load
 from rlkit_hfr.relabelers.baselines import NoneRelabeler, RandomRelabeler
+from rlkit_hfr.relabelers.cds import CDSRelabeler
 from rlkit_hfr.relabelers.generalized_hindsight import AdvantageRelabeler, AIRRelabeler, ReturnRelabeler
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.relabelers.hfr_bellman import HFRBellmanRelabeler
 from rlkit_hfr.relabelers.hindsight_goals import FinalStateRelabeler, FutureStateRelabeler
 from rlkit_hfr.relabelers.hipi import HIPIRelabeler
 from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
+from rlkit_hfr.relabelers.htr import HTRRelabeler
 from rlkit_hfr.relabelers.relabeler import Relabeler
 
 R = TypeVar("R", bound=type[Relabeler])
@@ -32,6 +34,8 @@ RELABELERS: dict[str, type[Relabeler]] = {
         ReturnRelabeler,
         FinalStateRelabeler,
         FutureStateRelabeler,
+        HTRRelabeler,
+        CDSRelabeler,
     )
 }
 

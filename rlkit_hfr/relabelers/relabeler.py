@@ -47,6 +47,7 @@ class Relabeler(abc.ABC):
     name: str
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
+    instead_of_goals = ""  # what else can be done where there are none, in words
     # whether rounding the networks' outputs moves its choice far less than its own
     # draws do
     bfloat16_suffices = False

@@ -146,7 +146,7 @@ class Scorer:
             rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
         return context_rows(path, rewards, self.networks.layout.with_next_obs)
 
-    def _context_rewards(self, path: PathDict) -> np.ndarray:
+    def context_rewards(self, path: PathDict) -> np.ndarray:
         """What the context's reward column holds under every candidate task: (K, T)."""
         rewards = self.task_rewards(path)
         if not self.networks.sparse_rewards:
@@ -164,7 +164,7 @@ class Scorer:
         """
         totals = []
         for path in paths:
-            rewards = self._context_rewards(path) if of_context else self.task_rewards(path).rewards
+            rewards = self.context_rewards(path) if of_context else self.task_rewards(path).rewards
             totals.append(rewards.astype(np.float64) @ discount ** np.arange(rewards.shape[1]))
         return np.stack(totals)
 
@@ -206,7 +206,7 @@ class Scorer:
             torch.as_tensor(array, device=self.networks.device)
             for array in pad([self.context_of(path) for path in paths])
         )
-        rewards = self.tensor(pad([self._context_rewards(path).T for path in paths])[0])  # (N, T, K)
+        rewards = self.tensor(pad([self.context_rewards(path).T for path in paths])[0])  # (N, T, K)
         grid = (len(paths), len(self.candidate_tasks))
         posterior: Posterior | None = None
         for n, k in grid_chunks(*grid, steps.shape[1], self.max_rows):

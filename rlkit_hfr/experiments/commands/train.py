@@ -24,6 +24,8 @@ _RELABELERS = (
     "return",
     "final-state",
     "future-state",
+    "htr",
+    "cds",
 )
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")
