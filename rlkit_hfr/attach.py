@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.families import find_host
 from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, make_relabeler
+from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.resolve import resolve_hindsight
 from rlkit_hfr.scoring.scorer import NO_GOALS, Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
@@ -25,8 +28,14 @@ from rlkit_hfr.state import State
 class Relabeling:
     """A relabeler at work on an algorithm."""
 
-    def __init__(self, host: Host, router: RelabelingRouter, context: TrainingContext) -> None:
-        self._host, self._router, self._context = host, router, context
+    def __init__(
+        self,
+        host: Host,
+        router: RelabelingRouter,
+        context: TrainingContext,
+        sampled: SampledBatches | None = None,
+    ) -> None:
+        self._host, self._router, self._context, self._sampled = host, router, context, sampled
 
     @property
     def relabeler(self) -> Relabeler:
@@ -59,6 +68,7 @@ class Relabeling:
             router=self._router.state_dict(),
             context=self._context.state_dict(),
             networks=self._host.networks.state_dict(),
+            sampled=None if self._sampled is None else self._sampled.state_dict(),
         )
 
     def load_state_dict(self, state: State) -> None:
@@ -68,6 +78,8 @@ class Relabeling:
         self._host.networks.load_state_dict(state["networks"])
         self._router.load_state_dict(state["router"])
         self._context.load_state_dict(state["context"])
+        if self._sampled is not None:
+            self._sampled.load_state_dict(state["sampled"])
 
     def detach(self) -> None:
         """Give the algorithm back as it was. What was relabeled into its RL buffer stays
@@ -98,7 +110,8 @@ def attach(
     rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]),
     each (K, T); None takes the environment's own; "learned" trains a model of them on
     what is collected.
-    relabel_fraction: chance that a path is relabeled. keep_original: also store it under its own task.
+    relabel_fraction: chance that a path is relabeled; with a method that relabels as batches are sampled,
+    that a sampled transition is. keep_original: also store it under its own task.
     relabel_into: what trains on relabeled paths: "rl" (the critic and the policy), "context" (the
     encoder) or "both". original_contexts: share of the training contexts that are drawn from the
     task's originals alone.
@@ -115,15 +128,17 @@ def attach(
     option can't be served.
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
-    memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed = np.random.SeedSequence(
-        seed
-    ).spawn(6)
+    memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed, sampled_seed = (
+        np.random.SeedSequence(seed).spawn(7)
+    )
     check_precision(precision)
     adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
     if chosen.needs_value:
         adapter.networks.require_value(chosen.name)
     in_single = precision == "auto" and not chosen.bfloat16_suffices
     compute_in(adapter.networks, "fp32" if in_single else precision, chosen.needs_value)
+    if isinstance(chosen, SamplingRelabeler):
+        _check_sampling(adapter, chosen.name, relabel_into)
     tasks = adapter.train_tasks
     hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
     if chosen.needs_goals and hindsight.goal_distances is None:
@@ -154,5 +169,22 @@ def attach(
         )
     context_rng = np.random.default_rng(context_seed)
     context = TrainingContext(buffers, context_rng, stale_context, adapter.one_buffer, original_contexts)
-    adapter.install(router, context, statistics)
-    return Relabeling(adapter, router, context)
+    sampled = None
+    if isinstance(chosen, SamplingRelabeler):
+        sampled_rng = np.random.default_rng(sampled_seed)
+        sampled = SampledBatches(chosen, scorer, statistics, sampled_rng, router.relabel_fraction)
+    adapter.install(router, context, statistics, sampled)
+    return Relabeling(adapter, router, context, sampled)
+
+
+def _check_sampling(adapter: Host, name: str, relabel_into: str) -> None:
+    """ValueError where batches can't be relabeled as they are sampled."""
+    if adapter.one_buffer:
+        raise UnsupportedHost(
+            f"got {type(adapter.algorithm).__name__} with one buffer in both roles, where an RL batch can't"
+            f" be told from a context; {name!r} needs two; choose another relabeler"
+        )
+    if relabel_into == "context":
+        raise ValueError(
+            f"relabel_into must be both or rl with {name!r}, which relabels RL batches alone, got 'context'"
+        )

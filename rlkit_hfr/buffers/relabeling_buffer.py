@@ -9,19 +9,21 @@ from functools import cache
 from typing import Any
 
 from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.buffers.training_requests import asks_for_many, batch_methods
+from rlkit_hfr.buffers.training_requests import batch_methods, tasks_asked_for
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 
-_OWN_STATE = ("_router", "_context", "_both_roles", "_serving", "_storing", "_kept")
+_OWN_STATE = ("_router", "_context", "_sampled", "_both_roles", "_serving", "_storing", "_kept")
 
 
 class RelabelingMixin:
     """Over a multi-task buffer with `task_buffers`, `add_path(s)` and `random_batch(task, batch_size, ...)`.
 
     Until `start_relabeling` it behaves as its base class. The RL buffer then stores
-    paths under the task that they were relabeled to. The encoder buffer goes on storing
+    paths under the task that they were relabeled to, and relabels sampled batches inside
+    `sampling_request`, where a relabeler does that. The encoder buffer goes on storing
     what the host gives it, and keeps the training context beside it, which serves
     batches inside `training_request`, and so those of its own methods that draw batches
     for several tasks.
@@ -30,6 +32,7 @@ class RelabelingMixin:
     task_buffers: dict[Any, Any]
     _router: RelabelingRouter | None = None
     _context: TrainingContext | None = None
+    _sampled: SampledBatches | None = None
     _both_roles = False
     _serving = False
     _storing = False
@@ -40,12 +43,17 @@ class RelabelingMixin:
         return self._router is not None
 
     def start_relabeling(
-        self, router: RelabelingRouter, context: TrainingContext | None = None, both_roles: bool = False
+        self,
+        router: RelabelingRouter,
+        context: TrainingContext | None = None,
+        both_roles: bool = False,
+        sampled: SampledBatches | None = None,
     ) -> None:
         """Route paths from now on. context: of the encoder buffer; None makes this the RL
-        buffer. both_roles: it is the RL buffer, too.
+        buffer. both_roles: it is the RL buffer, too. sampled: relabels batches of the RL buffer.
         """
         self._router, self._context, self._both_roles = router, context, both_roles
+        self._sampled = sampled
 
     def stop_relabeling(self) -> None:
         for name in _OWN_STATE:
@@ -73,7 +81,7 @@ class RelabelingMixin:
         serving, self.task_buffers = self.task_buffers, self._originals()
         try:
             if self._context is None:
-                self._add_to_rl(self._router, add_path, task, paths)
+                self._add_to_rl(self._router, add_path, task, paths, self._sampled)
             else:
                 self._add_to_encoder(self._router, self._context, add_path, task, paths, self._both_roles)
         finally:
@@ -94,8 +102,11 @@ class RelabelingMixin:
         add_path: Callable[[Any, PathDict], None],
         task: Any,
         paths: Sequence[PathDict],
+        sampled: SampledBatches | None,
     ) -> None:
         for route in router.routes("rl", task, paths):
+            if sampled is not None:
+                sampled.stored(route.path)
             if route.kept is not None:
                 add_path(task, route.kept)
             for new_task, path in route.relabeled:
@@ -131,6 +142,21 @@ class RelabelingMixin:
         self._router.training_requested()
         self._kept, self._serving = self._originals(), True
         self.task_buffers = self._context.views()
+        try:
+            yield
+        finally:
+            self.task_buffers, self._kept, self._serving = self._kept, None, False
+
+    @contextmanager
+    def sampling_request(self, tasks: Sequence[Any]) -> Iterator[None]:
+        """Within the block, batches of the RL buffer are relabeled among `tasks`, the tasks of one request.
+        A block inside another changes nothing.
+        """
+        if self._sampled is None or self._serving or not self._sampled.serves(tasks):
+            yield
+            return
+        self._kept, self._serving = self._originals(), True
+        self.task_buffers = self._sampled.views(tasks, self._kept)
         try:
             yield
         finally:
@@ -183,9 +209,10 @@ def _serving_method(name: str) -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
         base = getattr(super(RelabelingMixin, self), name)
-        if not asks_for_many(args, options, self.task_buffers):
+        tasks = tasks_asked_for(args, options, self.task_buffers)
+        if tasks is None:
             return base(*args, **options)
-        with self.training_request():
+        with self.training_request(), self.sampling_request(tasks):
             return base(*args, **options)
 
     method.__name__ = name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 from rlkit_hfr.buffers.ledger import ROLES, RelabelingLedger, Route
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.checks import one_of, share
-from rlkit_hfr.paths import PathDict, take_steps
+from rlkit_hfr.paths import PathDict, path_length, take_steps
 from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
-from rlkit_hfr.rewards.hindsight import relabel_path
+from rlkit_hfr.relabelers.sampling import SamplingRelabeler
+from rlkit_hfr.rewards.hindsight import relabel_path, warn_unless_own_rewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
@@ -109,7 +109,7 @@ class RelabelingRouter:
         """Enter a route of every path into the ledger."""
         self.statistics.paths_seen(len(paths))
         offered: list[PathDict] = []
-        if self._may_relabel(task):
+        if self._may_relabel(task) and not isinstance(self.relabeler, SamplingRelabeler):
             coins = self._rng.random(len(paths))
             offered = [path for path, coin in zip(paths, coins, strict=True) if coin < self.relabel_fraction]
         decisions: list[RelabelDecision] = []
@@ -132,17 +132,8 @@ class RelabelingRouter:
         if self._rewards_checked or self.scorer.learns_rewards:
             return
         self._rewards_checked = True
-        recorded = np.asarray(path["rewards"], np.float64).reshape(-1)
         hindsight = self.scorer.task_rewards(path).rewards[self._index[task]]
-        wrong = np.flatnonzero(~np.isclose(recorded, hindsight, rtol=1e-3, atol=1e-3))
-        if wrong.size:
-            t = int(wrong[0])
-            warnings.warn(
-                f"hindsight rewards do not give back what a path of task {task} recorded: step {t} was paid"
-                f" {recorded[t]:.6g}, hindsight says {hindsight[t]:.6g}; relabeled and original data will"
-                " disagree. A wrapper may rescale rewards or observations; pass rewards= that does the same",
-                stacklevel=2,
-            )
+        warn_unless_own_rewards(path, hindsight, [task] * path_length(path))
 
     def _route(self, path: PathDict, task: int, decision: RelabelDecision) -> Route:
         if decision.per_transition:

@@ -13,6 +13,7 @@ import torch
 
 from rlkit_hfr.distribution import entropy
 from rlkit_hfr.relabelers.relabeler import RelabelDecision
+from rlkit_hfr.relabelers.sampling import BatchScores
 
 
 class _Moments:
@@ -75,7 +76,7 @@ class RelabelStatistics:
 
     def _clear(self) -> None:
         number = len(self._tasks)
-        self._paths = self._offered = 0
+        self._paths = self._offered = self._sampled = 0
         self._seconds = 0.0
         self._changed, self._entropies, self._effective, self._own_probs = (_Moments() for _ in range(4))
         self._utilities, self._log_partition = _Moments(), _Moments()
@@ -115,6 +116,29 @@ class RelabelStatistics:
         self._task_utilities.add(decision.utilities)
         self._task_log_partition.add(decision.log_partition)
 
+    def sampled(
+        self,
+        tasks: Sequence[Any],
+        sources: np.ndarray,
+        new: np.ndarray,
+        scores: BatchScores,
+        offered: np.ndarray,
+    ) -> None:
+        """Note decisions on R sampled transitions of a batch of the N tasks. sources, new: (R,) places in
+        `tasks`; offered: (R,) bool, those that the relabeler was asked about.
+        """
+        places = np.array([self._index[task] for task in tasks])
+        probs, own, moved_to = scores.probs[offered], sources[offered], new[offered]
+        nats = entropy(torch.as_tensor(probs)).numpy()
+        self._sampled += len(own)
+        self._changed.add((moved_to != own).astype(np.float64))
+        self._entropies.add(nats)
+        self._effective.add(np.exp(nats))
+        self._own_probs.add(probs[np.arange(len(own)), own])
+        self._utilities.add(scores.scores[offered])
+        self._log_partition.add(scores.log_partition)
+        np.add.at(self._source_to_new, (places[own], places[moved_to]), 1.0)
+
     def moved(self, other_reward: np.ndarray) -> None:
         """Note transitions that went to another task: whether its reward differs from that
         which was collected (T,).
@@ -140,6 +164,7 @@ class RelabelStatistics:
         return {
             "relabel/paths seen": float(self._paths),
             "relabel/paths relabeled": float(self._offered),
+            "relabel/sampled transitions relabeled": float(self._sampled),
             "relabel/share that changed task": self._changed.mean,
             "relabel/entropy": self._entropies.mean,
             "relabel/effective tasks": self._effective.mean,

@@ -40,11 +40,16 @@ def _names(code: types.CodeType) -> set[str]:
     return names
 
 
-def asks_for_many(arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[Any]) -> bool:
-    """Whether a request is for several tasks (training) and not for one (collection,
-    evaluation): one of its arguments is a collection of task indices.
+def tasks_asked_for(
+    arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[Any]
+) -> list[Any] | None:
+    """The tasks of a request for several (training): the first of its arguments that is a
+    collection of task indices. None for a request for one (collection, evaluation).
     """
-    return any(_are_tasks(value, tasks) for value in (*arguments, *options.values()))
+    for value in (*arguments, *options.values()):
+        if _are_tasks(value, tasks):
+            return value.tolist() if hasattr(value, "tolist") else list(value)
+    return None
 
 
 def _are_tasks(value: Any, tasks: Container[Any]) -> bool:

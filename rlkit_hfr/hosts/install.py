@@ -12,6 +12,7 @@ import numpy as np
 
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin, relabeling_buffer_class
 from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import batch_methods
@@ -118,10 +119,14 @@ class Host:
         return tasks
 
     def install(
-        self, router: RelabelingRouter, context: TrainingContext, statistics: RelabelStatistics
+        self,
+        router: RelabelingRouter,
+        context: TrainingContext,
+        statistics: RelabelStatistics,
+        sampled: SampledBatches | None = None,
     ) -> None:
-        """Route the buffers' paths, serve training requests from `context`, and record
-        `statistics` with every evaluation.
+        """Route the buffers' paths, serve training requests from `context` and their RL batches from
+        `sampled`, and record `statistics` with every evaluation.
         """
         buffers: list[tuple[Any, TrainingContext | None]] = [(self.algorithm.enc_replay_buffer, context)]
         if not self.one_buffer:
@@ -132,15 +137,18 @@ class Host:
         logger = self._logger()
         self._make_room_in(logger, statistics)
         attributes = ("enc_replay_buffer", "replay_buffer") if self.one_buffer else ("enc_replay_buffer",)
-        requests = [name for name in batch_methods(type(self.algorithm), *attributes) if name != "evaluate"]
+        of_context = batch_methods(type(self.algorithm), *attributes)
+        of_rl = [] if sampled is None else batch_methods(type(self.algorithm), "replay_buffer")
+        requests = [name for name in dict.fromkeys([*of_context, *of_rl]) if name != "evaluate"]
         try:
             for buffer, its_context in buffers:
-                self._switch(buffer, router, its_context)
+                self._switch(buffer, router, its_context, sampled)
             for name in requests:
-                self._wrap(name, TrainingRequest(self.algorithm, name))
+                self._wrap(name, TrainingRequest(self.algorithm, name, name in of_context, name in of_rl))
             if hasattr(self.algorithm, "evaluate"):
                 self._wrap(
-                    "evaluate", RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router)
+                    "evaluate",
+                    RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router, sampled),
                 )
         except BaseException:
             self.remove()
@@ -179,13 +187,21 @@ class Host:
             )
         self.algorithm._old_table_keys = None
 
-    def _switch(self, buffer: Any, router: RelabelingRouter, context: TrainingContext | None) -> None:
+    def _switch(
+        self,
+        buffer: Any,
+        router: RelabelingRouter,
+        context: TrainingContext | None,
+        sampled: SampledBatches | None,
+    ) -> None:
         # The class is switched in place, because hosts keep other references to their buffers.
         cls: Any = type(buffer)
         self._buffer_classes.append((buffer, cls))
         if not isinstance(buffer, RelabelingMixin):
             buffer.__class__ = relabeling_buffer_class(cls)
-        buffer.start_relabeling(router, context, both_roles=self.one_buffer)
+        buffer.start_relabeling(
+            router, context, both_roles=self.one_buffer, sampled=sampled if context is None else None
+        )
 
     def _wrap(self, name: str, wrapper: Wrapper) -> None:
         self._wrapped[name] = vars(self.algorithm).get(name, _ABSENT)

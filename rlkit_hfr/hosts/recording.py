@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rlkit_hfr.buffers.router import RelabelingRouter
+from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.files import replacing
 from rlkit_hfr.hosts.wrappers import Wrapper, still_ours
@@ -68,16 +69,24 @@ class RecordingEvaluate(Wrapper):
         return super().__reduce__()
 
     def __init__(
-        self, algorithm: Any, name: str, statistics: RelabelStatistics, logger: Any, router: RelabelingRouter
+        self,
+        algorithm: Any,
+        name: str,
+        statistics: RelabelStatistics,
+        logger: Any,
+        router: RelabelingRouter,
+        sampled: SampledBatches | None = None,
     ) -> None:
         super().__init__(algorithm, name)
-        self._statistics, self._logger, self._router = statistics, logger, router
+        self._statistics, self._logger, self._router, self._sampled = statistics, logger, router, sampled
         self._warned = False
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        buffer = self._algorithm.enc_replay_buffer
         # rlkit's evaluation asks for several tasks at once
-        with buffer.originals_only() if still_ours(buffer) else nullcontext():
+        with ExitStack() as stack:
+            for buffer in (self._algorithm.enc_replay_buffer, self._algorithm.replay_buffer):
+                if still_ours(buffer):
+                    stack.enter_context(buffer.originals_only())
             result = self._method(*args, **options)
         columns = self._statistics.report()
         if self._logger is not None:
@@ -86,16 +95,29 @@ class RecordingEvaluate(Wrapper):
             folder = self._logger.get_snapshot_dir() if hasattr(self._logger, "get_snapshot_dir") else None
             if (
                 folder is not None
-                and columns["relabel/paths relabeled"] > 0
+                and columns["relabel/paths relabeled"] + columns["relabel/sampled transitions relabeled"] > 0
                 and args
                 and isinstance(args[0], int)
             ):
                 save_diagnostics(Path(folder), args[0], self._statistics.arrays())
-        if self._router.iteration > 0 and self._router.training_requests == 0 and not self._warned:
+        self._warn_of_requests()
+        return result
+
+    def _warn_of_requests(self) -> None:
+        """Once, if training has asked for nothing that would tell it from collection."""
+        if self._router.iteration == 0 or self._warned:
+            return
+        if self._sampled is not None and self._sampled.requests == 0:
+            self._warned = True
+            warnings.warn(
+                "the host trains, but asked for no RL batch of several tasks at once, so that none is"
+                " relabeled; choose a relabeler of paths",
+                stacklevel=3,
+            )
+        elif self._router.training_requests == 0:
             self._warned = True
             warnings.warn(
                 "the host trains, but asked for no context of several tasks at once, by which training is"
                 " told from collection; it sees relabeled data in its RL batches alone",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return result

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin
-from rlkit_hfr.buffers.training_requests import asks_for_many
+from rlkit_hfr.buffers.training_requests import tasks_asked_for
 
 
 class Wrapper:
@@ -23,13 +24,21 @@ class Wrapper:
 
 
 class TrainingRequest(Wrapper):
-    """Serves requests for several tasks from the training context."""
+    """Serves requests for several tasks from the training context, or relabeled as they are sampled."""
+
+    def __init__(self, algorithm: Any, name: str, of_context: bool, of_rl: bool) -> None:
+        """of_context, of_rl: whether the method draws from the encoder's buffer, and from the RL buffer."""
+        super().__init__(algorithm, name)
+        self._of_context, self._of_rl = of_context, of_rl
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        buffer = self._algorithm.enc_replay_buffer
-        if not still_ours(buffer) or not asks_for_many(args, options, buffer.task_buffers):
-            return self._method(*args, **options)
-        with buffer.training_request():
+        context, rl = self._algorithm.enc_replay_buffer, self._algorithm.replay_buffer
+        tasks = tasks_asked_for(args, options, context.task_buffers)
+        with ExitStack() as stack:
+            if tasks is not None and self._of_context and still_ours(context):
+                stack.enter_context(context.training_request())
+            if tasks is not None and self._of_rl and still_ours(rl):
+                stack.enter_context(rl.sampling_request(tasks))
             return self._method(*args, **options)
 
 

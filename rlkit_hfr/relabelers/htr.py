@@ -19,13 +19,17 @@ EPISODES = ("single", "clustered")
 THRESHOLD = "or set threshold to the reward that a step must exceed"
 
 
-def earning_steps(path: PathDict, scorer: Scorer, threshold: float | None) -> np.ndarray:
-    """Which steps earn the sparse reward of each candidate task: (K, T) bool. threshold: of the rewards that
-    the context sees; None: within the tolerance of the task's goal, whatever a step pays elsewhere (0 on a
-    point robot, -1 on a Sawyer arm)."""
+def earning_steps(
+    path: PathDict, scorer: Scorer, threshold: float | None, tasks: Sequence[Any] | None = None
+) -> np.ndarray:
+    """Which steps earn the sparse reward of each of the tasks (None: the candidates): (K, T) bool.
+
+    threshold: of the rewards that the context sees; None: within the tolerance of the task's
+    goal, whatever a step pays elsewhere (0 on a point robot, -1 on a Sawyer arm).
+    """
     if threshold is None:
-        return scorer.goal_distances(path) <= 1.0
-    return scorer.context_rewards(path) > threshold
+        return scorer.goal_distances(path, tasks) <= 1.0
+    return scorer.context_rewards(path, tasks) > threshold
 
 
 class HTRRelabeler(Relabeler):

@@ -17,6 +17,7 @@ from rlkit_hfr.relabelers.hipi import HIPIRelabeler
 from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
 from rlkit_hfr.relabelers.htr import HTRRelabeler
 from rlkit_hfr.relabelers.relabeler import Relabeler
+from rlkit_hfr.relabelers.sampling import HIPISamplingRelabeler, HTRSamplingRelabeler
 
 R = TypeVar("R", bound=type[Relabeler])
 
@@ -36,6 +37,8 @@ RELABELERS: dict[str, type[Relabeler]] = {
         FutureStateRelabeler,
         HTRRelabeler,
         CDSRelabeler,
+        HIPISamplingRelabeler,
+        HTRSamplingRelabeler,
     )
 }
 

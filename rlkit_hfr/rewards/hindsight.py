@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -56,6 +57,21 @@ def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]
         "terminals": rewards.terminals[k].reshape(-1, 1),
         "env_infos": _with_sparse_rewards(path.get("env_infos", {}), sparse),
     }
+
+
+def warn_unless_own_rewards(path: PathDict, hindsight: np.ndarray, tasks: Sequence[Any]) -> None:
+    """Warn if hindsight rewards (T,) of each step's own task are not those that were recorded. tasks: the
+    task of each step."""
+    recorded = np.asarray(path["rewards"], np.float64).reshape(-1)
+    wrong = np.flatnonzero(~np.isclose(recorded, hindsight, rtol=1e-3, atol=1e-3))
+    if wrong.size:
+        t = int(wrong[0])
+        warnings.warn(
+            f"hindsight rewards do not give back what a path of task {tasks[t]} recorded: step {t} was paid"
+            f" {recorded[t]:.6g}, hindsight says {hindsight[t]:.6g}; relabeled and original data will"
+            " disagree. A wrapper may rescale rewards or observations; pass rewards= that does the same",
+            stacklevel=3,
+        )
 
 
 def _with_sparse_rewards(infos: Any, sparse: np.ndarray | None) -> Any:

@@ -86,13 +86,17 @@ class Scorer:
         """The paths asked about so far may cease to exist, and others take their identity."""
         self._rewards.clear()
 
-    def goal_distances(self, path: PathDict) -> np.ndarray:
-        """How far each step is from the goal of each candidate task, in units of the
-        goal's tolerance: (K, T). ValueError if there are no goals.
+    def hindsight_rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
+        """Hindsight rewards of a path under any tasks, worked out anew."""
+        return self._hindsight.rewards(path, tasks)
+
+    def goal_distances(self, path: PathDict, tasks: Sequence[Any] | None = None) -> np.ndarray:
+        """How far each step is from the goal of each of the tasks (None: the candidates), in
+        units of the goal's tolerance: (K, T). ValueError if there are no goals.
         """
         if self._hindsight.goal_distances is None:
             raise ValueError(NO_GOALS)
-        return self._hindsight.goal_distances(path, self.candidate_tasks)
+        return self._hindsight.goal_distances(path, self.candidate_tasks if tasks is None else tasks)
 
     def has_goals(self) -> bool:
         return self._hindsight.goal_distances is not None
@@ -146,9 +150,9 @@ class Scorer:
             rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
         return context_rows(path, rewards, self.networks.layout.with_next_obs)
 
-    def context_rewards(self, path: PathDict) -> np.ndarray:
-        """What the context's reward column holds under every candidate task: (K, T)."""
-        rewards = self.task_rewards(path)
+    def context_rewards(self, path: PathDict, tasks: Sequence[Any] | None = None) -> np.ndarray:
+        """What the context's reward column holds under each of the tasks (None: the candidates): (K, T)."""
+        rewards = self.task_rewards(path) if tasks is None else self.hindsight_rewards(path, tasks)
         if not self.networks.sparse_rewards:
             return rewards.rewards
         if rewards.sparse_rewards is None:
@@ -240,12 +244,14 @@ class Scorer:
         return Posterior(*(whole.transpose(0, 1).contiguous() for whole in wholes))
 
     @torch.no_grad()
-    def task_latents(self, number: int = 1, latent: str = "sample") -> Tensor:
+    def task_latents(
+        self, number: int = 1, latent: str = "sample", tasks: Sequence[Any] | None = None
+    ) -> Tensor:
         """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each
-        candidate task: (number, K, Z).
+        of the tasks (None: the candidates): (number, K, Z).
         """
         contexts = []
-        for task in self.candidate_tasks:
+        for task in self.candidate_tasks if tasks is None else tasks:
             rows = np.concatenate(self.memory.all_trajectories(task))
             contexts.append(rows[self._rng.integers(len(rows), size=self.networks.context_batch_size)])
         context = self.tensor(np.stack(contexts))

@@ -12,7 +12,8 @@ _FURTHER = ("#882255", "#44AA99", "#332288", "#999933", "#AA4499", "#117733", "#
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)), (0, (3, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>"
 _KNOWN = ("none", "hfr", "air", "hipi", "random", "hfr-bellman", "advantage", "return", "hipi-trajectory",
-          "final-state", "future-state", "hfr-q (release)", "htr", "cds")  # fmt: skip
+          "final-state", "future-state", "hfr-q (release)", "htr", "cds",
+          "hipi-sampling", "htr-sampling")  # fmt: skip
 
 
 class Look(TypedDict):

@@ -26,6 +26,8 @@ _RELABELERS = (
     "future-state",
     "htr",
     "cds",
+    "hipi-sampling",
+    "htr-sampling",
 )
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")

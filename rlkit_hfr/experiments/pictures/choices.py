@@ -12,6 +12,7 @@ import numpy as np
 
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.relabelers import make_relabeler
+from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
 
@@ -32,6 +33,8 @@ def choices(
     for name in RELABELERS:
         relabeler = make_relabeler(name)
         if (relabeler.needs_goals and not scorer.has_goals()) or name == "none":
+            continue
+        if isinstance(relabeler, SamplingRelabeler):  # it sends no path anywhere
             continue
         with scorer.networks.isolated():
             relabeler.observe(list(history), scorer)

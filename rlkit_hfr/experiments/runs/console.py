@@ -40,6 +40,7 @@ class Console:
             figures.append(f"success {success:.0%}")
         self._result = f" ({figures[-1]})"
         offered = row.get("relabel/paths relabeled", math.nan)
+        offered += row.get("relabel/sampled transitions relabeled", 0.0)
         if offered > 0:
             share = row["relabel/share that changed task"]
             moved = f"{share * offered:.0f}/{offered:.0f}" if offered < 1000 else f"{share:.0%}"

@@ -1,0 +1,94 @@
+"""What was recorded of each stored transition besides what a host's buffer keeps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlkit_hfr.paths import PathDict, path_length
+from rlkit_hfr.state import State, as_tensor
+
+_IDENTITY = ("observations", "actions", "next_observations")
+
+
+class TransitionInfos:
+    """The infos of transitions, found by the transitions themselves: hosts' buffers give rows back, and not
+    where they stand.
+
+    A transition is known by a hash of its observation, action and next observation in single precision.
+    Infos stay when a host overwrites the transition: 8 bytes and the infos for each that was ever stored.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, int] = {}
+        self._columns: dict[str, np.ndarray] = {}
+        self._size = 0
+        self._keys: list[str] | None = None
+
+    def note(self, path: PathDict) -> None:
+        """A path that is being stored. One with other infos than the first is left out."""
+        infos = _by_name(path.get("env_infos", {}), path_length(path))
+        if self._keys is None:
+            self._keys = sorted(infos)
+            self._columns = {key: value[:0] for key, value in infos.items()}
+        if sorted(infos) != self._keys:
+            return
+        steps = path_length(path)
+        for key, value in infos.items():
+            column = self._columns[key]
+            if len(column) < self._size + steps:
+                grown = np.empty((max(256, 2 * (self._size + steps)), *value.shape[1:]), column.dtype)
+                grown[: self._size] = column[: self._size]
+                self._columns[key] = column = grown
+            column[self._size : self._size + steps] = value
+        self._rows.update(zip(_hashes(path), range(self._size, self._size + steps), strict=True))
+        self._size += steps
+
+    def of(self, batch: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Which rows of a batch are known, (R,) bool, and the infos of all R; those of rows that are not
+        known mean nothing."""
+        places = np.array([self._rows.get(key, -1) for key in _hashes(batch)])
+        if not (places >= 0).any():
+            return places >= 0, {}
+        return places >= 0, {key: column[places] for key, column in self._columns.items()}
+
+    def state_dict(self) -> State:
+        """Infos that are numbers; a host whose infos are others can't be restored."""
+        rows = np.array(list(self._rows.items()), np.int64).reshape(-1, 2)
+        columns = {key: as_tensor(column[: self._size]) for key, column in self._columns.items()}
+        return dict(rows=as_tensor(rows), columns=columns, size=self._size, begun=self._keys is not None)
+
+    def load_state_dict(self, state: State) -> None:
+        self._rows = dict(state["rows"].tolist())
+        self._columns = {key: column.numpy().copy() for key, column in state["columns"].items()}
+        self._size = state["size"]
+        self._keys = sorted(self._columns) if state["begun"] else None
+
+
+def _hashes(rows: Mapping[str, Any]) -> list[int]:
+    """One signed number of 64 bits for each transition."""
+    parts = [np.asarray(rows[key], np.float32) for key in _IDENTITY]
+    joined = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    return [
+        int.from_bytes(hashlib.blake2b(row, digest_size=8).digest(), "little", signed=True)
+        for row in np.ascontiguousarray(joined)
+    ]
+
+
+def _by_name(infos: Mapping[str, Any] | Sequence[Mapping[str, Any]], steps: int) -> dict[str, np.ndarray]:
+    """Infos of a path as one array for each name, with an entry for each of the steps."""
+    if not isinstance(infos, Mapping):
+        names = set.intersection(*(set(info) for info in infos)) if len(infos) else set()
+        infos = {name: [info[name] for info in infos] for name in names}
+    found: dict[str, np.ndarray] = {}
+    for name, value in infos.items():
+        try:
+            array = np.asarray(value)
+        except ValueError:  # entries of different shapes
+            continue
+        if array.ndim and len(array) == steps:
+            found[name] = array
+    return found
