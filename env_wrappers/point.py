@@ -38,6 +38,10 @@ class PointRobot(HindsightEnv):
         self._state = self._state + action
         return self._state.copy(), self._state
 
+    def expert_actions(self, obs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+        """Straight to the goal: observations (N, 2), task vectors (N, 2) -> actions (N, 2)."""
+        return np.clip((tasks - obs) / self.action_scale, -1.0, 1.0)
+
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         return rewards_like(-distance(achieved, task))
 

@@ -20,6 +20,7 @@ _PUCK_START = np.array([0.0, 0.6, 0.02])
 _GRIP_QUAT = np.array([1.0, 0.0, 1.0, 0.0])
 _WELD = np.array([0.0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 5])
 _METRES_PER_ACTION = 0.01
+_FINGERS_FROM_HAND = np.array([0.0, 0.0, -0.045])  # metres, with open fingers
 
 
 def positive(name: str, value: float) -> float:
@@ -156,6 +157,12 @@ class SawyerReach(SawyerEnv):
     asset = "assets/sawyer_xyz/sawyer_reach_v3.xml"
     goal_low, goal_high = (-0.1, 0.7, 0.05), (0.1, 0.8, 0.3)
     tolerance = 0.05
+
+    def expert_actions(self, obs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+        """Straight to the goal: observations (N, S), task vectors (N, 3) -> actions (N, 4)."""
+        fingers = obs[:, :3] + _FINGERS_FROM_HAND
+        moves = np.clip((tasks - fingers) / _METRES_PER_ACTION, -1.0, 1.0)
+        return np.concatenate([moves, np.zeros((len(obs), 1))], axis=1)
 
     def _features(self) -> np.ndarray:
         right, left = self._fingers

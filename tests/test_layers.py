@@ -17,6 +17,7 @@ LAYERS = [
     ("rlkit_hfr.__main__",),
     ("rlkit_hfr.cli",),
     ("rlkit_hfr.experiments.commands",),
+    ("rlkit_hfr.experiments.cloning",),
     ("rlkit_hfr.experiments.sweeps", "rlkit_hfr.experiments.analysis", "rlkit_hfr.experiments.pictures"),
     ("rlkit_hfr.experiments.runs",),
     ("rlkit_hfr.experiments.settings",),

@@ -52,6 +52,11 @@ PROGRAMS = {
         launcher="four_corners.py",
         summary="the didactic example of HFR's section 4",
     ),
+    "hipi-bc": Program(
+        module=f"{_MODULES}.hipi_bc",
+        launcher="hipi_bc.py",
+        summary="clone demonstrations that a relabeler has labelled",
+    ),
 }
 
 

@@ -1,0 +1,187 @@
+"""Labellers against each other: a policy cloned for each labeller and seed, and what it earns on test tasks.
+
+Each result is a file of its own, so that a study that was stopped goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlkit_hfr.experiments.cloning.demonstrations import Demonstrations, of_agent, roll_out, scripted
+from rlkit_hfr.experiments.cloning.labels import REFERENCES, Labelled, label, labeller_of
+from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
+from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
+from rlkit_hfr.experiments.runs.checkpoint import read_variant
+from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.files import write_text
+from rlkit_hfr.paths import recorded_rewards
+
+LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
+_REPETITIONS = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Settings of a study. env: a task family, at its quick preset; run: folder of the run whose agent
+    demonstrates, None for the family's scripted expert; assignments: "key=value" of the family's settings."""
+
+    env: str
+    labellers: Sequence[str] = LABELLERS
+    options: dict[str, Any] = field(default_factory=dict)  # of all labellers that have them
+    seeds: int = 5
+    demonstrations: int = 1000
+    episodes: int = 200  # in which a policy is evaluated
+    noise: float = 0.3  # on the actions of a scripted expert, in units of actions
+    run: str | None = None
+    assignments: Sequence[str] = ()
+    cloning: CloningSettings = CloningSettings()
+
+    def check(self) -> None:
+        """ValueError for what can be seen to be wrong before anything is collected."""
+        for name in ("seeds", "demonstrations", "episodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"--{name} must be 1 or more, got {getattr(self, name)}")
+        if not 0.0 <= self.noise < float("inf"):
+            raise ValueError(f"--noise must be zero or more, got {self.noise}")
+        for name in self.labellers:
+            if name not in REFERENCES:
+                labeller_of(name, _own_options(name, self.options), self.demonstrations)
+        for key in self.options:
+            if not any(key in _own_options(name, self.options) for name in self.labellers):
+                raise ValueError(f"no labeller of {', '.join(self.labellers)} has an option {key!r}")
+
+
+def _own_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    from rlkit_hfr.relabelers import find_relabeler, relabeler_options
+
+    known = [] if name in REFERENCES else relabeler_options(find_relabeler(name))
+    return {key: value for key, value in options.items() if key in known}
+
+
+def run_study(study: Study, out: Path) -> list[dict[str, Any]]:
+    """Run what is missing of a study in the folder `out`; returns all results and writes the table."""
+    study.check()
+    torch.set_num_threads(1)
+    _claim(out, study)
+    if study.run is None:
+        variant = build_variant(study.env, "none", "quick", None, study.assignments, 0)
+    else:
+        variant = read_variant(Path(study.run))
+    results = []
+    for seed in range(study.seeds):
+        missing = [name for name in study.labellers if not _file(out, name, seed).exists()]
+        if missing:
+            _run_seed(study, {**variant, "seed": seed}, missing, seed, out)
+        results += [json.loads(_file(out, name, seed).read_text()) for name in study.labellers]
+    write_text(out / "table.md", table(results))
+    return results
+
+
+def _claim(out: Path, study: Study) -> None:
+    """The folder is new, or this very study's. ValueError if it holds another."""
+    out.mkdir(parents=True, exist_ok=True)
+    settings = json.dumps(dataclasses.asdict(study), indent=1, sort_keys=True, default=list)
+    file = out / "study.json"
+    if not file.exists():
+        write_text(file, settings)
+    elif json.loads(file.read_text()) != json.loads(settings):
+        raise ValueError(f"{out} holds a study with other settings (study.json); choose another --output")
+
+
+def _file(out: Path, name: str, seed: int) -> Path:
+    return out / f"{name.replace(':', '.')}-s-{seed}.json"
+
+
+def _run_seed(study: Study, variant: dict[str, Any], missing: list[str], seed: int, out: Path) -> None:
+    env = build_env(variant)
+    tasks = list(env.get_all_task_idx())
+    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
+    length = variant["algo_params"]["max_path_length"]
+    sparse = records_sparse_rewards(env)
+    shown = (
+        scripted(env, train, study.demonstrations, length, study.noise, seed)
+        if study.run is None
+        else of_agent(Path(study.run), study.demonstrations, seed)
+    )
+    for name in missing:
+        labelled = label(shown, env, train, name, _own_options(name, study.options), sparse, seed)
+        policy, errors = clone(labelled, env.tasks, seed, study.cloning)
+        drawn = np.resize(np.asarray(test), study.episodes)
+        paths = roll_out(env, policy, drawn, length, np.random.SeedSequence([seed, 1]))
+        figures = _figures(paths, sparse) | _of_labels(labelled, shown, env, sparse)
+        result = dict(labeller=name, seed=seed, epochs=len(errors), held_out_error=min(errors), **figures)
+        write_text(_file(out, name, seed), json.dumps(result, indent=1))
+        print(f"{name}, seed {seed}: return {result['return']:.3g}", file=sys.stderr, flush=True)
+
+
+def _figures(paths: list[dict[str, Any]], sparse: bool) -> dict[str, float | None]:
+    """Mean return of an episode, of the sparse reward where there is one, and share of episodes with a
+    success at any step, None where the family defines none."""
+    returns = [float(recorded_rewards(path, sparse).sum()) for path in paths]
+    successes = [
+        float(np.max(path["env_infos"]["success"])) for path in paths if "success" in path["env_infos"]
+    ]
+    return {"return": float(np.mean(returns)), "success": float(np.mean(successes)) if successes else None}
+
+
+def _of_labels(
+    labelled: list[Labelled], shown: Demonstrations, env: Any, sparse: bool
+) -> dict[str, float | None]:
+    """Share of labels that are the task that was demonstrated, and mean return of the labelled steps under
+    their labels."""
+    true = {id(path): task for path, task in zip(shown.paths, shown.tasks.tolist(), strict=True)}
+    told = [each for each in labelled if each.task is not None]
+    if not told:
+        return {"true_labels": None, "return_under_label": None}
+    returns = []
+    for path, steps, task in told:
+        rewards = env.compute_rewards(path, [task])
+        chosen = rewards.sparse_rewards if sparse else rewards.rewards
+        returns.append(float(chosen[0][steps].sum()))
+    right = [each.task == true[id(each.path)] for each in told]
+    return {"true_labels": float(np.mean(right)), "return_under_label": float(np.mean(returns))}
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % bootstrap interval of a mean, from a generator of its own."""
+    rng = np.random.default_rng(0)
+    means = values[rng.integers(len(values), size=(_REPETITIONS, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """Markdown of the labellers, best first: means over seeds, with the interval of the return."""
+    names = list(dict.fromkeys(result["labeller"] for result in results))
+    returns = {n: np.array([r["return"] for r in results if r["labeller"] == n]) for n in names}
+    head = (
+        "| labeller | return | 95 % | success | P(above random) | true labels | return under label | epochs |"
+    )
+    lines = [head, "|---" * 8 + "|"]
+    for name in sorted(names, key=lambda name: -returns[name].mean()):
+        own = [result for result in results if result["labeller"] == name]
+        low, high = interval(returns[name])
+        above = "–"
+        if "random" in returns and name != "random":
+            pairs = returns[name][:, None] - returns["random"][None]
+            above = f"{float((pairs > 0).mean() + 0.5 * (pairs == 0).mean()):.2f}"
+        cells = [_mean(own, key) for key in ("success", "true_labels", "return_under_label", "epochs")]
+        lines.append(
+            f"| `{name}` | {returns[name].mean():.4g} | [{low:.4g}, {high:.4g}] | {cells[0]} | {above} | "
+            + " | ".join(cells[1:])
+            + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _mean(results: Sequence[dict[str, Any]], key: str) -> str:
+    values = [result[key] for result in results if result[key] is not None]
+    return f"{np.mean(values):.3g}" if values else "–"
