@@ -177,8 +177,11 @@ class HindsightEnv(gym.Env, abc.ABC):
         """Hindsight rewards of a recorded path under `tasks` (K task indices); touches no
         state of the environment.
         """
+        return self.rewards_of_vectors(path, self.tasks[np.asarray(tasks, dtype=np.int64)])
+
+    def rewards_of_vectors(self, path: PathDict, vectors: np.ndarray) -> HindsightRewards:
+        """The same under tasks that are given by their vectors (V, G), and need be none of the family's."""
         achieved = path_info(path, "achieved")  # (T, F)
-        vectors = self.tasks[np.asarray(tasks, dtype=np.int64)]  # (K, G)
         return self.reward_of(achieved[None], vectors[:, None])
 
     def goal_distances(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> np.ndarray:

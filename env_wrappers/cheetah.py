@@ -61,6 +61,10 @@ class CheetahVel(CheetahEnv):
             np.random.default_rng(task_seed).uniform(0.0, self.max_speed, size=(n_tasks, 1)), seed
         )
 
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """New tasks of the distribution that `tasks` are of: (number, 1)."""
+        return rng.uniform(0.0, self.max_speed, size=(number, 1))
+
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         return rewards_like(-np.abs(self._speed(achieved) - task[..., 0]) - self._cost(achieved))
 

@@ -27,6 +27,10 @@ class PointRobot(HindsightEnv):
     def make_tasks(n_tasks: int, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(-1.0, 1.0, size=(n_tasks, 2))
 
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """New tasks of the distribution that `tasks` are of: (number, G)."""
+        return self.make_tasks(number, rng)
+
     def _start(self) -> np.ndarray:
         return self._rng.uniform(-1.0, 1.0, size=2)
 
@@ -59,6 +63,10 @@ class SparsePointRobot(PointRobot):
         angles = rng.permutation(np.linspace(0.0, np.pi, n_tasks))
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        angles = rng.uniform(0.0, np.pi, number)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
     def _start(self) -> np.ndarray:
         return np.zeros(2)
 
@@ -84,6 +92,9 @@ class FourCorners(PointRobot):
     @staticmethod
     def make_tasks(n_tasks: int, rng: np.random.Generator) -> np.ndarray:
         return np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        return self.tasks[rng.integers(len(self.tasks), size=number)]
 
     def _start(self) -> np.ndarray:
         return np.zeros(2)

@@ -71,6 +71,7 @@ class SawyerEnv(MujocoHindsightEnv):
         self.tolerance = positive("tolerance", self.tolerance if tolerance is None else tolerance)
         spread = np.array([positive("goal_width", goal_width), *[1.0] * (len(self.goal_low) - 1)])
         low, high = np.array(self.goal_low) * spread, np.array(self.goal_high) * spread
+        self._task_bounds = low, high
         self._before: np.ndarray | None = None
         super().__init__(
             np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))),
@@ -78,6 +79,10 @@ class SawyerEnv(MujocoHindsightEnv):
             4,
             seed=seed,
         )
+
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """New tasks of the distribution that `tasks` are of: (number, G)."""
+        return rng.uniform(*self._task_bounds, size=(number, self.tasks.shape[1]))
 
     def _build(self) -> None:
         super()._build()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         register_relabeler,
     )
     from rlkit_hfr.rewards.task_rewards import TaskRewards
+    from rlkit_hfr.rewards.vectors import VectorRewards
 
 _HOMES = {
     "RELABELERS": "rlkit_hfr.relabelers",
@@ -32,6 +33,7 @@ _HOMES = {
     "RelabelingMultiTaskReplayBuffer": "rlkit_hfr.buffers.relabeling_buffer",
     "TaskRewards": "rlkit_hfr.rewards.task_rewards",
     "TrajectoryRelabeler": "rlkit_hfr.relabelers",
+    "VectorRewards": "rlkit_hfr.rewards.vectors",
     "attach": "rlkit_hfr.attach",
     "register_relabeler": "rlkit_hfr.relabelers",
     "relabeling_buffer_class": "rlkit_hfr.buffers.relabeling_buffer",
@@ -67,6 +69,7 @@ __all__ = [
     "RelabelingMultiTaskReplayBuffer",
     "TaskRewards",
     "TrajectoryRelabeler",
+    "VectorRewards",
     "__version__",
     "attach",
     "register_relabeler",

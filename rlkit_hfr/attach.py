@@ -20,7 +20,7 @@ from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, make_relabeler
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.resolve import resolve_hindsight
-from rlkit_hfr.scoring.scorer import NO_GOALS, Scorer
+from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State
 
@@ -108,7 +108,8 @@ def attach(
 
     relabeler: a name of `RELABELERS`, a class, an instance, or None for "none".
     rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]),
-    each (K, T); None takes the environment's own; "learned" trains a model of them on
+    each (K, T); None takes the environment's own; a `VectorRewards` has those of task vectors
+    as well; "learned" trains a model of them on
     what is collected.
     relabel_fraction: chance that a path is relabeled; with a method that relabels as batches are sampled,
     that a sampled transition is. keep_original: also store it under its own task.
@@ -144,6 +145,8 @@ def attach(
     if chosen.needs_goals and hindsight.goal_distances is None:
         other_way = f", {chosen.instead_of_goals}" if chosen.instead_of_goals else ""
         raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}{other_way}")
+    if chosen.needs_vectors and hindsight.vectors is None:
+        raise ValueError(f"relabeler {chosen.name!r}: {NO_VECTORS}")
     memory = TaskMemory(
         tasks,
         num_trajectories=chosen.stored_trajectories,

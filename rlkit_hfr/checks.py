@@ -39,6 +39,16 @@ def share(name: str, value: float) -> float:
     return float(value)
 
 
+def weights(name: str, values: Sequence[float]) -> list[float]:
+    """The weights of several things, scaled so that they sum to one."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a list of numbers, got {values!r}")
+    numbers = [non_negative(name, value) for value in values]
+    if not sum(numbers) > 0.0:
+        raise ValueError(f"{name} must have a number above zero, got {values!r:.60}")
+    return [number / sum(numbers) for number in numbers]
+
+
 def one_of(name: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")

@@ -223,17 +223,19 @@ def test_the_host_is_served(make_algorithm):
     assert scope["relabeling"].statistics["relabel/paths relabeled"] > 0
 
 
-def test_the_relabeler_of_the_docs_runs(make_algorithm):
+def test_the_examples_of_the_page_on_relabelers_run(make_algorithm):
     text = (ROOT / "docs" / "relabelers.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    algorithm = make_algorithm(num_iterations=1)
-    scope = {"attach": attach, "algorithm": algorithm}
-    try:
-        exec(block, scope)
-        algorithm.train()
-    finally:
-        RELABELERS.pop("best-of-two", None)
-    assert scope["relabeling"].statistics["relabel/paths relabeled"] > 0
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        algorithm = make_algorithm(num_iterations=1)
+        scope = {"attach": attach, "algorithm": algorithm, "goals": algorithm.env.tasks}
+        try:
+            exec(block, scope)
+            algorithm.train()
+        finally:
+            RELABELERS.pop("best-of-two", None)
+        assert scope["relabeling"].statistics["relabel/paths relabeled"] > 0
 
 
 def test_the_questions_that_the_docs_list_exist():

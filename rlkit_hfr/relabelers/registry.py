@@ -18,6 +18,7 @@ from rlkit_hfr.relabelers.hipi_trajectory import HIPITrajectoryRelabeler
 from rlkit_hfr.relabelers.htr import HTRRelabeler
 from rlkit_hfr.relabelers.relabeler import Relabeler
 from rlkit_hfr.relabelers.sampling import HIPISamplingRelabeler, HTRSamplingRelabeler
+from rlkit_hfr.relabelers.virtual import VirtualRelabeler
 
 R = TypeVar("R", bound=type[Relabeler])
 
@@ -39,6 +40,7 @@ RELABELERS: dict[str, type[Relabeler]] = {
         CDSRelabeler,
         HIPISamplingRelabeler,
         HTRSamplingRelabeler,
+        VirtualRelabeler,
     )
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlkit_hfr.checks import non_negative, one_of, positive_int
+from rlkit_hfr.checks import non_negative, one_of, positive_int, weights
 from rlkit_hfr.distribution import relabel_probs
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
@@ -47,6 +47,7 @@ class Relabeler(abc.ABC):
     name: str
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
+    needs_vectors = False  # whether it asks for rewards of task vectors, which not every environment has
     instead_of_goals = ""  # what else can be done where there are none, in words
     # whether rounding the networks' outputs moves its choice far less than its own
     # draws do
@@ -87,14 +88,17 @@ class TrajectoryRelabeler(Relabeler):
         temperature: float | None = None,
         normaliser: str = "mean",
         tasks_per_path: int = 1,
+        prior: Sequence[float] | None = None,
     ) -> None:
         """num_partition_samples: M, the trajectories that log Z is taken over; temperature: of the
         softmax and of log Z, in units of the utility, 0 for the hard-max, None for `REWARDS` unscaled
         rewards; normaliser: the estimator of log Z, one of `NORMALISERS`; tasks_per_path: distinct
-        tasks that get each path, drawn one after the other without replacement."""
+        tasks that get each path, drawn one after the other without replacement; prior: p(psi), a
+        weight of each candidate task, in their order, None for uniform."""
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
         self.temperature = None if temperature is None else non_negative("temperature", temperature)
+        self.prior = None if prior is None else weights("prior", prior)
         self.reward_scale = 1.0  # of the critic, told with every decision
         self.normaliser = one_of("normaliser", normaliser, NORMALISERS)
         self.stored_trajectories = self.num_partition_samples
@@ -127,7 +131,19 @@ class TrajectoryRelabeler(Relabeler):
 
     def distribution(self, utilities: Tensor, log_z: Tensor | None) -> Tensor:
         """q(psi|tau) from utilities (N, K) and log Z (K,) or None: (N, K)."""
-        return relabel_probs(utilities, log_z, self.softmax_temperature)
+        return relabel_probs(utilities, log_z, self.softmax_temperature, self.log_prior(utilities))
+
+    def log_prior(self, utilities: Tensor) -> Tensor | None:
+        """log p(psi) of the K tasks that the utilities (N, K) are of, -inf where it is 0; None for uniform.
+        ValueError unless there are K weights."""
+        if self.prior is None:
+            return None
+        if len(self.prior) != utilities.shape[1]:
+            raise ValueError(
+                f"prior must have a weight of each of the {utilities.shape[1]} candidate tasks, got"
+                f" {len(self.prior)}"
+            )
+        return torch.as_tensor(self.prior, dtype=torch.float64, device=utilities.device).log()
 
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator

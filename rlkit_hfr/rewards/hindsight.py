@@ -11,6 +11,7 @@ import numpy as np
 
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards.vectors import VectorRewards
 from rlkit_hfr.state import State
 
 GoalDistances = Callable[[PathDict, Sequence[int]], np.ndarray]
@@ -36,12 +37,14 @@ class RewardLearner(Protocol):
 class Hindsight:
     """What can be said of a recorded path under any task. goal_distances: (path, tasks) ->
     (K, T) distances to the tasks' goals in units of the tolerance, None where tasks are
-    no goals; learner: None unless the rewards are learned.
+    no goals; learner: None unless the rewards are learned; vectors: rewards of tasks by their
+    vectors, None where they can't be told.
     """
 
     rewards: RewardFunction
     goal_distances: GoalDistances | None = None
     learner: RewardLearner | None = None
+    vectors: VectorRewards | None = None
 
 
 def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]:

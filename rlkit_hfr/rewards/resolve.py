@@ -13,6 +13,7 @@ from rlkit_hfr.rewards.learned import LearnedReward
 from rlkit_hfr.rewards.stock import stock_rewards
 from rlkit_hfr.rewards.task_rewards import RewardFunction, as_task_rewards
 from rlkit_hfr.rewards.task_vectors import task_vectors
+from rlkit_hfr.rewards.vectors import VectorRewards
 
 LEARNED = "learned"
 
@@ -31,13 +32,26 @@ def resolve_hindsight(
         else None
     )
     if rewards != LEARNED:
-        return Hindsight(resolve_rewards(env, rewards), goal_distances)
+        return Hindsight(resolve_rewards(env, rewards), goal_distances, vectors=_vectors(env, rewards))
     try:
         terminals: RewardFunction | None = resolve_rewards(env)
     except ValueError:
         terminals = None
     learner = LearnedReward(task_vectors(layers, tasks), terminals, seed)
     return Hindsight(learner.rewards, goal_distances, learner)
+
+
+def _vectors(env: Any, rewards: Callable[..., Any] | str | None) -> VectorRewards | None:
+    """Rewards by task vector: the caller's `VectorRewards`, or else those of an environment with
+    ``rewards_of_vectors(path, vectors)``, ``tasks`` and ``sample_tasks(number, rng)``.
+    """
+    if isinstance(rewards, VectorRewards):
+        return rewards
+    for layer in _layers(env) if rewards is None else ():
+        function, sample = (getattr(layer, name, None) for name in ("rewards_of_vectors", "sample_tasks"))
+        if callable(function) and callable(sample):
+            return VectorRewards(function, layer.tasks, sample)
+    return None
 
 
 def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -> RewardFunction:

@@ -14,6 +14,7 @@ from torch import Tensor
 from rlkit_hfr.paths import PathDict, context_rows, info_column, pad
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
+from rlkit_hfr.rewards.vectors import VectorRewards
 from rlkit_hfr.scoring.host_view import HostView
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State, rng_state, set_rng_state
@@ -24,6 +25,11 @@ NO_GOALS = (
     " of the tolerance; choose another method or give the environment that function"
 )
 
+NO_VECTORS = (
+    "this method needs rewards of task vectors: the environment has no rewards_of_vectors(path, vectors) with"
+    " tasks and sample_tasks(number, rng); choose another method, give the environment these, or pass"
+    " rewards=VectorRewards(...)"
+)
 
 LATENTS = ("sample", "mean")
 
@@ -98,6 +104,28 @@ class Scorer:
             raise ValueError(NO_GOALS)
         return self._hindsight.goal_distances(path, self.candidate_tasks if tasks is None else tasks)
 
+    def has_vectors(self) -> bool:
+        return self._hindsight.vectors is not None
+
+    @property
+    def _vectors(self) -> VectorRewards:
+        if self._hindsight.vectors is None:
+            raise ValueError(NO_VECTORS)
+        return self._hindsight.vectors
+
+    def task_vectors(self) -> np.ndarray:
+        """The vectors of the candidate tasks: (K, G)."""
+        return self._vectors.vectors[np.asarray(self.candidate_tasks, np.int64)]
+
+    def sample_vectors(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """New tasks of the family's distribution: (number, G)."""
+        return self._vectors.sample(number, rng)
+
+    def vector_returns(self, path: PathDict, vectors: np.ndarray) -> np.ndarray:
+        """Discounted, unscaled returns of the context's rewards under tasks by their vectors (V, G): (V,)."""
+        rewards = self._seen_by_context(self._vectors.of_vectors(path, vectors))
+        return rewards.astype(np.float64) @ self.networks.discount ** np.arange(rewards.shape[1])
+
     def has_goals(self) -> bool:
         return self._hindsight.goal_distances is not None
 
@@ -152,7 +180,11 @@ class Scorer:
 
     def context_rewards(self, path: PathDict, tasks: Sequence[Any] | None = None) -> np.ndarray:
         """What the context's reward column holds under each of the tasks (None: the candidates): (K, T)."""
-        rewards = self.task_rewards(path) if tasks is None else self.hindsight_rewards(path, tasks)
+        return self._seen_by_context(
+            self.task_rewards(path) if tasks is None else self.hindsight_rewards(path, tasks)
+        )
+
+    def _seen_by_context(self, rewards: TaskRewards) -> np.ndarray:
         if not self.networks.sparse_rewards:
             return rewards.rewards
         if rewards.sparse_rewards is None:

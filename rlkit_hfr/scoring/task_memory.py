@@ -132,7 +132,7 @@ class TaskMemory:
             name: {task: item.state_dict() for task, item in part.items()}
             for name, part in self._parts().items()
         }
-        recent = {task: [_path_state(path) for path in paths] for task, paths in self._recent.items()}
+        recent = {task: [path_state(path) for path in paths] for task, paths in self._recent.items()}
         return dict(rng=rng_state(self._rng), recent=recent, **saved)
 
     def load_state_dict(self, state: State) -> None:
@@ -142,7 +142,7 @@ class TaskMemory:
                 item.load_state_dict(state[name][task])
         for task, paths in self._recent.items():
             paths.clear()
-            paths.extend(_path_from(saved) for saved in state["recent"][task])
+            paths.extend(path_from(saved) for saved in state["recent"][task])
 
 
 class Visit:
@@ -165,7 +165,7 @@ class Visit:
         self.rows = [rows.numpy() for rows in state["rows"]]
 
 
-def _path_state(path: PathDict) -> State:
+def path_state(path: PathDict) -> State:
     """The arrays of a path, for a checkpoint; infos that are no arrays are left out."""
     infos = path["env_infos"] if isinstance(path.get("env_infos"), Mapping) else {}
     parts = {"path": path, "env_infos": infos}
@@ -179,6 +179,7 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 
-def _path_from(state: State) -> PathDict:
+def path_from(state: State) -> PathDict:
+    """The path of a `path_state`."""
     arrays = {name: {key: value.numpy() for key, value in part.items()} for name, part in state.items()}
     return {**arrays["path"], "env_infos": arrays["env_infos"]}

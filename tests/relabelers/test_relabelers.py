@@ -292,6 +292,18 @@ def test_hard_max_always_takes_the_best_and_soft_max_samples(make_path):
     assert np.mean(drawn) == pytest.approx(3 / 7, abs=0.04)
 
 
+def test_a_prior_multiplies_the_odds_and_zero_takes_a_task_out(make_path):
+    """The odds of the two-task world are 4 to 3 at temperature 1."""
+    scorer, rng = _two_task_scorer(), np.random.default_rng(0)
+    options = dict(num_partition_samples=2, normaliser="trajectories", temperature=1.0)
+    for prior, expected in (([1, 1], 4 / 7), ([3, 4], 0.5), ([2, 0], 1.0), ([0, 1], 0.0)):
+        relabeler = make_relabeler("hfr", prior=prior, **options)
+        (decision,) = relabeler.decide([_path(math.log(2.0), make_path)], [0], scorer, rng)
+        np.testing.assert_allclose(decision.probs, [expected, 1 - expected], atol=1e-4)
+    with pytest.raises(ValueError, match="weight of each of the 2 candidate tasks, got 3"):
+        make_relabeler("hfr", prior=[1, 1, 1], **options).decide([_path(0.0, make_path)], [0], scorer, rng)
+
+
 def test_padding_does_not_change_a_utility(make_path):
     """Paths of different lengths scored together get what they get alone."""
     scorer = _two_task_scorer()
@@ -366,6 +378,7 @@ def test_options_are_checked_by_name_and_value():
         "temperature",
         "normaliser",
         "tasks_per_path",
+        "prior",
     ]
     with pytest.raises(ValueError, match="did you mean 'hfr'"):
         make_relabeler("hffr")
@@ -379,6 +392,9 @@ def test_options_are_checked_by_name_and_value():
         {"temperature": -1},
         {"normaliser": "no"},
         {"latent": "mode"},
+        {"prior": [0.0, 0.0]},
+        {"prior": [1.0, -1.0]},
+        {"prior": "uniform"},
     ):
         with pytest.raises(ValueError, match=next(iter(bad))):
             make_relabeler("hfr", **bad)

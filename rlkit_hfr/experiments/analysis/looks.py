@@ -13,7 +13,7 @@ _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)
 _MARKERS = "osD^vPX*<>"
 _KNOWN = ("none", "hfr", "air", "hipi", "random", "hfr-bellman", "advantage", "return", "hipi-trajectory",
           "final-state", "future-state", "hfr-q (release)", "htr", "cds",
-          "hipi-sampling", "htr-sampling")  # fmt: skip
+          "hipi-sampling", "htr-sampling", "virtual")  # fmt: skip
 
 
 class Look(TypedDict):

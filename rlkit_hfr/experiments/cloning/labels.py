@@ -16,7 +16,7 @@ from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import Relabeler, find_relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.rewards.resolve import resolve_hindsight
-from rlkit_hfr.scoring.scorer import NO_GOALS, Scorer
+from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
 # labels that no relabeler gives
@@ -103,6 +103,8 @@ def label(
     scorer = _scorer(demonstrations, env, tasks, relabeler, sparse_rewards, memory_seed, scorer_seed)
     if relabeler.needs_goals and not scorer.has_goals():
         raise ValueError(f"labeller {name!r}: {NO_GOALS}")
+    if relabeler.needs_vectors and not scorer.has_vectors():
+        raise ValueError(f"labeller {name!r}: {NO_VECTORS}")
     with scorer.networks.isolated():
         relabeler.observe(paths, scorer)
         made = relabeler.decide(paths, rng.choice(np.asarray(tasks), len(paths)).tolist(), scorer, rng)

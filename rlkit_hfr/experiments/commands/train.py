@@ -28,6 +28,7 @@ _RELABELERS = (
     "cds",
     "hipi-sampling",
     "htr-sampling",
+    "virtual",
 )
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")

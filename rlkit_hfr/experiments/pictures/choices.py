@@ -34,6 +34,8 @@ def choices(
         relabeler = make_relabeler(name)
         if (relabeler.needs_goals and not scorer.has_goals()) or name == "none":
             continue
+        if relabeler.needs_vectors and not scorer.has_vectors():
+            continue
         if isinstance(relabeler, SamplingRelabeler):  # it sends no path anywhere
             continue
         with scorer.networks.isolated():

@@ -151,6 +151,7 @@ def test_twenty_kills_at_random_moments_leave_no_trace(tmp_path, whole):
         ("point-robot", "hfr-bellman", ()),
         ("point-robot", "hipi", ("keep_original=true",)),
         ("point-robot", "none", ()),
+        ("point-robot", "virtual", ()),
         ("sparse-point-robot", "hipi-sampling", ("sparse_rewards=true",)),
         ("point-robot", "hfr", ("rewards=learned",)),
         ("four-corners", "future-state", ("n_train_tasks=4",)),
