@@ -5,6 +5,8 @@ The names below are imported on first use, so that ``rlkit-hfr --help`` waits fo
 torch.
 """
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from types import ModuleType

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,6 +18,23 @@ from typing import Any
 from rlkit_hfr._version import __version__
 from rlkit_hfr.experiments.programs import PROGRAMS, command
 from rlkit_hfr.signals import INTERRUPTED, exit_on_interrupt, pipe_closed, raise_on_interrupt
+
+NEEDS = (3, 10)  # Python, of the commands; the plugin by itself runs on 3.8
+# What the extras of setup.cfg bring, by the names under which it is imported.
+EXTRAS = {
+    "dateutil",
+    "gtimer",
+    "gym",
+    "gymnasium",
+    "jinja2",
+    "matplotlib",
+    "metaworld",
+    "mujoco",
+    "pandas",
+    "rich",
+    "rliable",
+    "tqdm",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,8 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))
             _look_into_current_folder()
-            program: Any = import_module(PROGRAMS[args.program].module)
-            return int(program.main(args.arguments))
+            if sys.version_info < NEEDS:
+                return refuse(f"got Python {platform.python_version()}, the commands need 3.10 or newer")
+            try:
+                program: Any = import_module(PROGRAMS[args.program].module)
+                return int(program.main(args.arguments))
+            except ModuleNotFoundError as error:
+                if error.name is None or error.name.partition(".")[0] not in EXTRAS:
+                    raise
+                return refuse(f"{error.name} is not installed; run: pip install 'rlkit-hfr[all]'")
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -51,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     finally:
         raise_on_interrupt()
+
+
+def refuse(reason: str) -> int:
+    print(f"rlkit-hfr: {reason}", file=sys.stderr)
+    return 2
 
 
 def _look_into_current_folder() -> None:

@@ -64,4 +64,4 @@ def relabel_probs(
 
 def entropy(probs: Tensor) -> Tensor:
     """Shannon entropy in nats over the last axis; its exponential is the effective number of tasks."""
-    return torch.special.entr(probs).sum(dim=-1)
+    return -torch.xlogy(probs, probs).sum(dim=-1)

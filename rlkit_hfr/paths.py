@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-PathDict = Mapping[str, Any]
+PathDict = typing.Mapping[str, Any]
 
 
 def path_length(path: PathDict) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
 PRECISIONS = ("fp32", "bf16", "auto")
@@ -20,7 +23,19 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if precision == "auto":
         # not in every version
         found = (
-            getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+            getattr(getattr(torch, "cpu", None), name, None)
+            for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         )
         return device.type == "cpu" and any(has_it() for has_it in found if has_it is not None)
     return precision == "bf16"
+
+
+def autocast(device: torch.device, half: bool) -> AbstractContextManager[Any]:
+    """Matrix products in bfloat16 within the block or, if not `half`, in the precision of
+    their inputs. RuntimeError if this torch has no bfloat16 products: they came with 1.10.
+    """
+    if hasattr(torch, "autocast"):
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=half)
+    if half:
+        raise RuntimeError(f"torch {torch.__version__} is too old for bfloat16, which needs 1.10 or newer")
+    return torch.cuda.amp.autocast(enabled=False) if device.type == "cuda" else nullcontext()

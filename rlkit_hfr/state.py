@@ -4,12 +4,12 @@ with ``torch.load(weights_only=True)``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 import torch
 
-State = dict[str, Any]
+State = Dict[str, Any]
 
 
 def rng_state(rng: np.random.Generator) -> State:

@@ -10,14 +10,14 @@ and with it the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Callable, NamedTuple, Tuple
 
 import torch
 from torch import Tensor
 
 Policy = Callable[[Tensor, Tensor], Tensor]
-Critics = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Critics = Callable[[Tensor, Tensor, Tensor], Tuple[Tensor, Tensor]]
 Value = Callable[[Tensor, Tensor], Tensor]
 
 MAX_ROWS = 2_048  # activations of a chunk stay in the cache of a CPU core: 1.8 times faster than 32,768 rows

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-from env_wrappers import make_env
-from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.pearl.logger import logger
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
+if TYPE_CHECKING:
+    from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 torch.set_num_threads(1)
 
@@ -33,16 +32,26 @@ TINY: dict[str, Any] = dict(
 )
 
 
+def _reset_logger() -> None:
+    module = sys.modules.get("rlkit_hfr.pearl.logger")
+    if module is not None:
+        module.logger.reset()
+
+
 @pytest.fixture(autouse=True)
 def _fresh_logger():
-    logger.reset()
+    """Of the built-in PEARL, where it has been imported."""
+    _reset_logger()
     yield
-    logger.reset()
+    _reset_logger()
 
 
 @pytest.fixture
 def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
     """A PEARL with tiny networks on 5 training and 2 test tasks of a task family."""
+    from env_wrappers import make_env
+    from rlkit_hfr.pearl.config import PEARLConfig
+    from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
 
     def build(
         env_name: str = "point-robot", *, seed: int = 0, net_size: int = 16, env: Any = None, **settings: Any

@@ -12,8 +12,8 @@ import torch
 
 import rlkit_hfr
 from rlkit_hfr import RELABELERS, RelabelingMultiTaskReplayBuffer, attach, relabeling_buffer_class
-from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer, SimpleReplayBuffer
 from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer, SimpleReplayBuffer
 
 
 def _rows(algorithm):

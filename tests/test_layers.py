@@ -35,6 +35,7 @@ LAYERS = [
         "rlkit_hfr.gaussians",
         "rlkit_hfr.checks",
         "rlkit_hfr.paths",
+        "rlkit_hfr.replay_buffer",
         "rlkit_hfr.state",
         "rlkit_hfr.references",
         "rlkit_hfr.precision",

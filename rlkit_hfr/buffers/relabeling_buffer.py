@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from rlkit_hfr.buffers.router import RelabelingRouter
@@ -13,7 +13,7 @@ from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import batch_methods, tasks_asked_for
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
+from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 
 _OWN_STATE = ("_router", "_context", "_sampled", "_both_roles", "_serving", "_storing", "_kept")
 
@@ -174,7 +174,8 @@ class RelabelingMixin:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the host's own class, without the relabeling."""
         base = next(cls for cls in type(self).__mro__ if not issubclass(cls, RelabelingMixin))
-        state: Any = super().__getstate__()
+        own: Any = getattr(super(), "__getstate__", None)  # every object has one from Python 3.11 on
+        state = vars(self) if own is None else own()
         if isinstance(state, dict):
             state = {key: value for key, value in state.items() if key not in _OWN_STATE}
         return _rebuild, (base,), state
@@ -184,7 +185,7 @@ def _rebuild(cls: Any) -> Any:
     return cls.__new__(cls)
 
 
-@cache
+@lru_cache(maxsize=None)
 def relabeling_buffer_class(base: Any) -> Any:
     """The relabeling subclass of a host's multi-task buffer class. Instances can be
     switched over by assigning their `__class__`.

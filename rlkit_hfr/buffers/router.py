@@ -111,7 +111,7 @@ class RelabelingRouter:
         offered: list[PathDict] = []
         if self._may_relabel(task) and not isinstance(self.relabeler, SamplingRelabeler):
             coins = self._rng.random(len(paths))
-            offered = [path for path, coin in zip(paths, coins, strict=True) if coin < self.relabel_fraction]
+            offered = [path for path, coin in zip(paths, coins) if coin < self.relabel_fraction]
         decisions: list[RelabelDecision] = []
         if offered:
             self._check_rewards(offered[0], task)
@@ -120,7 +120,7 @@ class RelabelingRouter:
             decisions = check_decisions(made, offered, self._index, self.relabeler)
         self.statistics.reward_error(self.scorer.collected(paths, task))
         self.relabeler.observe(paths, self.scorer)
-        decided = {id(path): decision for path, decision in zip(offered, decisions, strict=True)}
+        decided = {id(path): decision for path, decision in zip(offered, decisions)}
         for path in paths:
             decision = decided.get(id(path))
             route = Route(path, path) if decision is None else self._route(path, task, decision)

@@ -145,7 +145,7 @@ class _Request:
         if not any(waiting == task for waiting, _ in self._waiting):
             drawn = [self._hosts[each].random_batch(size, *args, **options) for each in self._tasks]
             relabeled = self._owner.relabeled(self._tasks, drawn)
-            self._waiting = list(zip(self._tasks, relabeled, strict=True))
+            self._waiting = list(zip(self._tasks, relabeled))
         place = next(i for i, (waiting, _) in enumerate(self._waiting) if waiting == task)
         return self._waiting.pop(place)[1]
 
@@ -202,6 +202,6 @@ def _with(
             joined[taken] = (
                 under_new if isinstance(first, np.ndarray) else torch.as_tensor(under_new).to(joined)
             )
-        for part, end, size in zip(parts, ends, sizes, strict=True):
+        for part, end, size in zip(parts, ends, sizes):
             part[key] = joined[end - size : end]
     return parts

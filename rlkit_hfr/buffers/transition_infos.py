@@ -44,7 +44,7 @@ class TransitionInfos:
                 grown[: self._size] = column[: self._size]
                 self._columns[key] = column = grown
             column[self._size : self._size + steps] = value
-        self._rows.update(zip(_hashes(path), range(self._size, self._size + steps), strict=True))
+        self._rows.update(zip(_hashes(path), range(self._size, self._size + steps)))
         self._size += steps
 
     def of(self, batch: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 _MODULES = "rlkit_hfr.experiments.commands"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Program:
     """module: has a `main(argv) -> int`. launcher: its file in a clone's
     ``launchers/``.

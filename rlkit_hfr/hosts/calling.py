@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from rlkit_hfr.hosts.parts import HostParts
 from rlkit_hfr.hosts.probing import infer, probe
 from rlkit_hfr.hosts.soft_value import Noise
 from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.precision import autocast
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 
@@ -73,9 +74,9 @@ class HostNetworks:
         with isolated(self.parts.modules(), self.parts.agent, seed), self.autocast(False):
             yield
 
-    def autocast(self, half: bool) -> torch.autocast:
+    def autocast(self, half: bool) -> AbstractContextManager[Any]:
         """Around calls of the host's networks, and of nothing else."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+        return autocast(self.device, half)
 
     def version(self) -> tuple[Any, ...]:
         """A figure of the critic's and the encoder's last weights, which every update

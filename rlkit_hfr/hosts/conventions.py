@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +78,7 @@ def value_calls(
     agrees: a further check; a way that passes it is preferred to likelier ones, for
     networks that would take their inputs in any order. None if no way works.
     """
-    together = zip(*(_conventions(get, parts) for get in gets), strict=True)
+    together = zip(*(_conventions(get, parts) for get in gets))
     candidates = [[_as_column(way) for way in ways] for ways in together]
     working = [calls for calls in candidates if all(_works(call, dummies) for call in calls)]
     if agrees is not None:

@@ -48,7 +48,7 @@ def isolated(modules: Iterable[nn.Module], agent: Any, seed: int) -> Iterator[No
             part.training = True
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-        for generator, state in zip(generators, torch_states, strict=True):
+        for generator, state in zip(generators, torch_states):
             generator.set_state(state)
 
 

@@ -177,5 +177,5 @@ def infer(parts: HostParts, context: Tensor) -> tuple[Tensor, Tensor] | None:
 
 
 def _alike(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> bool:
-    pairs = zip(first, second, strict=True)
+    pairs = zip(first, second)
     return all(a.shape == b.shape and torch.allclose(a.float(), b.float(), atol=1e-4) for a, b in pairs)

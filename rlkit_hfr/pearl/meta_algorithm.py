@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.pearl.agent import PEARLAgent
-from rlkit_hfr.pearl.buffers import MultiTaskReplayBuffer
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.evaluation import Adaptation, adapt, path_return
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
+from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 Progress = Callable[[Sequence[Any], str], Iterable[Any]]

@@ -74,7 +74,7 @@ class CDSRelabeler(Relabeler):
         needed = to_numpy(scorer.once("conservative_quantiles", lambda: self._quantiles(scorer)))
         (z,) = scorer.once("task_latents", lambda: scorer.task_latents(1, self.latent))
         decisions = []
-        for path, source in zip(paths, source_tasks, strict=True):
+        for path, source in zip(paths, source_tasks):
             obs, action = scorer.tensor(path["observations"]), scorer.tensor(path["actions"])
             values = to_numpy(self._values(obs, action, z, scorer).mean(dim=0))
             own = tasks.index(source)

@@ -29,7 +29,7 @@ def check_decisions(
         raise ValueError(
             f"{who}: decide must return one decision per path, got {len(decisions)} for {len(paths)} paths"
         )
-    for i, (decision, path) in enumerate(zip(decisions, paths, strict=True)):
+    for i, (decision, path) in enumerate(zip(decisions, paths)):
         where = f"{who}, decision {i}"
         if not isinstance(decision, RelabelDecision):
             raise ValueError(f"{where}: must be a RelabelDecision, got {type(decision).__name__}")

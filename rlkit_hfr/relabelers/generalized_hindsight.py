@@ -60,7 +60,7 @@ class BestTaskRelabeler(Relabeler):
     ) -> list[RelabelDecision]:
         scores, ties, tasks = self.scores(paths, scorer), self.ties(paths, scorer), scorer.candidate_tasks
         decisions = []
-        for score, tie in zip(scores, ties, strict=True):
+        for score, tie in zip(scores, ties):
             tried = rng.choice(len(tasks), min(self.num_candidates, len(tasks)), replace=False)
             best = tried[np.lexsort((tie[tried], score[tried]))[::-1][: self.tasks_per_path]]
             probs = np.bincount(best, minlength=len(tasks)) / len(best)

@@ -32,7 +32,7 @@ class HindsightGoalRelabeler(Relabeler):
     ) -> list[RelabelDecision]:
         tasks, unknown = np.asarray(scorer.candidate_tasks), np.full(len(scorer.candidate_tasks), np.nan)
         decisions = []
-        for path, source in zip(paths, source_tasks, strict=True):
+        for path, source in zip(paths, source_tasks):
             distances = scorer.goal_distances(path)
             distances = distances[:, self.reached(distances.shape[1], rng)]  # (K, goals)
             new = np.where(distances.min(axis=0) <= 1.0, tasks[distances.argmin(axis=0)], source)

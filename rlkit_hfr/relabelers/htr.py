@@ -72,7 +72,7 @@ class HTRRelabeler(Relabeler):
         probs = probs / probs.sum(axis=1, keepdims=True)
         return [
             RelabelDecision(tasks[k], p, s, unknown)
-            for k, p, s in zip(sample_rows(probs, rng), probs, shares, strict=True)
+            for k, p, s in zip(sample_rows(probs, rng), probs, shares)
         ]
 
     def _cluster(self, earned: np.ndarray, source: Any, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, TypeVar
+from typing import Any, Type, TypeVar
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.references import is_reference, load
@@ -20,7 +20,7 @@ from rlkit_hfr.relabelers.relabeler import Relabeler
 from rlkit_hfr.relabelers.sampling import HIPISamplingRelabeler, HTRSamplingRelabeler
 from rlkit_hfr.relabelers.virtual import VirtualRelabeler
 
-R = TypeVar("R", bound=type[Relabeler])
+R = TypeVar("R", bound=Type[Relabeler])
 
 RELABELERS: dict[str, type[Relabeler]] = {
     cls.name: cls

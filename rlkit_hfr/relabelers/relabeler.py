@@ -154,9 +154,7 @@ class TrajectoryRelabeler(Relabeler):
         chosen = [several(tasks, row) for row in sample_distinct(probs, self.tasks_per_path, rng)]
         values = to_numpy(utilities)
         normaliser = np.full(len(tasks), np.nan) if log_z is None else to_numpy(log_z)
-        return [
-            RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values, strict=True)
-        ]
+        return [RelabelDecision(new, p, u, normaliser) for new, p, u in zip(chosen, probs, values)]
 
 
 def default_temperature(reward_scale: float) -> float:

@@ -64,7 +64,7 @@ class VirtualRelabeler(Relabeler):
         deviation = known.std(axis=0)
         units = np.where(deviation > 0.0, deviation, 1.0)
         decisions = []
-        for path, source in zip(paths, source_tasks, strict=True):
+        for path, source in zip(paths, source_tasks):
             vectors = np.concatenate([known, scorer.sample_vectors(self.num_virtual, rng)])
             own = scorer.vector_returns(path, vectors)
             scores = own if self.ranking == "return" else self._shares(own, vectors, scorer)

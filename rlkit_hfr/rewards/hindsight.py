@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol, Sequence
 
 import numpy as np
 
@@ -84,5 +84,5 @@ def _with_sparse_rewards(infos: Any, sparse: np.ndarray | None) -> Any:
         return {**infos, "sparse_reward": sparse} if "sparse_reward" in infos else infos
     return [
         {**info, "sparse_reward": value} if "sparse_reward" in info else info
-        for info, value in zip(infos, sparse, strict=True)
+        for info, value in zip(infos, sparse)
     ]

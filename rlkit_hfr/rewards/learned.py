@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rlkit_hfr.paths import PathDict, info_column
-from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
+from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
 from rlkit_hfr.state import State
 
@@ -64,11 +64,7 @@ class LearnedReward:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             sizes = [width + action_dim, self._hidden_size, self._hidden_size]
-            hidden = [
-                layer
-                for a, b in zip(sizes, sizes[1:], strict=False)
-                for layer in (nn.Linear(a, b), nn.ReLU())
-            ]
+            hidden = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
             self._net = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1 + has_sparse))
         self._optimizer = torch.optim.Adam(self._net.parameters(), lr=self._learning_rate)
         self._input_scale, self._target_scale = (
@@ -111,7 +107,7 @@ class LearnedReward:
         ):
             scale[0], scale[1] = (
                 rows.mean(dim=0),
-                rows.std(dim=0, correction=0).clamp(min=_SMALLEST_DEVIATION),
+                rows.std(dim=0, unbiased=False).clamp(min=_SMALLEST_DEVIATION),
             )
         with torch.enable_grad():
             for _ in range(self._fit_steps):

@@ -6,8 +6,7 @@ Environments are recognised by class name and by what they carry, without import
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Callable, Sequence
 
 import numpy as np
 

@@ -23,7 +23,7 @@ def task_vectors(layers: Sequence[Any], tasks: Sequence[Any]) -> dict[Any, np.nd
                 vectors = {task: vector for task in tasks if (vector := _numbers(known[task])) is not None}
                 if len(vectors) == len(tasks) and len({vector.shape for vector in vectors.values()}) == 1:
                     return vectors
-    return dict(zip(tasks, np.eye(len(tasks), dtype=np.float32), strict=True))
+    return dict(zip(tasks, np.eye(len(tasks), dtype=np.float32)))
 
 
 def _numbers(task: Any) -> np.ndarray | None:

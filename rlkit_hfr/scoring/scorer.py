@@ -252,7 +252,7 @@ class Scorer:
             parts = self.networks.posterior(context.flatten(0, 1), mask.flatten(0, 1))
             if posterior is None:
                 posterior = Posterior(*(part.new_empty(*grid, part.shape[-1]) for part in parts))
-            for whole, part in zip(posterior, parts, strict=True):
+            for whole, part in zip(posterior, parts):
                 whole[n, k] = part.view(*context.shape[:2], -1)
         assert posterior is not None
         return posterior
@@ -272,7 +272,7 @@ class Scorer:
                 torch.as_tensor(array, device=self.networks.device) for array in pad(flat[cells])
             )
             parts.append(self.networks.posterior(context, mask))
-        wholes = (torch.cat(part).view(len(drawn), number, -1) for part in zip(*parts, strict=True))
+        wholes = (torch.cat(part).view(len(drawn), number, -1) for part in zip(*parts))
         return Posterior(*(whole.transpose(0, 1).contiguous() for whole in wholes))
 
     @torch.no_grad()

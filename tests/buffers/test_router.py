@@ -106,7 +106,7 @@ def test_both_buffers_get_the_same_decision_in_either_order(make_router, make_pa
     paths = [make_path(seed=i) for i in range(3)]
     first = router.routes(order[0], 10, paths)
     second = router.routes(order[1], 10, list(reversed(paths)))
-    assert [a is b for a, b in zip(first, reversed(second), strict=True)] == [True] * 3
+    assert [a is b for a, b in zip(first, reversed(second))] == [True] * 3
     assert len(router.relabeler.asked) == 1
     assert router.ledger.is_settled
 

@@ -13,8 +13,8 @@ from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
 from rlkit_hfr.paths import ContextLayout
-from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
 from rlkit_hfr.relabelers.sampling import BatchScores, SamplingRelabeler
+from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer

@@ -11,7 +11,7 @@ import torch
 from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.paths import take_steps
-from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
+from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-
-from env_wrappers import make_env
+from worlds import PointWorld
 
 
 class _Logger:
@@ -56,7 +55,6 @@ class TaskBuffer:
             path["terminals"],
             path["agent_infos"],
             path["env_infos"],
-            strict=True,
         )
         self._starts.append(self._top)
         for o, a, r, o2, d, _, info in steps:
@@ -190,7 +188,7 @@ class OysterLike:
         self.collected: dict[Any, list[dict[str, Any]]] = {task: [] for task in self.task_ids}
 
     def make_env(self, seed: int) -> Any:
-        return make_env("point-robot", n_tasks=max(self.task_ids) + 1, seed=seed)
+        return PointWorld(n_tasks=max(self.task_ids) + 1, seed=seed)
 
     def make_buffers(self) -> tuple[Any, Any]:
         return Buffer(self.task_ids), Buffer(self.task_ids)
@@ -213,7 +211,7 @@ class OysterLike:
             next_obs, reward, done, info = self.env.step(action)
             steps.append((obs, action, reward, next_obs, done, info))
             obs = next_obs
-        o, a, r, o2, d, infos = zip(*steps, strict=True)
+        o, a, r, o2, d, infos = zip(*steps)
         path = dict(
             observations=np.array(o),
             actions=np.array(a),

@@ -22,8 +22,7 @@ from standin_families import (
 )
 from torch import nn
 from torch.nn import functional as F
-
-from env_wrappers import make_env
+from worlds import SparsePointWorld
 
 
 class NoValueFunction(OysterLike):
@@ -308,7 +307,7 @@ class SparseContext(OysterLike):
     sparse_rewards = True
 
     def make_env(self, seed: int) -> Any:
-        return make_env("sparse-point-robot", n_tasks=4, seed=seed)
+        return SparsePointWorld(n_tasks=4, seed=seed)
 
 
 DESCENDANTS: dict[str, type[OysterLike]] = {

@@ -25,6 +25,10 @@ def _fresh_log():
     standin_families.logger.__init__()
 
 
+def _assert_close(actual, expected):
+    np.testing.assert_allclose(actual.detach().numpy(), expected.detach().numpy(), rtol=1.3e-6, atol=1e-5)
+
+
 class SendTo(Relabeler):
     """Sends every path to one task."""
 
@@ -124,9 +128,8 @@ def test_scoring_leaves_no_trace(name):
 def _is_task(env, task, rows):
     """Whether context rows (B, 5) have the rewards of `task`, given where the point robot goes from there."""
     after = (rows[:, :2] + 0.1 * np.clip(rows[:, 2:4], -1, 1)).astype(np.float32)
-    rewards = env.compute_rewards({"env_infos": {"achieved": after}}, [task])
-    expected = rewards.rewards[0] if rewards.sparse_rewards is None else rewards.sparse_rewards[0]
-    return np.isclose(rows[:, 4], expected, atol=1e-5)
+    rewards, _, *sparse = env.compute_rewards({"env_infos": {"achieved": after}}, [task])
+    return np.isclose(rows[:, 4], (sparse[0] if sparse else rewards)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -178,7 +181,7 @@ def test_both_buffers_agree_and_the_totals_add_up(name):
 
     def watched(role, task, paths):
         out = routes(role, task, paths)
-        seen.extend((role, id(path), route) for path, route in zip(paths, out, strict=True))
+        seen.extend((role, id(path), route) for path, route in zip(paths, out))
         return out
 
     relabeling._router.routes = watched
@@ -358,7 +361,7 @@ def test_networks_that_are_swapped_after_attach_are_the_ones_that_score():
     networks = attach(algorithm, "hfr", precision="fp32").scorer.networks
     obs, action, z = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 3)
     algorithm.qf1 = standin_families.Critic()
-    torch.testing.assert_close(networks.critics(obs, action, z)[0], algorithm.qf1(obs, action, z))
+    _assert_close(networks.critics(obs, action, z)[0], algorithm.qf1(obs, action, z))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -368,19 +371,19 @@ def test_scoring_networks_compute_what_the_host_computes(name):
     obs, action, z = torch.randn(4, 2), torch.rand(4, 2), torch.randn(4, 3)
     with networks.isolated():
         for i, ours in enumerate(networks.critics(obs, action, z)):
-            torch.testing.assert_close(ours, algorithm.q(i, obs, action, z))
+            _assert_close(ours, algorithm.q(i, obs, action, z))
         context = torch.randn(3, 6, 5)
         means, variances = networks.posterior(context, torch.ones(3, 6, dtype=torch.bool))
         algorithm.agent.infer_posterior(context)
         if name != "RlkitLike":
-            torch.testing.assert_close(means, algorithm.agent.z_means)
+            _assert_close(means, algorithm.agent.z_means)
         if name not in ("RlkitLike", "Deterministic"):
-            torch.testing.assert_close(variances, algorithm.agent.z_vars)
+            _assert_close(variances, algorithm.agent.z_vars)
         masked, _ = networks.posterior(
             context, torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] * 6])
         )
         shorter, _ = networks.posterior(context[1:2, :4], torch.ones(1, 4, dtype=torch.bool))
-        torch.testing.assert_close(masked[1], shorter[0])
+        _assert_close(masked[1], shorter[0])
 
 
 def test_soft_value_without_a_value_network():

@@ -11,12 +11,12 @@ import torch
 from torch.nn import functional as F
 
 from rlkit_hfr.gaussians import product_of_gaussians, tanh_log_det
-from rlkit_hfr.pearl.buffers import SimpleReplayBuffer
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.meta_algorithm import rounds_of_distinct
 from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy
 from rlkit_hfr.pearl.sac import build_nets
+from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 
 
 def test_product_of_gaussians_closed_form_and_mask():
