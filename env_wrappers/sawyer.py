@@ -17,6 +17,7 @@ from env_wrappers.mujoco_env import MujocoHindsightEnv, load_model
 _HAND_LOW, _HAND_HIGH = np.array([-0.5, 0.40, 0.05]), np.array([0.5, 1.0, 0.5])
 _HAND_START = np.array([0.0, 0.6, 0.2])
 _PUCK_START = np.array([0.0, 0.6, 0.02])
+_STARTS = np.concatenate([_HAND_START, _PUCK_START])
 _GRIP_QUAT = np.array([1.0, 0.0, 1.0, 0.0])
 _WELD = np.array([0.0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 5])
 _METRES_PER_ACTION = 0.01
@@ -39,7 +40,7 @@ def _sawyer_model(asset: str) -> mujoco.MjModel:
 class SawyerEnv(MujocoHindsightEnv):
     """Shared control of the arm. Action (4): hand displacement in centimetres a step (3), gripper effort (1).
 
-    Observation (6): hand position, object position (metres). With obs_dim=39 it is
+    Observation (6): hand position, object position (metres, or in `obs_unit`). With obs_dim=39 it is
     Meta-World's: hand, gripper opening, object position and orientation, padded to 18,
     of this step and of the one before, and three zeros for the hidden goal. Success
     terminates the episode; the reward is 0 then and -1 before.
@@ -63,9 +64,11 @@ class SawyerEnv(MujocoHindsightEnv):
         obs_dim: int = 6,
         goal_width: float = 1.0,
         tolerance: float | None = None,
+        obs_unit: float | None = None,
     ) -> None:
         """goal_width: factor on how far goals spread to the left and right; tolerance: metres to the goal
-        that count as success, None for the family's own."""
+        that count as success, None for the family's own; obs_unit: metres that one unit of an observation
+        stands for, counted from where hand and puck begin, None for Meta-World's coordinates in metres."""
         if obs_dim not in self.obs_dims:
             raise ValueError(f"obs_dim must be one of {', '.join(map(str, self.obs_dims))}, got {obs_dim!r}")
         self.tolerance = positive("tolerance", self.tolerance if tolerance is None else tolerance)
@@ -73,6 +76,9 @@ class SawyerEnv(MujocoHindsightEnv):
         low, high = np.array(self.goal_low) * spread, np.array(self.goal_high) * spread
         self._task_bounds = low, high
         self._before: np.ndarray | None = None
+        self.obs_unit = None if obs_unit is None else positive("obs_unit", obs_unit)
+        if self.obs_unit is not None and obs_dim != 6:
+            raise ValueError(f"obs_unit is for observations of 6 numbers, got obs_dim={obs_dim}; leave one out")
         super().__init__(
             np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))),
             obs_dim,
@@ -120,7 +126,8 @@ class SawyerEnv(MujocoHindsightEnv):
     def _observe(self) -> np.ndarray:
         hand, puck = self.data.xpos[self._hand], self.data.xpos[self._object]
         if self.observation_space.shape == (6,):
-            return np.concatenate([hand, puck])
+            positions = np.concatenate([hand, puck])
+            return positions if self.obs_unit is None else (positions - _STARTS) / self.obs_unit
         right, left = self.data.xpos[self._claws]
         opening = np.clip(np.linalg.norm(right - left) / 0.1, 0.0, 1.0)
         quaternion = np.empty(4)

@@ -31,6 +31,9 @@ class PEARLConfig:
     num_train_tasks_eval: int = 0  # training tasks in an evaluation; 0: as many as there are test tasks
     batch_size: int = 256  # transitions per task in the RL batch
     embedding_batch_size: int = 64  # transitions per task in the context batch
+    # the fewest of them: an update draws their number between both, log-uniformly, so that the agent
+    # also learns what to do when it has seen little; 0: always embedding_batch_size
+    min_embedding_batch_size: int = 0
     max_path_length: int = 200  # steps after which an episode is cut (a time-out, never a terminal)
     discount: float = 0.99
     soft_target_tau: float = 0.005  # share of V that moves into the target V at each update
@@ -38,6 +41,7 @@ class PEARLConfig:
     qf_lr: float = 3e-4
     vf_lr: float = 3e-4
     context_lr: float = 3e-4
+    lr_end_factor: float = 1.0  # the learning rates fall linearly to this share of themselves over the run
     policy_mean_reg_weight: float = 1e-3  # weight of the mean of squared policy means
     policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
     reward_scale: float = 5.0  # factor on rewards in the Bellman target; the inverse of SAC's entropy weight
@@ -98,5 +102,12 @@ class PEARLConfig:
             )
         if not self.discount < 1.0:
             raise ValueError(f"discount must be below 1, got {self.discount}")
+        if self.min_embedding_batch_size > self.embedding_batch_size:
+            raise ValueError(
+                f"min_embedding_batch_size must be at most embedding_batch_size = {self.embedding_batch_size}, "
+                f"got {self.min_embedding_batch_size}"
+            )
+        if not 0.0 < self.lr_end_factor <= 1.0:
+            raise ValueError(f"lr_end_factor must be in (0, 1], got {self.lr_end_factor}")
         if not 0.0 < self.soft_target_tau <= 1.0:
             raise ValueError(f"soft_target_tau must be in (0, 1], got {self.soft_target_tau}")

@@ -5,6 +5,7 @@ critic (Rakelly et al. 2019, section 5).
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -187,7 +188,29 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         return torch.cat(_stacked(batches, keys), dim=-1)
 
     def _do_training(self, indices: Sequence[int]) -> None:
-        self._take_step(indices, self.sample_context(indices))
+        self._anneal_learning_rates()
+        self._take_step(indices, self._shortened(self.sample_context(indices)))
+
+    def _shortened(self, context: Tensor) -> Tensor:
+        """The first rows of a context batch (tasks, B, D), whose order is random, where the
+        number of rows is drawn anew for each update.
+        """
+        least = self.config.min_embedding_batch_size
+        if least == 0:
+            return context
+        low, high = math.log(least), math.log(self.config.embedding_batch_size)
+        return context[:, : round(math.exp(self.rng.uniform(low, high)))]
+
+    def _anneal_learning_rates(self) -> None:
+        config = self.config
+        if config.lr_end_factor == 1.0:
+            return
+        updates = config.num_iterations * config.num_train_steps_per_itr
+        done = min(1.0, self._n_train_steps_total / updates)
+        factor = 1.0 - (1.0 - config.lr_end_factor) * done
+        rates = dict(policy=config.policy_lr, qf=config.qf_lr, vf=config.vf_lr, context=config.context_lr)
+        for name, optimizer in self._named_optimizers().items():
+            optimizer.param_groups[0]["lr"] = factor * rates[name]
 
     def _min_q(self, obs: Tensor, actions: Tensor, task_z: Tensor) -> Tensor:
         return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))

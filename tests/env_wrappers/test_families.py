@@ -432,3 +432,19 @@ def test_goals_of_sawyer_can_be_wider_and_smaller(name):
     for bad in (0.0, -1.0, float("nan"), "wide"):
         with pytest.raises(ValueError, match="goal_width must be a positive number"):
             make_env(name, goal_width=bad)
+
+
+@pytest.mark.parametrize("name", ["sawyer-push", "sawyer-reach"])
+def test_observations_of_sawyer_in_other_units_tell_the_same(name):
+    plain, scaled = make_env(name, n_tasks=3), make_env(name, n_tasks=3, obs_unit=0.1)
+    starts = np.array([0.0, 0.6, 0.2, 0.0, 0.6, 0.02])
+    np.testing.assert_allclose(scaled.reset_task(1), (plain.reset_task(1) - starts) / 0.1)
+    for action in np.random.default_rng(0).uniform(-1, 1, (20, 4)):
+        (a, reward, done, info), (b, *same) = plain.step(action), scaled.step(action)
+        np.testing.assert_allclose(b, (a - starts) / 0.1)
+        assert same[:2] == [reward, done]
+        np.testing.assert_array_equal(same[2]["achieved"], info["achieved"])
+    with pytest.raises(ValueError, match="obs_unit must be a positive number"):
+        make_env(name, obs_unit=0.0)
+    with pytest.raises(ValueError, match="obs_unit is for observations of 6 numbers, got obs_dim=39"):
+        make_env(name, obs_unit=0.1, obs_dim=39)

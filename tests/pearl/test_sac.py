@@ -356,3 +356,61 @@ def test_the_encoders_size_is_a_setting():
     agent = build_nets(3, 2, 4, 16, config, encoder_size=24)[0]
     assert [fc.out_features for fc in agent.context_encoder.fcs] == [24] * 3
     assert agent.policy.fcs[0].out_features == 16
+
+
+def test_context_sizes_are_drawn_between_the_fewest_and_the_batch(make_algorithm):
+    algorithm = make_algorithm("point-robot", embedding_batch_size=32, min_embedding_batch_size=2)
+    rows = torch.arange(32.0).view(1, 32, 1)
+    seen = [algorithm._shortened(rows) for _ in range(400)]
+    sizes = np.array([part.shape[1] for part in seen])
+    assert sizes.min() == 2 and sizes.max() == 32
+    assert all(torch.equal(part, rows[:, : part.shape[1]]) for part in seen)
+    # log-uniform: as many below the geometric mean, 8, as above it
+    assert (sizes < 8).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_without_a_fewest_nothing_is_drawn_and_contexts_are_whole(make_algorithm):
+    algorithm = make_algorithm("point-robot", embedding_batch_size=32)
+    before = algorithm.rng.bit_generator.state
+    assert algorithm._shortened(torch.zeros(1, 32, 1)).shape == (1, 32, 1)
+    assert algorithm.rng.bit_generator.state == before
+
+
+@pytest.mark.parametrize(("option", "other"), [({"min_embedding_batch_size": 2}, {}), ({"lr_end_factor": 0.5}, {})])
+def test_updates_heed_the_option(make_algorithm, option, other):
+    """The second update: the first is made at the full learning rates."""
+    weights = []
+    for settings in (option, other):
+        algorithm = make_algorithm("point-robot", embedding_batch_size=32, **settings)
+        for task in algorithm.train_tasks:
+            algorithm.collect_data([task], 20)
+        for _ in range(2):
+            torch.manual_seed(3)
+            algorithm._do_training([0, 1])
+            algorithm._n_train_steps_total += 1
+        weights.append(torch.cat([weight.flatten() for weight in algorithm.qf1.parameters()]))
+    assert not torch.equal(*weights)
+
+
+def test_learning_rates_fall_linearly_to_their_share(make_algorithm):
+    algorithm = make_algorithm(
+        "point-robot", num_iterations=5, num_train_steps_per_itr=2, qf_lr=1e-3, policy_lr=2e-3, lr_end_factor=0.2
+    )
+    for done, factor in ((0, 1.0), (5, 0.6), (10, 0.2), (30, 0.2)):
+        algorithm._n_train_steps_total = done
+        algorithm._anneal_learning_rates()
+        assert algorithm.qf_optimizer.param_groups[0]["lr"] == pytest.approx(1e-3 * factor)
+        assert algorithm.policy_optimizer.param_groups[0]["lr"] == pytest.approx(2e-3 * factor)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"embedding_batch_size": 8, "min_embedding_batch_size": 9}, "at most embedding_batch_size = 8, got 9"),
+        ({"lr_end_factor": 0.0}, r"lr_end_factor must be in \(0, 1\], got 0.0"),
+        ({"lr_end_factor": 1.5}, r"lr_end_factor must be in \(0, 1\], got 1.5"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(settings, told):
+    with pytest.raises(ValueError, match=told):
+        PEARLConfig(**settings)
