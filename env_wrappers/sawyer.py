@@ -78,7 +78,9 @@ class SawyerEnv(MujocoHindsightEnv):
         self._before: np.ndarray | None = None
         self.obs_unit = None if obs_unit is None else positive("obs_unit", obs_unit)
         if self.obs_unit is not None and obs_dim != 6:
-            raise ValueError(f"obs_unit is for observations of 6 numbers, got obs_dim={obs_dim}; leave one out")
+            raise ValueError(
+                f"obs_unit is for observations of 6 numbers, got obs_dim={obs_dim}; leave one out"
+            )
         super().__init__(
             np.random.default_rng(task_seed).uniform(low, high, size=(n_tasks, len(low))),
             obs_dim,

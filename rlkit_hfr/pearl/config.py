@@ -104,8 +104,8 @@ class PEARLConfig:
             raise ValueError(f"discount must be below 1, got {self.discount}")
         if self.min_embedding_batch_size > self.embedding_batch_size:
             raise ValueError(
-                f"min_embedding_batch_size must be at most embedding_batch_size = {self.embedding_batch_size}, "
-                f"got {self.min_embedding_batch_size}"
+                "min_embedding_batch_size must be at most embedding_batch_size = "
+                f"{self.embedding_batch_size}, got {self.min_embedding_batch_size}"
             )
         if not 0.0 < self.lr_end_factor <= 1.0:
             raise ValueError(f"lr_end_factor must be in (0, 1], got {self.lr_end_factor}")

@@ -376,7 +376,9 @@ def test_without_a_fewest_nothing_is_drawn_and_contexts_are_whole(make_algorithm
     assert algorithm.rng.bit_generator.state == before
 
 
-@pytest.mark.parametrize(("option", "other"), [({"min_embedding_batch_size": 2}, {}), ({"lr_end_factor": 0.5}, {})])
+@pytest.mark.parametrize(
+    ("option", "other"), [({"min_embedding_batch_size": 2}, {}), ({"lr_end_factor": 0.5}, {})]
+)
 def test_updates_heed_the_option(make_algorithm, option, other):
     """The second update: the first is made at the full learning rates."""
     weights = []
@@ -394,7 +396,12 @@ def test_updates_heed_the_option(make_algorithm, option, other):
 
 def test_learning_rates_fall_linearly_to_their_share(make_algorithm):
     algorithm = make_algorithm(
-        "point-robot", num_iterations=5, num_train_steps_per_itr=2, qf_lr=1e-3, policy_lr=2e-3, lr_end_factor=0.2
+        "point-robot",
+        num_iterations=5,
+        num_train_steps_per_itr=2,
+        qf_lr=1e-3,
+        policy_lr=2e-3,
+        lr_end_factor=0.2,
     )
     for done, factor in ((0, 1.0), (5, 0.6), (10, 0.2), (30, 0.2)):
         algorithm._n_train_steps_total = done
@@ -406,9 +413,12 @@ def test_learning_rates_fall_linearly_to_their_share(make_algorithm):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"embedding_batch_size": 8, "min_embedding_batch_size": 9}, "at most embedding_batch_size = 8, got 9"),
-        ({"lr_end_factor": 0.0}, r"lr_end_factor must be in \(0, 1\], got 0.0"),
-        ({"lr_end_factor": 1.5}, r"lr_end_factor must be in \(0, 1\], got 1.5"),
+        (
+            {"embedding_batch_size": 8, "min_embedding_batch_size": 9},
+            "at most embedding_batch_size = 8, got 9",
+        ),
+        ({"lr_end_factor": 0.0}, r"in \(0, 1\], got 0.0"),
+        ({"lr_end_factor": 1.5}, r"in \(0, 1\], got 1.5"),
     ],
 )
 def test_what_is_out_of_range_is_refused(settings, told):

@@ -56,10 +56,13 @@ class Preset:
     qf_lr: float | None = None
     vf_lr: float | None = None
     context_lr: float | None = None
+    lr_end_factor: float | None = None
+    min_embedding_batch_size: int | None = None
     entropy_weight: float | None = None
     eval_sampled: bool | None = None
     num_train_tasks_eval: int | None = None
     tolerance: float | None = None
+    obs_unit: float | None = None
     sparse_rewards: bool | None = None
     use_next_obs_in_context: bool | None = None
 
@@ -288,17 +291,28 @@ def _quick_point(name: str, **changes: Any) -> Preset:
 
 
 def _quick_sawyer(name: str, length: int, **changes: Any) -> Preset:
-    """Episodes of `length` steps, two with z from the prior and four from the posterior a visit."""
+    """Episodes of `length` steps, two with z from the prior and four from the posterior a visit.
+
+    A success ends an episode, so that a trajectory has one row that tells where the goal is: a
+    context batch takes in most of a visit. Its size is drawn, because the first trajectories of an
+    adaptation tell less. Observations in decimetres from the start, since goals lie within 30 cm.
+    """
     shared: Settings = dict(
         n_train_tasks=40,
-        num_iterations=40,
+        num_iterations=25,
+        num_train_steps_per_itr=500,
         max_path_length=length,
-        num_initial_steps=2 * length,
-        num_tasks_sample=10,
+        num_initial_steps=4 * length,
+        num_tasks_sample=20,
         num_steps_prior=2 * length,
         num_steps_posterior=4 * length,
         num_steps_per_eval=4 * length,
-        entropy_weight=0.005,
+        embedding_batch_size=256,
+        min_embedding_batch_size=4,
+        kl_lambda=1e-3,
+        lr_end_factor=0.1,
+        entropy_weight=0.02,
+        obs_unit=0.1,
     )
     return _quick(name, **{**shared, **changes})
 
