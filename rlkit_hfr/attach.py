@@ -17,7 +17,7 @@ from rlkit_hfr.hosts.families import find_host
 from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
-from rlkit_hfr.relabelers import Relabeler, make_relabeler
+from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.resolve import resolve_hindsight
 from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
@@ -36,6 +36,14 @@ class Relabeling:
         sampled: SampledBatches | None = None,
     ) -> None:
         self._host, self._router, self._context, self._sampled = host, router, context, sampled
+
+    def __repr__(self) -> str:
+        router, figures = self._router, self.statistics
+        settings = f"relabel_fraction={router.relabel_fraction:g}, keep_original={router.keep_original}"
+        where = f"{type(self._host.algorithm).__name__}, {len(router.scorer.candidate_tasks)} training tasks"
+        counts = f"{figures['relabel/paths relabeled']:.0f} of {figures['relabel/paths seen']:.0f}"
+        state = f"{counts} paths of this iteration relabeled" if self._host.installed else "detached"
+        return f"<Relabeling by {_described(router.relabeler)}, {settings}, on {where}; {state}>"
 
     @property
     def relabeler(self) -> Relabeler:
@@ -86,6 +94,12 @@ class Relabeling:
         there. A second call does nothing.
         """
         self._host.remove()
+
+
+def _described(relabeler: Relabeler) -> str:
+    """The name, and the options that the relabeler keeps under their own names."""
+    names = [name for name in relabeler_options(type(relabeler)) if hasattr(relabeler, name)]
+    return f"{relabeler.name}({', '.join(f'{name}={getattr(relabeler, name)!r}' for name in names)})"
 
 
 def attach(

@@ -66,7 +66,7 @@ def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
         nets = build_nets(env.observation_space.shape[0], env.action_space.shape[0], 3, net_size, config)
         tasks = list(env.get_all_task_idx())
         train, test = (tasks, tasks) if env_name == "four-corners" else (tasks[:-2], tasks[-2:])
-        return PEARLSoftActorCritic(env, train, test, nets, config, seed=seed)
+        return PEARLSoftActorCritic(env, train, test, nets, config, seed=seed, callbacks=(), log_dir=None)
 
     return build
 

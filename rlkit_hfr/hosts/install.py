@@ -55,6 +55,8 @@ class Host:
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
         self._wrapped: dict[str, Any] = {}
         self._buffer_classes: list[tuple[Any, type]] = []
+        # what the built-in PEARL writes into variant.json; other hosts' launchers have written theirs
+        self._log_settings = getattr(algorithm, "log_settings", None)
 
     @classmethod
     def _refuse(cls, algorithm: Any, found: str) -> None:
@@ -150,6 +152,8 @@ class Host:
                     "evaluate",
                     RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router, sampled),
                 )
+            if self._log_settings is not None:
+                self._log_settings.setdefault("relabeler", router.relabeler.name)
         except BaseException:
             self.remove()
             raise
@@ -206,6 +210,11 @@ class Host:
     def _wrap(self, name: str, wrapper: Wrapper) -> None:
         self._wrapped[name] = vars(self.algorithm).get(name, _ABSENT)
         setattr(self.algorithm, name, wrapper)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the algorithm relabels: after `install`, until `remove`."""
+        return bool(self._buffer_classes)
 
     def remove(self) -> None:
         """Undo `install`."""

@@ -6,7 +6,8 @@ import abc
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gtimer as gt
@@ -15,22 +16,18 @@ import torch
 from torch import Tensor
 
 from rlkit_hfr.pearl.agent import PEARLAgent
+from rlkit_hfr.pearl.callbacks import Callback, own_log
 from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.evaluation import Adaptation, adapt, path_return
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
-Progress = Callable[[Sequence[Any], str], Iterable[Any]]
-
 
 class DivergedError(ArithmeticError):
     """A loss was NaN or infinite."""
-
-
-def _silent(items: Sequence[Any], phase: str) -> Iterable[Any]:
-    return items
 
 
 def _ignore(row: dict[str, Any]) -> None:
@@ -51,18 +48,27 @@ class MetaRLAlgorithm(abc.ABC):
         eval_tasks: Sequence[int],
         config: PEARLConfig,
         seed: int,
-        progress: Progress = _silent,
         on_epoch_end: Callable[[dict[str, Any]], None] = _ignore,
+        callbacks: Sequence[Callback] | None = None,
+        log_dir: str | Path | None = "output",
+        log_settings: Mapping[str, Any] | None = None,
     ) -> None:
         """seed: of the tasks drawn, the buffers' batches and the environments; torch's
             global generator drives the networks.
 
-        progress: wraps the items of each phase; on_epoch_end: called with each row of
-            progress.csv once it is written.
+        on_epoch_end: called with each row of progress.csv once it is written. callbacks:
+        told of the training after it; None shows it on the console, () keeps silent.
+        log_dir: where `train` makes its log folder if the logger has none; None for no
+        log. log_settings: what its variant.json says besides, such as env_name.
         """
         self.env, self.agent, self.config = env, agent, config
         self.train_tasks, self.eval_tasks = list(train_tasks), list(eval_tasks)
-        self.progress, self.on_epoch_end = progress, on_epoch_end
+        self.seed = seed
+        self.on_epoch_end = on_epoch_end
+        self.callbacks: list[Callback] = [Console()] if callbacks is None else list(callbacks)
+        self.log_dir = log_dir
+        self.log_settings = dict(log_settings or {})
+        self.log_state: tuple[Path, State] | None = None  # of the log that `train` began
         self.reward_scale, self.discount = config.reward_scale, config.discount
         self.batch_size, self.embedding_batch_size = config.batch_size, config.embedding_batch_size
         self.max_path_length, self.num_iterations = config.max_path_length, config.num_iterations
@@ -97,6 +103,26 @@ class MetaRLAlgorithm(abc.ABC):
         Setting `stop_requested` ends it after the current iteration. Raises
         DivergedError at a loss that is not finite, before its row.
         """
+        with own_log(self):
+            try:
+                for callback in self.callbacks:
+                    callback.on_start(self)
+                self._train()
+            finally:
+                for callback in self.callbacks:
+                    callback.on_end(self)
+
+    @property
+    def log_folder(self) -> Path | None:
+        """Of the log that `train` made by itself."""
+        return None if self.log_state is None else self.log_state[0]
+
+    def _progress(self, items: Iterable[Any], phase: str) -> Iterable[Any]:
+        for callback in self.callbacks:
+            items = callback.progress(items, phase)
+        return items
+
+    def _train(self) -> None:
         config = self.config
         if self.iterations_done == 0:
             logger.save_itr_params(-1, self.get_epoch_snapshot(-1))
@@ -111,16 +137,16 @@ class MetaRLAlgorithm(abc.ABC):
                     self.train_tasks[i : i + config.num_envs]
                     for i in range(0, len(self.train_tasks), config.num_envs)
                 ]
-                for tasks in self.progress(groups, "initial data"):
+                for tasks in self._progress(groups, "initial data"):
                     self.collect_data(tasks, config.num_initial_steps)
             visits = [
                 self.train_tasks[i]
                 for i in self.rng.integers(len(self.train_tasks), size=config.num_tasks_sample)
             ]
-            for tasks in self.progress(rounds_of_distinct(visits), "collect"):
+            for tasks in self._progress(rounds_of_distinct(visits), "collect"):
                 self._visit(tasks)
             gt.stamp("sample")
-            for _ in self.progress(range(config.num_train_steps_per_itr), "update"):
+            for _ in self._progress(range(config.num_train_steps_per_itr), "update"):
                 self._do_training(self.rng.choice(self.train_tasks, config.meta_batch).tolist())
                 self._n_train_steps_total += 1
             self.check_losses(iteration)
@@ -133,6 +159,8 @@ class MetaRLAlgorithm(abc.ABC):
             logger.pop_prefix()
             self.iterations_done = iteration + 1
             self.on_epoch_end(row)
+            for callback in self.callbacks:
+                callback.on_iteration(self, row)
             if self.stop_requested:
                 break
 

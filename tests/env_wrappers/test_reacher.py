@@ -98,7 +98,7 @@ def test_a_run_keeps_bytes_in_every_buffer(make_algorithm, encoder, next_obs):
     env = make_env("visual-reacher", n_tasks=7, seed=0)
     blank = make_algorithm(env=env, use_next_obs_in_context=next_obs)
     nets = build_nets(512, 2, 3, 8, blank.config, env.image_shape, encoder)
-    algorithm = PEARLSoftActorCritic(env, range(5), [5, 6], nets, blank.config, seed=0)
+    algorithm = PEARLSoftActorCritic(env, range(5), [5, 6], nets, blank.config, callbacks=(), log_dir=None)
     relabeling = attach(algorithm, "hfr", relabel_fraction=1.0, seed=0, num_initial_states=4)
     algorithm.train()
     assert relabeling.statistics["relabel/paths relabeled"] > 0

@@ -56,7 +56,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 _NEEDED = ("steps", "test return")
 _NOT_SETTINGS = {
-    *("seed", "versions", "machine", "snapshots", "log", "preset", "host"),
+    *("seed", "versions", "machine", "snapshots", "log", "started", "preset", "host"),
     # what rlkit's, oyster's and viskit's launchers write beside the settings
     *("exp_id", "exp_name", "exp_prefix", "exp_uuid", "unique_id", "run_id", "trial_name", "trial_num"),
     *("log_dir", "base_log_dir", "util_params", "script_name", "git_infos", "instance_type", "gpu_id"),

@@ -33,14 +33,14 @@ class Curve:
     seeds: int
 
 
-def methods_of(runs: Sequence[RunLog], last: int = 10) -> list[str]:
-    """The methods, best first: by their final scores, averaged over seeds and then over
-    the environments that they have.
+def methods_of(runs: Sequence[RunLog], last: int = 10, statistic: str = "iqm") -> list[str]:
+    """The methods, best first: by their final scores, averaged over seeds as the tables
+    show them, and then over the environments that they have.
     """
     scaled, _ = _scaled(runs, end_scores(runs, last))
     found: dict[str, list[float]] = {run.method: [] for run in runs}
     for (method, _env), values in scaled.items():
-        found[method].append(float(np.mean(values)))
+        found[method].append(float(_centre(np.array(values), statistic)))
     return sorted(found, key=lambda name: (-float(np.mean(found[name])) if found[name] else np.inf, name))
 
 
@@ -118,16 +118,22 @@ def interval(
     under `FEWEST_FOR_INTERVAL` seeds. Of fewer than `FEWEST_FOR_TRIMMING` seeds none is
     trimmed: the interquartile mean is the mean.
     """
-    from scipy import stats
 
     def centre(sample: np.ndarray) -> np.ndarray:
-        return stats.trim_mean(sample, 0.25, axis=0) if statistic == "iqm" else sample.mean(axis=0)
+        return _centre(sample, statistic)
 
     if len(values) < FEWEST_FOR_INTERVAL:
         return centre(values), None, None
     repetitions = REPETITIONS if values.shape[1] == 1 else REPETITIONS // 5  # a figure needs fewer digits
     _, intervals = _bootstrap({"": values[:, None]}, lambda sample: centre(sample[:, 0]), repetitions)
     return centre(values), *intervals[""]
+
+
+def _centre(values: np.ndarray, statistic: str) -> np.ndarray:
+    """The interquartile mean or the mean over the first axis."""
+    from scipy import stats
+
+    return stats.trim_mean(values, 0.25, axis=0) if statistic == "iqm" else values.mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,8 @@ def score_matrices(runs: Sequence[RunLog], scores: Scores) -> tuple[dict[str, np
         seeds = min(map(len, columns))
         if seeds:
             matrices[method] = np.array([values[:seeds] for values in columns]).T
-    best_first = sorted(matrices, key=lambda method: (-float(matrices[method].mean()), method))
+    centres = {method: float(_centre(scores.ravel(), "iqm")) for method, scores in matrices.items()}
+    best_first = sorted(matrices, key=lambda method: (-centres[method], method))
     return {method: matrices[method] for method in best_first}, words
 
 

@@ -35,7 +35,7 @@ class Study:
     moves: dict[tuple[str, str], np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
-        methods = methods_of(self.runs, self.last)
+        methods = methods_of(self.runs, self.last, self.statistic)
         object.__setattr__(self, "methods", methods)
         object.__setattr__(self, "looks", looks(methods))
         object.__setattr__(self, "moves", moves_of(self.runs))

@@ -8,6 +8,14 @@ from pathlib import Path
 from rlkit_hfr.signals import pipe_closed
 
 
+def announce(what: str) -> None:
+    """Say on a terminal what is about to be done, before torch is imported, which takes
+    seconds.
+    """
+    if sys.stderr.isatty():
+        print(f"{what} ...", file=sys.stderr, flush=True)
+
+
 def refuse(error: Exception, *, folder: Path, advice: str) -> int:
     """One line on stderr and exit code 2; silence if nobody reads us any more. folder,
     advice: where it was to write, and what to do if it can't.

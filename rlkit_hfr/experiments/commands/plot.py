@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    announce("Loading the plotting library and the logs")
     try:
         if args.last < 1 or args.smooth < 1:
             raise ValueError(f"--last and --smooth must be positive, got {args.last} and {args.smooth}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from env_wrappers import ENVIRONMENTS
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    announce("Loading PyTorch and the environment")
     from rlkit_hfr.experiments.pictures.families import show
 
     try:

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from env_wrappers import ENVIRONMENTS
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 # Said here again, because their homes import torch, for which --help should not wait. A test compares them.
@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    announce("Loading PyTorch and the environment")
     from rlkit_hfr.experiments.runs import training
 
     try:

@@ -52,7 +52,10 @@ def records_sparse_rewards(env: Any) -> bool:
 
 
 def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> PEARLSoftActorCritic:
-    """The environment and the PEARL of a variant, without relabeling."""
+    """The environment and the PEARL of a variant, without relabeling. options: of the
+    algorithm, which is silent and keeps no log of its own unless they say otherwise.
+    """
+    options = {"callbacks": (), "log_dir": None, **options}
     seed_everything(variant["seed"])
     env = build_env(variant)
     tasks = list(env.get_all_task_idx())

@@ -13,10 +13,10 @@ import torch
 from rlkit_hfr.experiments.programs import command
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import NAME, restore, save_checkpoint
-from rlkit_hfr.experiments.runs.console import Console
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
+from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.logger import PROGRESS, logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.pearl.writers import make_row_writers
@@ -44,9 +44,8 @@ class CarriedRun:
         self.variant, self.device = variant, device
         self._keep_checkpoint = keep_checkpoint
         self._writers = make_row_writers(variant.get("log", ()) if log is None else log)
-        self._console = Console(variant["algo_params"]["num_iterations"])
         self._algorithm = build_algorithm(
-            variant, device, progress=self._console.progress, on_epoch_end=self._iteration_done
+            variant, device, on_epoch_end=self._iteration_done, callbacks=[Console()]
         )
         self._relabeling = attach_relabeler(self._algorithm, variant)
         self._folder = Path()
@@ -86,7 +85,6 @@ class CarriedRun:
         reopen_logger(folder, **self.variant["snapshots"])
         restore(content, self._algorithm, self._relabeling)
         logger.open_writers(self._writers, self.variant)
-        self._console.resumed(self._algorithm.iterations_done)
         if self.machine != self.variant.get("machine", self.machine):
             logger.log(f"Going on, on another machine: {described(self.machine)}")
 
@@ -95,7 +93,6 @@ class CarriedRun:
 
     def _iteration_done(self, row: dict[str, Any]) -> None:
         self._save()
-        self._console.iteration_done(row)
 
     def _request_stop(self) -> None:
         self._algorithm.stop_requested = True
@@ -131,18 +128,15 @@ class CarriedRun:
             )
         finally:
             logger.close()
-        if self._algorithm.iterations_done < self._console.num_iterations:
+        if self._algorithm.iterations_done < self._algorithm.num_iterations:
             return self._stopped("interrupted", 130)
         if not self._keep_checkpoint:
             (self._folder / NAME).unlink(missing_ok=True)
         return 0
 
     def _stopped(self, why: str, code: int) -> int:
-        done, number = self._algorithm.iterations_done, self._console.num_iterations
+        done, number = self._algorithm.iterations_done, self._algorithm.num_iterations
         print(f"\nStopped after {done} of {number} iterations: {why}.", file=sys.stderr)
-        print(
-            f"Go on from {self._folder / NAME} with: "
-            f"{command('train')} --resume {shlex.quote(str(self._folder))}",
-            file=sys.stderr,
-        )
+        resume = f"{command('train')} --resume {shlex.quote(str(self._folder))}"
+        print(f"Go on from the checkpoint with: {resume}", file=sys.stderr)
         return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +15,21 @@ except ImportError:  # not on Windows, where folders go without a lock
     fcntl = None  # type: ignore[assignment]
 
 LOCK = "lock"
+_TRIES, _PAUSE = 5, 0.02  # seconds
 CONSOLE = "console.log"  # where a comparison keeps what a run prints
 _OF_A_START = frozenset({LOCK, CONSOLE, "variant.tmp"})  # what a start that was killed at once leaves
 
 
 @contextmanager
-def alone_in(run: Path) -> Iterator[None]:
+def alone_in(run: Path, doing: str = "training") -> Iterator[None]:
     """Within the block no other process may write into this folder.
 
-    ValueError if one does.
+    ValueError if one does. doing: what it does, for the message.
     """
     if fcntl is None:
         yield
         return
-    file = _locked(run)
+    file = _locked(run, doing)
     try:
         yield  # the system lets go of the lock when the process ends, however it ends
     finally:
@@ -36,8 +38,26 @@ def alone_in(run: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _locked(run: Path) -> int:
+def is_locked(run: Path) -> bool:
+    """Whether another process writes into this folder."""
+    if fcntl is None:
+        return False
+    try:
+        file = os.open(run / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for so short that `_locked` tries again
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+
+
+def _locked(run: Path, doing: str) -> int:
     """The descriptor of the folder's lock, which is held."""
+    tries = 0
     while True:
         file = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
@@ -49,8 +69,11 @@ def _locked(run: Path) -> int:
             if now is not None and os.path.samestat(now, os.fstat(file)):
                 return file
         except BlockingIOError:
-            os.close(file)
-            raise ValueError(f"another process is training in {run}; wait for it, or stop it") from None
+            tries += 1
+            if tries == _TRIES:
+                os.close(file)
+                raise ValueError(f"another process is {doing} in {run}; wait for it, or stop it") from None
+            time.sleep(_PAUSE)  # somebody who looks whether it is locked holds it for a moment
         except BaseException:
             os.close(file)
             raise

@@ -299,6 +299,7 @@ class ForeignRun:
         self.variant = {**variant, "host": host, "machine": self.machine}
 
     def start(self, folder: Path) -> None:
+        self._folder = folder
         host_logger = setup_foreign_logger(folder, self.variant, **self.variant["snapshots"])
         for writer in self._writers:
             writer.open(folder, self.variant, [])
@@ -311,6 +312,7 @@ class ForeignRun:
             )
 
     def train(self) -> int:
+        print(f"Log: {self._folder}", flush=True)
         try:
             self._algorithm.train()
         except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished, read_journa
 from rlkit_hfr.experiments.runs.folders import LOCK, alone_in, begin, clear_away
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
 from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
-from rlkit_hfr.experiments.settings.machine import described
+from rlkit_hfr.experiments.settings.machine import commit, described, now
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
 from rlkit_hfr.pearl.writers import CSVRows, TensorBoardScalars
@@ -29,6 +29,7 @@ class Run(Protocol):
     """Something to train in a folder of its own."""
 
     machine: dict[str, str]
+    variant: Variant
 
     def start(self, folder: Path) -> None: ...
 
@@ -60,6 +61,9 @@ def start(args: argparse.Namespace) -> int:
         print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
         return 0
     raise_on_interrupt()
+    run.variant = {**run.variant, "started": now()}
+    if (known := commit()) is not None:
+        run.variant["versions"] = {**run.variant["versions"], "commit": known}
     with ExitStack() as lock:
         where, make = _new_folder(args, variant)
         folder = begin(where, make, run.start, lock)
@@ -111,7 +115,7 @@ def _built(build: Callable[[], T]) -> T:
 
 def _train(run: Run, variant: Variant, folder: Path) -> int:
     what = f"{variant['env_name']}, relabeler {variant['relabeler']}, seed {variant['seed']}"
-    print(f"{what}, on {described(run.machine)}. Log: {folder}", flush=True)
+    print(f"{what}, on {described(run.machine)}.", flush=True)
     code = run.train()
     if code == 0:
         print(f"Done. Log: {folder}")

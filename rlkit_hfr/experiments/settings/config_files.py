@@ -15,7 +15,7 @@ from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 from rlkit_hfr.experiments.settings.limits import check_seed
 
 # What a run records of itself; no settings.
-_RECORDS = ("preset", "seed", "versions", "snapshots", "log", "host", "machine")
+_RECORDS = ("preset", "seed", "versions", "snapshots", "log", "started", "host", "machine")
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
 _FIXED = {

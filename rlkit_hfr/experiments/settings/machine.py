@@ -5,12 +5,37 @@ is computed in.
 from __future__ import annotations
 
 import platform
+import subprocess
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
 from rlkit_hfr import __version__
+
+
+def now() -> str:
+    """The time of day, to the minute, as reports show it."""
+    return f"{datetime.now():%Y-%m-%d %H:%M}"
+
+
+def commit() -> str | None:
+    """Of the clone that this package runs from, with a plus sign if files were changed
+    since; None where it is installed, or without git.
+    """
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except OSError:
+        return None
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("+" if changed.returncode else "")
 
 
 def versions() -> dict[str, str]:

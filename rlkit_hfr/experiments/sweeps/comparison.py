@@ -18,8 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from rlkit_hfr.experiments.programs import command
-from rlkit_hfr.experiments.runs.checkpoint import is_finished
-from rlkit_hfr.experiments.runs.console import duration
+from rlkit_hfr.experiments.runs.folders import alone_in, is_locked
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.sweeps.executors import (
     Executor,
@@ -30,15 +29,17 @@ from rlkit_hfr.experiments.sweeps.executors import (
     let_children_import,
 )
 from rlkit_hfr.experiments.sweeps.jobs import (
-    MOST_SEEDS,
     Job,
+    Launch,
     check_builds,
     finished,
     grid,
     last_words,
     progress_of,
 )
+from rlkit_hfr.experiments.sweeps.resources import Resources, chosen_seeds, resources_of, visible_gpus
 from rlkit_hfr.files import open_plain, write_text
+from rlkit_hfr.pearl.console import duration
 from rlkit_hfr.signals import pipe_closed, raise_on_interrupt
 
 COMMANDS = "compare.json"
@@ -50,15 +51,16 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
     """Run the comparison that `args` ask for; returns the exit code. argv: what was
     typed, for the record.
     """
-    if args.seeds < 1 or (args.jobs is not None and args.jobs < 1):
-        raise ValueError(f"--seeds and --jobs must be positive, got {args.seeds} and {args.jobs}")
-    if args.seeds > MOST_SEEDS:
-        raise ValueError(f"--seeds must be at most {MOST_SEEDS:,}, got {args.seeds:.3g}")
+    if args.jobs is not None and args.jobs < 1:
+        raise ValueError(f"--jobs must be positive, got {args.jobs}")
     if not 0.0 < args.hours <= 24 * 365:
         raise ValueError(f"--hours must be positive and at most a year, got {args.hours}")
     log_dir = args.log_dir.absolute()
     config = None if args.config is None else args.config.absolute()
-    jobs = grid(args.env, args.relabelers, range(args.seeds), args.assignments, args.preset, config, log_dir)
+    seeds, resources = chosen_seeds(args), resources_of(args)
+    host_path = None if args.host_path is None else args.host_path.absolute()
+    launch = Launch(device=resources.device, host=args.host, host_path=host_path, log=tuple(args.log or ()))
+    jobs = grid(args.env, args.relabelers, seeds, args.assignments, args.preset, config, log_dir, launch)
     if len({job.folder for job in jobs}) < len(jobs):
         raise ValueError("an environment, relabeler or setting was given twice")
     for job in jobs:
@@ -66,7 +68,7 @@ def compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
     check_builds(jobs)
     _known_commands(log_dir)
     let_children_import()
-    executor = _executor(args, log_dir)
+    executor = _executor(args, log_dir, resources)
     raise_on_interrupt()
     try:
         _prepare(log_dir, f"{command('compare')} {shlex.join(argv)}")
@@ -92,9 +94,10 @@ def _prepare(log_dir: Path, command: str) -> None:
 
 def _note_command(log_dir: Path, command: str) -> None:
     """Add the command to those by which the folder's runs were made."""
-    known = _known_commands(log_dir)
-    text = json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2)
-    write_text(log_dir / COMMANDS, text + "\n")
+    with alone_in(log_dir, "starting a comparison"):
+        known = _known_commands(log_dir)
+        text = json.dumps({"commands": [*known, *([] if command in known else [command])]}, indent=2)
+        write_text(log_dir / COMMANDS, text + "\n")
 
 
 def _known_commands(log_dir: Path) -> list[str]:
@@ -120,12 +123,13 @@ def _known_commands(log_dir: Path) -> list[str]:
     return known
 
 
-def _executor(args: argparse.Namespace, log_dir: Path) -> Executor:
+def _executor(args: argparse.Namespace, log_dir: Path, resources: Resources) -> Executor:
     if args.ray is not None:
-        return RayTasks(args.ray)
+        return RayTasks(args.ray, resources)
     if args.slurm is not None:
-        return SlurmJobs(args.slurm, args.hours, log_dir)
-    return LocalProcesses(args.jobs or default_slots())
+        return SlurmJobs(args.slurm, args.hours, log_dir, resources)
+    gpus = visible_gpus() if resources.device == "cuda" else []
+    return LocalProcesses(args.jobs or len(gpus) or default_slots(), gpus)
 
 
 class _Console(Console):
@@ -192,16 +196,9 @@ class Comparison:
             code = self._executor.poll(handle)
             if code is not None:
                 del self._handles[job]
-                self._change(
-                    job,
-                    (
-                        "finished"
-                        if code == 0 and is_finished(job.folder)
-                        else "stopped"
-                        if self._stopping
-                        else "failed"
-                    ),
-                )
+                self._change(job, self._outcome(job, code))
+        if not self._stopping:
+            self._look_elsewhere()
         for job in self._jobs:
             slots = self._executor.slots
             if (
@@ -219,7 +216,25 @@ class Comparison:
                     progress_of(job).rows,
                 )  # what it waited in the queue says nothing of its speed
                 self._change(job, "running")
-        return bool(self._handles)
+        return bool(self._handles) or (not self._stopping and "elsewhere" in self._state.values())
+
+    def _outcome(self, job: Job, code: int) -> str:
+        """The state of a job whose process has ended."""
+        if code == 0 and finished(job):
+            return "finished"
+        if self._stopping:
+            return "stopped"
+        return "elsewhere" if is_locked(job.folder) else "failed"
+
+    def _look_elsewhere(self) -> None:
+        """Another comparison in the same folder may be at a run: wait for it, and take
+        the run over if it is let go unfinished.
+        """
+        for job in self._jobs:
+            if self._state[job] in ("waiting", "elsewhere"):
+                held = is_locked(job.folder)
+                if held != (self._state[job] == "elsewhere"):
+                    self._change(job, "elsewhere" if held else "finished" if finished(job) else "waiting")
 
     def _change(self, job: Job, state: str) -> None:
         self._state[job] = state

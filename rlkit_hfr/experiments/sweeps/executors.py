@@ -11,11 +11,13 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from rlkit_hfr.experiments.runs.folders import CONSOLE
 from rlkit_hfr.experiments.sweeps.jobs import ATTEMPT, Job
+from rlkit_hfr.experiments.sweeps.resources import Resources
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -46,10 +48,12 @@ def let_children_import() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), known]))
 
 
-def _start(command: list[str], folder: Path, where: str) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str], folder: Path, where: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """A run in a session of its own, on one thread, its output in its folder: Ctrl-C in
     the terminal is for the comparison. where: the folder that it is started from, in which
-    it looks for ``module:Class``.
+    it looks for ``module:Class``. environment: variables of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / CONSOLE, "ab") as console:
@@ -59,7 +63,7 @@ def _start(command: list[str], folder: Path, where: str) -> subprocess.Popen[byt
             command,
             stdout=console,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_ONE_THREAD, **(environment or {})},
             cwd=where if Path(where).is_dir() else None,
             start_new_session=True,
         )
@@ -79,16 +83,29 @@ def run_to_end(command: list[str], folder: str, where: str) -> int:
 
 
 class LocalProcesses:
-    """At most `slots` processes of this machine."""
+    """At most `slots` processes of this machine. A run sees one of `gpus`, the one that
+    fewest share.
+    """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, gpus: Sequence[str] = ()) -> None:
         self.slots: int | None = slots
+        self._gpus = list(gpus)
+        self._users: dict[subprocess.Popen[bytes], str] = {}
 
     def submit(self, job: Job) -> subprocess.Popen[bytes]:
-        return _start(job.command(), job.folder, os.getcwd())
+        if not self._gpus:
+            return _start(job.command(), job.folder, os.getcwd())
+        taken = list(self._users.values())
+        gpu = min(self._gpus, key=taken.count)
+        handle = _start(job.command(), job.folder, os.getcwd(), {"CUDA_VISIBLE_DEVICES": gpu})
+        self._users[handle] = gpu
+        return handle
 
     def poll(self, handle: subprocess.Popen[bytes]) -> int | None:
-        return handle.poll()
+        code = handle.poll()
+        if code is not None:
+            self._users.pop(handle, None)
+        return code
 
     def stop(self, handle: subprocess.Popen[bytes], at_once: bool) -> None:
         handle.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
@@ -102,7 +119,7 @@ class RayTasks:
 
     slots: int | None = None
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, resources: Resources) -> None:
         """address: "local" starts Ray on this machine; "auto" or HOST:PORT joins a
         cluster. ValueError without Ray.
         """
@@ -130,7 +147,10 @@ class RayTasks:
                 f"--ray {address}: no cluster there ({error}); use 'local' to start one on this machine"
             ) from None
         # One worker process a run (max_calls), and no second try: a run that failed is to be seen.
-        self._run = ray.remote(num_cpus=1, max_calls=1, max_retries=0)(run_to_end)
+        asked: dict[str, Any] = dict(num_cpus=1, num_gpus=resources.gpus, max_calls=1, max_retries=0)
+        if resources.memory is not None:
+            asked["memory"] = int(resources.memory * 1e9)
+        self._run = ray.remote(**asked)(run_to_end)
 
     def submit(self, job: Job) -> Any:
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +177,7 @@ class SlurmJobs:
 
     slots: int | None = None
 
-    def __init__(self, partition: str, hours: float, folder: Path) -> None:
+    def __init__(self, partition: str, hours: float, folder: Path, resources: Resources) -> None:
         """partition: of SLURM; "local" runs submitit's jobs on this machine.
 
         ValueError without submitit or SLURM.
@@ -174,9 +194,15 @@ class SlurmJobs:
             )
         except RuntimeError as error:
             raise ValueError(f"--slurm {partition}: {error}") from None
-        self._executor.update_parameters(timeout_min=int(60 * hours), cpus_per_task=1, name="rlkit-hfr")
+        asked: dict[str, Any] = dict(timeout_min=int(60 * hours), cpus_per_task=1, name="rlkit-hfr")
+        if resources.gpus:
+            asked["gpus_per_node"] = resources.gpus
+        if resources.memory is not None:
+            asked["mem_gb"] = resources.memory
         if partition != "local":
-            self._executor.update_parameters(slurm_partition=partition)
+            asked["slurm_partition"] = partition
+            asked |= {"slurm_account": resources.account} if resources.account else {}
+        self._executor.update_parameters(**asked)
 
     def submit(self, job: Job) -> Any:
         return self._executor.submit(run_to_end, job.command(), str(job.folder), os.getcwd())

@@ -7,9 +7,10 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,17 +24,35 @@ from rlkit_hfr.experiments.runs.checkpoint import (
     read_variant,
     set_generators,
 )
-from rlkit_hfr.experiments.runs.folders import CONSOLE
+from rlkit_hfr.experiments.runs.folders import CONSOLE, is_locked
 from rlkit_hfr.experiments.runs.journal import checked_rows
+from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.limits import check_name
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
 from rlkit_hfr.references import file_name
 from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 
-MOST_SEEDS = 10_000
 _MOST_LETTERS = 200  # of a folder's name
 ATTEMPT = "$ "  # the beginning of the line above the output of each attempt
-_OF_THE_MACHINE = ("versions", "snapshots", "log", "machine")
+_OF_THE_MACHINE = ("versions", "snapshots", "log", "started", "machine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """How each run is started, which is no setting of it. host, host_path: as `train`
+    takes them. log: names of log writers.
+    """
+
+    device: str = "auto"
+    host: str = "carried"
+    host_path: Path | None = None
+    log: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """Of a new run."""
+        host = ["--host", self.host] if self.host != "carried" else []
+        host += ["--host-path", str(self.host_path)] if self.host_path else []
+        return [*host, *(["--log", *self.log] if self.log else []), "--device", self.device]
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,7 @@ class Job:
     preset: str | None
     config: Path | None
     folder: Path
+    launch: Launch = field(default_factory=Launch)
 
     def variant(self) -> Variant:
         """The settings that it is to have. ValueError for bad ones."""
@@ -61,12 +81,30 @@ class Job:
         """Begin it, or go on with it."""
         launcher = [sys.executable, "-m", "rlkit_hfr", "train"]
         if (self.folder / "variant.json").exists():
-            return [*launcher, "--resume", str(self.folder)]
+            return [*launcher, "--resume", str(self.folder), "--device", self.launch.device]
         options = [part for item in self.settings for part in ("--set", item)]
         options += ["--preset", self.preset] if self.preset else []
         options += ["--config", str(self.config)] if self.config else []
         names = ["--env", self.env, "--relabeler", self.relabeler, "--seed", str(self.seed)]
-        return [*launcher, *names, *options, "--run-dir", str(self.folder)]
+        return [*launcher, *names, *options, *self.launch.options(), "--run-dir", str(self.folder)]
+
+    def recorded(self) -> Variant:
+        """The settings of the run that the folder holds.
+
+        ValueError if it is another host's, or one of a host that was stopped.
+        """
+        if self.launch.host == "carried":
+            return read_variant(self.folder)
+        found = read_object(self.folder / "variant.json")
+        host = found.pop("host", "carried")
+        if host != self.launch.host:
+            raise ValueError(f"{self.folder} holds a run of --host {host}; give another --log-dir")
+        if not finished(self) and not is_locked(self.folder):
+            raise ValueError(
+                f"{self.folder} holds a run of {host} that was stopped, which can't go on; "
+                "remove that folder, or give another --log-dir"
+            )
+        return found
 
     def check(self) -> None:
         """ValueError if its settings are wrong, or if its folder holds a run with
@@ -74,7 +112,7 @@ class Job:
         """
         wanted = json.loads(json.dumps(self.variant()))
         if (self.folder / "variant.json").exists():
-            found = read_variant(self.folder)
+            found = self.recorded()
             checked_rows(self.folder)
             odd = sorted(
                 key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key)
@@ -103,6 +141,7 @@ def grid(
     preset: str | None,
     config: Path | None,
     log_dir: Path,
+    launch: Launch | None = None,
 ) -> list[Job]:
     """Every combination; an assignment ``key=a,b`` spans an axis of its own, and names
     it in the folders. An option that a relabeler does not take is none of its axes.
@@ -129,6 +168,7 @@ def grid(
                     preset,
                     config,
                     log_dir / file_name(env) / file_name(label.replace(" ", ",")) / f"s-{seed}",
+                    launch or Launch(),
                 )
             )
     return jobs
@@ -182,15 +222,34 @@ def check_builds(jobs: Sequence[Job]) -> None:
     state = generators()
     try:
         for job in jobs:
-            if job.seed == jobs[0].seed:
+            if job.seed == jobs[0].seed and job.launch.host != "carried":
+                _check_host(job)
+            elif job.seed == jobs[0].seed:
                 variant = job.variant()
                 attach_relabeler(build_algorithm(variant, torch.device("cpu")), variant)
     finally:
         set_generators(state)
 
 
+def _check_host(job: Job) -> None:
+    """The same of another host's PEARL, in a process of its own: two hosts can't share
+    one.
+    """
+    if (job.folder / "variant.json").exists():
+        return
+    done = subprocess.run([*job.command(), "--dry-run"], capture_output=True, text=True)
+    if done.returncode:
+        error = (done.stderr.strip().splitlines() or ["it left no message"])[-1]
+        raise ValueError(error.removeprefix("error: "))
+
+
 def finished(job: Job) -> bool:
     """With all its iterations, and nothing to clear away."""
+    if job.launch.host != "carried":
+        try:
+            return checked_rows(job.folder).number == job.variant()["algo_params"]["num_iterations"]
+        except ValueError:
+            return False
     return is_finished(job.folder) and not (job.folder / NAME).exists()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands import train
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs.foreign import CLONE
+from rlkit_hfr.experiments.settings.machine import commit
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
 from rlkit_hfr.pearl.writers import ROW_WRITERS
@@ -81,6 +83,8 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
     variant = json.loads((folder / "variant.json").read_text())
     assert variant["seed"] == 5
     assert variant["relabeler"] == "hfr"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", variant["started"])
+    assert variant["versions"].get("commit") == commit()
     assert (
         variant["versions"]["torch"] == torch.__version__.split("+")[0]
         or variant["versions"]["torch"] == torch.__version__
@@ -125,7 +129,7 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
     (file,) = tmp_path.glob("log/*/*/variant.json")
     first = json.loads(file.read_text())
     again = build_variant(None, None, None, file, [], first["seed"])
-    of_the_run = ("preset", "snapshots", "log", "machine")
+    of_the_run = ("preset", "snapshots", "log", "started", "versions", "machine")
     assert {k: v for k, v in again.items() if k not in of_the_run} == {
         k: v for k, v in first.items() if k not in of_the_run
     }

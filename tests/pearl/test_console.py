@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
-from rlkit_hfr.experiments.runs.console import Console
+from rlkit_hfr.pearl.console import Console
 
 
 def _row(steps, reward, success=math.nan, offered=math.nan, share=math.nan):
@@ -22,9 +23,9 @@ def _row(steps, reward, success=math.nan, offered=math.nan, share=math.nan):
 
 
 def test_an_iteration_says_steps_return_success_and_moved_paths(capsys):
-    console = Console(40)
-    console.resumed(11)
-    console.iteration_done(_row(52000, -31.2, 0.65, 30, 14 / 30))
+    console = Console()
+    console.on_start(SimpleNamespace(num_iterations=40, iterations_done=11))
+    console.on_iteration(None, _row(52000, -31.2, 0.65, 30, 14 / 30))
     line = capsys.readouterr().out
     assert line.startswith("12/40  52,000 steps  return -31.2  success 65%  moved 14/30  ")
     assert line.rstrip().endswith(" left")
@@ -32,8 +33,8 @@ def test_an_iteration_says_steps_return_success_and_moved_paths(capsys):
 
 @pytest.mark.parametrize("reward", [-1234567.891, 1e-9, 99999.9, math.nan, -1e300])
 def test_the_widest_line_has_80_columns(reward, capsys):
-    console = Console(10000)
-    console.resumed(9998)
-    console.iteration_done(_row(123_456_789, reward, 1.0, 12345, 1.0))
-    console.iteration_done(_row(99_999_999, reward))
+    console = Console()
+    console.on_start(SimpleNamespace(num_iterations=10000, iterations_done=9998))
+    console.on_iteration(None, _row(123_456_789, reward, 1.0, 12345, 1.0))
+    console.on_iteration(None, _row(99_999_999, reward))
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

@@ -6,32 +6,39 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tqdm import tqdm
 
+from rlkit_hfr.pearl.callbacks import Callback
+from rlkit_hfr.pearl.logger import logger
 
-class Console:
-    """Follows one run of `num_iterations`."""
 
-    def __init__(self, num_iterations: int) -> None:
-        self.num_iterations = num_iterations
-        self.finished = 0
+class Console(Callback):
+    """Shows a training: a line when it begins, a line per iteration, and progress bars
+    where stderr is a terminal.
+    """
+
+    def __init__(self) -> None:
+        self.num_iterations = self.finished = self._before = 0
         self._result = ""
-        self._before = 0
         self._started = time.monotonic()
 
-    def resumed(self, finished: int) -> None:
-        """The run goes on after `finished` iterations."""
-        self.finished = self._before = finished
+    def on_start(self, algorithm: Any) -> None:
+        self.num_iterations = algorithm.num_iterations
+        self.finished = self._before = algorithm.iterations_done
+        self._started = time.monotonic()
+        folder = logger.get_snapshot_dir()
+        if folder is not None:
+            print(f"Log: {folder}", flush=True)
 
-    def progress(self, items: Sequence[Any], phase: str) -> Iterable[Any]:
+    def progress(self, items: Iterable[Any], phase: str) -> Iterable[Any]:
         """A bar over one phase of an iteration, only where stderr is a terminal."""
         label = f"{self.finished + 1}/{self.num_iterations} {phase}{self._result}"
         return tqdm(items, desc=label, leave=False, disable=None, dynamic_ncols=True)
 
-    def iteration_done(self, row: dict[str, Any]) -> None:
+    def on_iteration(self, algorithm: Any, row: Mapping[str, Any]) -> None:
         """Report a row of progress.csv, in a line that fits 80 columns."""
         self.finished += 1
         figures = [f"return {_brief(row['AverageReturn_all_test_tasks'])}"]
