@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
@@ -36,14 +36,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    from rlkit_hfr.experiments.pictures.adaptation import load_trained, watch
+    announce("Loading PyTorch and the agent")
+    from rlkit_hfr.experiments.pictures.adaptation import headline_of, load_trained, watch
 
     try:
         algorithm = load_trained(args.run, args.snapshot)
         number = 0 if args.task is None else args.task
         if not 0 <= number < len(algorithm.eval_tasks):
             raise ValueError(f"--task must be in [0, {len(algorithm.eval_tasks)}), got {number}")
-        watch(algorithm, algorithm.eval_tasks[number], args.run, args.seed)
+        headline = headline_of(args.run, number)
+        watch(algorithm, algorithm.eval_tasks[number], args.run, args.seed, headline)
     except (ValueError, OSError) as error:
         return refuse(error, folder=args.run, advice="copy the folder to where you may write")
     return 0

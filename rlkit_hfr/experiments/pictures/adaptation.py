@@ -30,6 +30,8 @@ from rlkit_hfr.paths import recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
+_COLUMNS = 4  # of a picture
+
 
 def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
     """The algorithm of a run's folder with its trained networks.
@@ -56,8 +58,15 @@ def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
     return algorithm
 
 
-def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> None:
+def headline_of(run: Path, number: int) -> str:
+    """What a picture is of: environment, method, seed, and which of the test tasks."""
+    variant = read_variant(run)
+    return f"{variant['env_name']}, {variant['relabeler']}, seed {variant['seed']}: test task {number}"
+
+
+def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int, headline: str) -> None:
     """Adapt once to `task`, print the return of each trajectory, write the pictures."""
+    print(headline)
     env, config = algorithm.env, algorithm.config
     films = isinstance(env, MujocoHindsightEnv)
     if films:
@@ -80,13 +89,8 @@ def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> N
             file=sys.stderr,
         )
         return
-    _picture(
-        algorithm,
-        task,
-        paths,
-        [f"{name}\nreturn {value:.2f}" for name, value in zip(names, returns, strict=True)],
-        out / "adaptation.png",
-    )
+    titles = [f"{name}\nreturn {value:.2f}" for name, value in zip(names, returns, strict=True)]
+    _picture(algorithm, task, paths, titles, headline, out / "adaptation.png")
     print(out / "adaptation.png")
     if films:
         try:
@@ -103,28 +107,38 @@ def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int) -> N
 
 
 def _picture(
-    algorithm: PEARLSoftActorCritic, task: int, paths: list[dict[str, Any]], titles: list[str], file: Path
+    algorithm: PEARLSoftActorCritic,
+    task: int,
+    paths: list[dict[str, Any]],
+    titles: list[str],
+    headline: str,
+    file: Path,
 ) -> None:
+    """A panel for each trajectory, at most `_COLUMNS` in a row."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shown = sorted({*range(min(3, len(paths))), len(paths) - 1})
+    columns = min(_COLUMNS, len(paths))
+    rows = -(-len(paths) // columns)
     fig, axes = plt.subplots(
-        1,
-        len(shown),
-        figsize=(3.6 * len(shown), 4.6),
+        rows,
+        columns,
+        figsize=(2.6 * columns, 2.9 * rows + 0.6),
         constrained_layout=True,
         squeeze=False,
         sharex=True,
         sharey=True,
     )
-    for axis, j in zip(axes[0], shown, strict=True):
+    for axis in axes.flat[len(paths) :]:
+        axis.set_visible(False)
+    for j, axis in enumerate(axes.flat[: len(paths)]):
         draw_tasks(axis, algorithm.env, algorithm.train_tasks, color="0.85")
         draw_tasks(axis, algorithm.env, [task], color="tab:red")
         draw_path(axis, algorithm.env, np.asarray(paths[j]["env_infos"]["achieved"]), lw=1.5)
         axis.set_title(titles[j], fontsize=9)
-    fig.suptitle("The task is red, training tasks gray")
-    fig.savefig(file, dpi=90)
+        axis.label_outer()
+    fig.suptitle(f"{headline}\nthe task is red, training tasks are gray", fontsize=11)
+    fig.savefig(file, dpi=100)
     plt.close(fig)

@@ -92,32 +92,39 @@ def _picture(
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    fig, axes = plt.subplots(
-        1, 2 + len(panels), figsize=(9.0 + 3.5 * len(panels), 4), constrained_layout=True
-    )
-    draw_tasks(axes[0], env, range(n_train))
+    # As narrow as a column of the README, where it is shown at two thirds of its size.
+    fig = plt.figure(figsize=(6.4, 6.0), layout=ConstrainedLayoutEngine(h_pad=0.08, hspace=0.06))
+    rows = fig.add_gridspec(2, 1, height_ratios=[1.3, 1])
+    upper = rows[0].subgridspec(1, 1 + len(panels))
+    world: Any = fig.add_subplot(upper[0])
+    contest: Any = fig.add_subplot(rows[1])
+    draw_tasks(world, env, range(n_train))
     for path in paths:
-        draw_path(axes[0], env, path["achieved"], lw=1)
-    axes[0].set_title(f"{n_train} training tasks, {len(paths)} random trajectories")
+        draw_path(world, env, path["achieved"], lw=1)
+    world.set_title(f"{n_train} tasks, {len(paths)} trajectories")
+    world.xaxis.label.set_fontsize(9)
+    world.yaxis.label.set_fontsize(9)
     results = [env.compute_rewards(path, range(n_train)) for path in paths]
     kind = "reward" if results[0].sparse_rewards is None else "sparse reward"
     grids = [result.rewards if result.sparse_rewards is None else result.sparse_rewards for result in results]
     contested = max(
         grids, key=lambda grid: grid.sum(axis=1).std()
     )  # the trajectory over which tasks differ most
-    image = axes[1].imshow(
+    image = contest.imshow(
         contested[np.argsort(contested.sum(axis=1))[::-1]],
         aspect="auto",
         interpolation="nearest",
         cmap="viridis",
     )
-    axes[1].set(xlabel="step", ylabel="task, by return", title=f"{kind} of one trajectory under every task")
-    axes[1].yaxis.get_major_locator().set_params(integer=True)
-    fig.colorbar(image, ax=axes[1], label=kind)
-    for axis, (title, pixels) in zip(axes[2:], panels, strict=True):
+    contest.set(xlabel="step", ylabel="task, by return", title=f"{kind} of one trajectory under every task")
+    contest.yaxis.get_major_locator().set_params(integer=True)
+    fig.colorbar(image, ax=contest, label=kind)
+    for i, (title, pixels) in enumerate(panels, 1):
+        axis = fig.add_subplot(upper[i])
         axis.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         axis.set(title=title, xticks=[], yticks=[])
-    fig.suptitle(name)
-    fig.savefig(file, dpi=70)
+    fig.suptitle(name, fontsize=14, fontweight="bold")
+    fig.savefig(file, dpi=100)
     plt.close(fig)

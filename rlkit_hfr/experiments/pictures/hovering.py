@@ -23,9 +23,9 @@ from env_wrappers import HindsightEnv, make_env
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
-from rlkit_hfr.experiments.runs.console import Console
 from rlkit_hfr.experiments.settings.limits import check_seed
 from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -200,10 +200,7 @@ def show_example(args: argparse.Namespace) -> int:
         )
     check_seed(args.seed, "--seed")
     args.output.mkdir(parents=True, exist_ok=True)
-    console = Console(variant["algo_params"]["num_iterations"])
-    algorithm = build_algorithm(
-        variant, torch.device("cpu"), progress=console.progress, on_epoch_end=console.iteration_done
-    )
+    algorithm = build_algorithm(variant, torch.device("cpu"), callbacks=[Console()])
     relabeling = attach_relabeler(algorithm, variant)
     rng = np.random.default_rng(args.seed)
     for task in algorithm.train_tasks:
@@ -215,10 +212,8 @@ def show_example(args: argparse.Namespace) -> int:
     try:
         algorithm.train()
     except KeyboardInterrupt:
-        print(
-            f"\nInterrupted after {console.finished} iterations; explaining with what was learned so far.",
-            file=sys.stderr,
-        )
+        done = f"{algorithm.iterations_done} iterations"
+        print(f"\nInterrupted after {done}; explaining with what was learned so far.", file=sys.stderr)
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()

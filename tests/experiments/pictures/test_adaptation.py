@@ -29,6 +29,7 @@ def trained(tmp_path_factory):
 def test_watching_a_run_shows_every_trajectory(trained, capsys):
     assert watch.main(["--run", str(trained), "--task", "1"]) == 0
     out = capsys.readouterr().out
+    assert out.splitlines()[0] == "sparse-point-robot, hfr, seed 0: test task 1"
     assert out.count("exploring") == 3 or "adapted" in out
     assert "trajectory 3" in out
     assert (trained / "adaptation.png").exists()
