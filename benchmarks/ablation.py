@@ -101,7 +101,7 @@ _VARIANTS: dict[str, tuple[Callable[[Algorithm], None], Callable[[], Any]]] = {
     "as it is": (_nothing, contextlib.nullcontext),
     "gradients of the critics' weights in the policy's loss too": (
         _nothing,
-        lambda: mock.patch.object(sac, "_frozen", _frozen_nothing),
+        lambda: mock.patch.object(sac, "frozen", _frozen_nothing),
     ),
     "Adam a tensor at a time": (lambda a: _adam(a, foreach=False, fused=False), contextlib.nullcontext),
     "Adam with foreach": (lambda a: _adam(a, foreach=True), contextlib.nullcontext),

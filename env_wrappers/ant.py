@@ -35,6 +35,7 @@ class AntEnv(MujocoHindsightEnv):
     gear = 30.0
     control_weight, contact_weight, survive_reward = 5e-3, 5e-4, 0.05
     obs_dim = 113
+    height_at = 2  # of the torso, in an observation
 
     def __init__(self, tasks: np.ndarray, seed: int | None = None) -> None:
         super().__init__(tasks, self.obs_dim, 8, seed=seed)
@@ -68,6 +69,10 @@ class AntEnv(MujocoHindsightEnv):
             [*self._motion(before, position), self.survive_reward - costs, not healthy]
         )
 
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        height = next_obs[:, self.height_at]
+        return ~((height >= 0.2) & (height <= 1.0) & np.isfinite(next_obs).all(axis=1))
+
     def _motion(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The features of a family, from the torso's x and y (metres) before and after the step."""
         raise NotImplementedError
@@ -98,6 +103,10 @@ class AntGoal(AntEnv):
     def goal_distance_of(self, achieved: np.ndarray, task: np.ndarray) -> np.ndarray:
         return distance(achieved[..., :2], task)
 
+    def split_coordinate(self, tasks: np.ndarray) -> np.ndarray:
+        """The angle of the goal, in radians."""
+        return np.arctan2(tasks[:, 1], tasks[:, 0])
+
 
 class AntVel(AntEnv):
     """HFR's ant-vel: 1 - |v - goal| for the forward speed v (m/s), goals uniform in [0, 3]."""
@@ -125,6 +134,7 @@ class AntDir(AntEnv):
     gear = 150.0
     control_weight, contact_weight, survive_reward = 0.5, 5e-4, 1.0
     obs_dim = 27
+    height_at = 0
 
     def __init__(self, n_tasks: int = 2, task_seed: int = 1337, seed: int | None = None) -> None:
         angles = (

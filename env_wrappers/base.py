@@ -47,6 +47,18 @@ def path_info(path: PathDict, key: str) -> np.ndarray:
     return np.stack([info[key] for info in infos])
 
 
+class Split(NamedTuple):
+    """Where training and test tasks lie: (least, most) of the family's `split_coordinate`.
+
+    even: the test tasks are at equal distances from end to end, for families whose task
+    vector is that one number.
+    """
+
+    train: tuple[float, float]
+    test: tuple[float, float]
+    even: bool = False
+
+
 class HindsightEnv(gym.Env, abc.ABC):
     """A multi-task environment with gym's 4-tuple API whose recorded paths can be
     relabeled with any of its tasks.
@@ -68,6 +80,7 @@ class HindsightEnv(gym.Env, abc.ABC):
     task_labels: tuple[str, ...] = ("first parameter", "second parameter")
     # whether the first two features are in the units of the first two of a task vector
     paths_in_task_space = False
+    splits: Mapping[str, Split] = types.MappingProxyType({})  # that `make_env` knows by name
     metadata: dict[str, Any] = {"render_modes": []}
 
     def __init__(self, tasks: np.ndarray, obs_dim: int, action_dim: int, *, seed: int | None = None) -> None:
@@ -112,6 +125,24 @@ class HindsightEnv(gym.Env, abc.ABC):
         None if success is not defined.
         """
         return None if self.tolerance is None else self.goal_distance_of(achieved, task) <= self.tolerance
+
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        """Whether an episode ends at these observations (R, S), whatever the task: (R,) bool.
+        None where an observation does not tell. Models of the dynamics need it.
+        """
+        return None
+
+    def split_coordinate(self, tasks: np.ndarray) -> np.ndarray:
+        """The number of each task vector (n, G) by which a split tells training from test
+        tasks: (n,), the first entry unless a family says otherwise.
+        """
+        return tasks[:, 0]
+
+    def keep_tasks(self, rows: np.ndarray) -> None:
+        """Leave these of the tasks, in this order."""
+        self.tasks = self.tasks[rows]
+        self._task_idx = 0
+        self._task_changed()
 
     # The gym and rlkit interface.
     def seed(self, seed: int | None = None) -> list[int | None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import mujoco
 import numpy as np
 
-from env_wrappers.base import HindsightRewards, rewards_like
+from env_wrappers.base import HindsightRewards, Split, rewards_like
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 
 
@@ -37,6 +39,9 @@ class CheetahEnv(MujocoHindsightEnv):
         obs, cost = self._observe(), self.control_cost * np.square(action).sum()
         return obs, self._features(obs, (self.data.qpos[0] - before) / self.dt, cost)
 
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        return np.zeros(len(next_obs), bool)
+
     def _features(self, obs: np.ndarray, speed: float, cost: float) -> np.ndarray:
         """What decides a family's rewards, the control cost last."""
         return np.array([speed, cost])
@@ -54,6 +59,14 @@ class CheetahVel(CheetahEnv):
     """PEARL's cheetah-vel. Task: the target speed, uniform in [0, 3] m/s. Reward: -|v - goal| - cost."""
 
     max_speed = 3.0
+    # MIER section 5.2.1, and the two of its release
+    splits = MappingProxyType(
+        {
+            "paper": Split(train=(0.0, 1.0), test=(0.5, 2.5), even=True),
+            "medium": Split(train=(0.0, 2.5), test=(2.5, 3.0)),
+            "hard": Split(train=(0.0, 1.5), test=(2.5, 3.0)),
+        }
+    )
     task_labels = ("forward speed (m/s)",)
 
     def __init__(self, n_tasks: int = 130, task_seed: int = 3, seed: int | None = None) -> None:

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 
 from env_wrappers.ant import AntGoal
-from env_wrappers.base import HindsightRewards, PathDict, rewards_like
+from env_wrappers.base import HindsightEnv, HindsightRewards, PathDict, rewards_like
 from env_wrappers.cheetah import CheetahVelSparse
 from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
 
@@ -30,17 +30,24 @@ class RandomDynamics(MujocoHindsightEnv):
 
     dynamics_seed: int
     dynamics_range: float
+    _drawn: tuple[int, np.ndarray] | None = None  # how many dynamics, and which of them are the tasks
     unpickled = (*MujocoHindsightEnv.unpickled, "_nominal", "_scratch", "_multipliers")
 
     def _build(self) -> None:
         nominal = self._model()
         self._nominal = {name: getattr(nominal, name).copy() for name in _FIELDS}
-        self._multipliers = dynamics_multipliers(
-            nominal, len(self.tasks), self.dynamics_seed, self.dynamics_range
-        )
+        number, rows = self._drawn or (len(self.tasks), np.arange(len(self.tasks)))
+        multipliers = dynamics_multipliers(nominal, number, self.dynamics_seed, self.dynamics_range)
+        self._multipliers = {name: values[rows] for name, values in multipliers.items()}
         self.model = copy.copy(nominal)
         self.data, self._scratch = mujoco.MjData(self.model), mujoco.MjData(self.model)
         self._task_changed()
+
+    def keep_tasks(self, rows: np.ndarray) -> None:
+        number, kept = self._drawn or (len(self.tasks), np.arange(len(self.tasks)))
+        self._drawn = number, kept[rows]
+        self._multipliers = {name: values[rows] for name, values in self._multipliers.items()}
+        super().keep_tasks(rows)
 
     def _task_changed(self) -> None:
         for name, nominal in self._nominal.items():
@@ -92,7 +99,30 @@ def _planar_model(asset: str) -> mujoco.MjModel:
     return model
 
 
-class PlanarRandParams(RandomDynamics):
+class SameReward(HindsightEnv):
+    """A family whose tasks differ in their dynamics alone. Features: reward, done."""
+
+    _warned = False
+
+    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
+        shape = np.broadcast_shapes(achieved.shape[:-1], task.shape[:-1])
+        return rewards_like(
+            np.broadcast_to(achieved[..., 0], shape), np.broadcast_to(achieved[..., 1] > 0.5, shape)
+        )
+
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+        """The recorded rewards, under every task: dynamics can't be changed in hindsight. Says so once."""
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the tasks of {type(self).__name__} differ in their dynamics alone: every task gets the"
+                " recorded rewards, there is nothing to relabel by reward",
+                stacklevel=2,
+            )
+        return super().compute_rewards(path, tasks)
+
+
+class PlanarRandParams(SameReward, RandomDynamics):
     """Run forward under dynamics that differ from task to task; the reward, speed + 1 -
     0.001 |a|^2, is the same for all.
 
@@ -114,7 +144,6 @@ class PlanarRandParams(RandomDynamics):
             model.nu,
             seed=seed,
         )
-        self._warned = False
 
     @classmethod
     def _model(cls) -> mujoco.MjModel:
@@ -139,23 +168,6 @@ class PlanarRandParams(RandomDynamics):
         healthy = self._healthy(height, angle, np.concatenate([self.data.qpos[2:], self.data.qvel]))
         return self._observe(), np.array([reward, float(not healthy)])
 
-    def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
-        shape = np.broadcast_shapes(achieved.shape[:-1], task.shape[:-1])
-        return rewards_like(
-            np.broadcast_to(achieved[..., 0], shape), np.broadcast_to(achieved[..., 1] > 0.5, shape)
-        )
-
-    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
-        """The recorded rewards, under every task: dynamics can't be changed in hindsight. Says so once."""
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"the tasks of {type(self).__name__} differ in their dynamics alone: every task gets the"
-                " recorded rewards, there is nothing to relabel by reward",
-                stacklevel=2,
-            )
-        return super().compute_rewards(path, tasks)
-
 
 class HopperRandParams(PlanarRandParams):
     """PEARL's hopper-rand-params; an episode ends below 0.7 m, beyond 0.2 rad or where the
@@ -169,6 +181,10 @@ class HopperRandParams(PlanarRandParams):
             height > 0.7 and abs(angle) < 0.2 and np.isfinite(rest).all() and (np.abs(rest) < 100.0).all()
         )
 
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        sound = np.isfinite(next_obs).all(axis=1) & (np.abs(next_obs[:, 1:]) < 100.0).all(axis=1)
+        return ~((next_obs[:, 0] > 0.7) & (np.abs(next_obs[:, 1]) < 0.2) & sound)
+
 
 class WalkerRandParams(PlanarRandParams):
     """PEARL's walker-rand-params; an episode ends outside the heights 0.8 to 2 m or beyond 1 rad."""
@@ -177,3 +193,7 @@ class WalkerRandParams(PlanarRandParams):
 
     def _healthy(self, height: float, angle: float, rest: np.ndarray) -> bool:
         return bool(0.8 < height < 2.0 and abs(angle) < 1.0)
+
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        height, angle = next_obs[:, 0], next_obs[:, 1]
+        return ~((height > 0.8) & (height < 2.0) & (np.abs(angle) < 1.0))

@@ -50,6 +50,9 @@ class HumanoidDir(MujocoHindsightEnv):
         shared = 5.0 - 0.1 * np.square(action).sum() - min(5e-7 * np.square(self.data.cfrc_ext).sum(), 10.0)
         return self._observe(), np.array([*motion, shared, float(not 1.0 <= self.data.qpos[2] <= 2.0)])
 
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        return ~((next_obs[:, 0] >= 1.0) & (next_obs[:, 0] <= 2.0))
+
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         motion = achieved.astype(np.float64)
         return with_shared_reward(

@@ -46,6 +46,9 @@ class PointRobot(HindsightEnv):
         """Straight to the goal: observations (N, 2), task vectors (N, 2) -> actions (N, 2)."""
         return np.clip((tasks - obs) / self.action_scale, -1.0, 1.0)
 
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        return np.zeros(len(next_obs), bool)
+
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         return rewards_like(-distance(achieved, task))
 
@@ -57,6 +60,10 @@ class SparsePointRobot(PointRobot):
     """
 
     tolerance = 0.2
+
+    def split_coordinate(self, tasks: np.ndarray) -> np.ndarray:
+        """The angle of the goal, in radians."""
+        return np.arctan2(tasks[:, 1], tasks[:, 0])
 
     @staticmethod
     def make_tasks(n_tasks: int, rng: np.random.Generator) -> np.ndarray:
@@ -98,6 +105,9 @@ class FourCorners(PointRobot):
 
     def _start(self) -> np.ndarray:
         return np.zeros(2)
+
+    def ends_at(self, next_obs: np.ndarray) -> np.ndarray | None:
+        return None  # which corner ends an episode depends on the task
 
     def reward_of(self, achieved: np.ndarray, task: np.ndarray) -> HindsightRewards:
         solved = distance(achieved, task) <= self.tolerance

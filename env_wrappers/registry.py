@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar, overload
 
+from env_wrappers.base import HindsightEnv
 from env_wrappers.gymnasium_adapter import GymnasiumAdapter, adapted
+from env_wrappers.splits import build_split
 
 Family = Callable[..., Any]  # a class, or a function that builds an environment
 F = TypeVar("F", bound=Family)
+# what `make_env` takes for every HindsightEnv with an argument n_tasks
+_OF_SPLITS: dict[str, Any] = {"split": None, "n_test_tasks": None}
 
 # name -> family, or its "module:Class", imported on use, so that the point robots need no MuJoCo
 ENVIRONMENTS: dict[str, str | Family] = {
@@ -28,6 +32,9 @@ ENVIRONMENTS: dict[str, str | Family] = {
     "ant-goal": "env_wrappers.ant:AntGoal",
     "ant-vel": "env_wrappers.ant:AntVel",
     "ant-dir": "env_wrappers.ant:AntDir",
+    "cheetah-negated-joints": "env_wrappers.joints:CheetahNegatedJoints",
+    "ant-negated-joints": "env_wrappers.joints:AntNegatedJoints",
+    "ant-broken-leg": "env_wrappers.joints:AntBrokenLeg",
     "humanoid-dir": "env_wrappers.humanoid:HumanoidDir",
     "visual-reacher": "env_wrappers.reacher:VisualReacher",
     "ant-goal-rand-params": "env_wrappers.dynamics:AntGoalRandParams",
@@ -132,6 +139,8 @@ def arguments_of(family: Family) -> Arguments:
             break
     takes_seed = "seed" in defaults or "seed" in required or any_others
     defaults.pop("seed", None)
+    if _can_be_split(family, defaults):
+        defaults |= _OF_SPLITS
     return Arguments(defaults, tuple(name for name in required if name != "seed"), any_others, takes_seed)
 
 
@@ -139,14 +148,17 @@ def make_env(name: str | Family, *, seed: int | None = None, **params: Any) -> A
     """Build a task family: by its name, its ``module:Class``, or the class itself.
 
     seed: of the initial states; params: the other arguments of the class, such as n_tasks
-    and task_seed. A Gymnasium environment comes in a `GymnasiumAdapter`. ValueError for an
-    argument that the class does not take, and for what is no multi-task environment.
+    and task_seed; split and n_test_tasks: as `build_split`. A Gymnasium environment comes
+    in a `GymnasiumAdapter`. ValueError for an argument that the class does not take, and for
+    what is no multi-task environment.
     """
     family = find_family(name) if isinstance(name, str) or not callable(name) else _check(name, _home(name))
     label = name if isinstance(name, str) else _home(name)
     arguments = arguments_of(family)
     arguments.check(params, label)
-    env = adapted(family(**params, **({"seed": seed} if arguments.takes_seed else {})))
+    seeds = {"seed": seed} if arguments.takes_seed else {}
+    env = _split(family, arguments, params, seeds)
+    env = adapted(family(**params, **seeds)) if env is None else env
     missing = [part for part in _NEEDED if not hasattr(env, part)]
     if missing:
         raise ValueError(
@@ -156,6 +168,30 @@ def make_env(name: str | Family, *, seed: int | None = None, **params: Any) -> A
     if seed is not None and unseeded and callable(getattr(env, "seed", None)):
         env.seed(seed)
     return env
+
+
+def _can_be_split(family: Family, defaults: Mapping[str, Any]) -> bool:
+    """Whether it draws as many tasks as it is asked for, and has no test tasks of its own."""
+    if not isinstance(family, type) or not issubclass(family, HindsightEnv):
+        return False
+    return "n_tasks" in defaults and not set(_OF_SPLITS) & set(defaults)
+
+
+def _split(
+    family: Family, arguments: Arguments, params: dict[str, Any], seeds: dict[str, Any]
+) -> HindsightEnv | None:
+    """The family with a split of its tasks; None, and the split's arguments gone from
+    `params`, if none was asked for.
+    """
+    if not _OF_SPLITS.items() <= arguments.defaults.items():
+        return None
+    split, n_test_tasks = (params.pop(name, None) for name in _OF_SPLITS)
+    if split is None:
+        if n_test_tasks is not None:
+            raise ValueError(f"n_test_tasks={n_test_tasks!r} is for a split, got none; give split as well")
+        return None
+    n_tasks = params.pop("n_tasks", arguments.defaults["n_tasks"])
+    return build_split(lambda size: family(n_tasks=size, **params, **seeds), split, n_tasks, n_test_tasks)
 
 
 def _signatures(family: Family) -> list[inspect.Signature]:

@@ -19,7 +19,7 @@ from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
-from rlkit_hfr.rewards.resolve import resolve_hindsight
+from rlkit_hfr.rewards.resolve import MODEL, resolve_hindsight
 from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State
@@ -123,8 +123,9 @@ def attach(
     relabeler: a name of `RELABELERS`, a class, an instance, or None for "none".
     rewards: hindsight rewards (path, tasks) -> (rewards, terminals[, sparse_rewards]),
     each (K, T); None takes the environment's own; a `VectorRewards` has those of task vectors
-    as well; "learned" trains a model of them on
-    what is collected.
+    as well; "learned" trains a model of them on what is collected, from the tasks' vectors;
+    "model" one that infers each task from its data by gradient steps, the algorithm's own
+    where it has one (MIER).
     relabel_fraction: chance that a path is relabeled; with a method that relabels as batches are sampled,
     that a sampled transition is. keep_original: also store it under its own task.
     relabel_into: what trains on relabeled paths: "rl" (the critic and the policy), "context" (the
@@ -155,7 +156,10 @@ def attach(
     if isinstance(chosen, SamplingRelabeler):
         _check_sampling(adapter, chosen.name, relabel_into)
     tasks = adapter.train_tasks
-    hindsight = resolve_hindsight(adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]))
+    own_model = adapter.reward_model if rewards == MODEL else None
+    hindsight = resolve_hindsight(
+        adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]), own_model
+    )
     if chosen.needs_goals and hindsight.goal_distances is None:
         other_way = f", {chosen.instead_of_goals}" if chosen.instead_of_goals else ""
         raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}{other_way}")

@@ -28,6 +28,7 @@ LAYERS = [
     ("rlkit_hfr.relabelers",),
     ("rlkit_hfr.scoring",),
     ("rlkit_hfr.rewards",),
+    ("rlkit_hfr.mier",),
     ("rlkit_hfr.pearl",),
     (
         "rlkit_hfr.utility",
@@ -36,6 +37,7 @@ LAYERS = [
         "rlkit_hfr.checks",
         "rlkit_hfr.paths",
         "rlkit_hfr.replay_buffer",
+        "rlkit_hfr.context_model",
         "rlkit_hfr.state",
         "rlkit_hfr.references",
         "rlkit_hfr.precision",

@@ -42,6 +42,11 @@ PROGRAMS = {
         launcher="watch.py",
         summary="see a trained agent adapt, trajectory by trajectory",
     ),
+    "extrapolate": Program(
+        module=f"{_MODULES}.extrapolate",
+        launcher="extrapolate.py",
+        summary="adapt a trained MIER to test tasks beyond its training",
+    ),
     "show-env": Program(
         module=f"{_MODULES}.show_env",
         launcher="show_env.py",

@@ -58,6 +58,11 @@ class Host:
         # what the built-in PEARL writes into variant.json; other hosts' launchers have written theirs
         self._log_settings = getattr(algorithm, "log_settings", None)
 
+    @property
+    def reward_model(self) -> Any:
+        """The algorithm's own model of rewards and how it adapts, None if it has none."""
+        return getattr(self.algorithm, "reward_model", None)
+
     @classmethod
     def _refuse(cls, algorithm: Any, found: str) -> None:
         if hasattr(algorithm, "relabel_method"):  # michaelwan11/hfr: rlkit/core/rl_algorithm.py

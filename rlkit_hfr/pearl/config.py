@@ -1,4 +1,6 @@
-"""Every setting of the built-in PEARL, stated once."""
+"""Every setting of the built-in PEARL, and those that other algorithms share with it, stated
+once.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from rlkit_hfr.precision import check_precision
 
 
 @dataclass(frozen=True, kw_only=True)
-class PEARLConfig:
-    """Settings of `PEARLSoftActorCritic`, under the names that oyster's `algo_params` use.
-    Steps are environment steps.
+class MetaRLConfig:
+    """Settings of the loop and of what every algorithm's updates need, under the names that
+    oyster's `algo_params` use. Steps are environment steps.
     """
 
     meta_batch: int = 16  # tasks in one gradient update
@@ -39,17 +41,10 @@ class PEARLConfig:
     soft_target_tau: float = 0.005  # share of V that moves into the target V at each update
     policy_lr: float = 3e-4
     qf_lr: float = 3e-4
-    vf_lr: float = 3e-4
-    context_lr: float = 3e-4
     lr_end_factor: float = 1.0  # the learning rates fall linearly to this share of themselves over the run
-    policy_mean_reg_weight: float = 1e-3  # weight of the mean of squared policy means
-    policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
     reward_scale: float = 5.0  # factor on rewards in the Bellman target; the inverse of SAC's entropy weight
-    entropy_weight: float = 1.0  # SAC's alpha, in units of the scaled rewards
     # context and evaluation use info["sparse_reward"], the critic the dense reward
     sparse_rewards: bool = False
-    kl_lambda: float = 0.1  # weight of KL(q(z|c) || N(0, I))
-    use_information_bottleneck: bool = True  # False: z is the mean of the encoder's rows, deterministic
     use_next_obs_in_context: bool = False  # context rows end with the next observation
     replay_buffer_size: int = 1_000_000  # transitions per task and buffer; memory is taken as it fills
     num_envs: int = 10  # environments stepped side by side
@@ -111,3 +106,16 @@ class PEARLConfig:
             raise ValueError(f"lr_end_factor must be in (0, 1], got {self.lr_end_factor}")
         if not 0.0 < self.soft_target_tau <= 1.0:
             raise ValueError(f"soft_target_tau must be in (0, 1], got {self.soft_target_tau}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PEARLConfig(MetaRLConfig):
+    """Settings of `PEARLSoftActorCritic`."""
+
+    vf_lr: float = 3e-4
+    context_lr: float = 3e-4
+    policy_mean_reg_weight: float = 1e-3  # weight of the mean of squared policy means
+    policy_std_reg_weight: float = 1e-3  # weight of the mean of squared policy log standard deviations
+    entropy_weight: float = 1.0  # SAC's alpha, in units of the scaled rewards
+    kl_lambda: float = 0.1  # weight of KL(q(z|c) || N(0, I))
+    use_information_bottleneck: bool = True  # False: z is the mean of the encoder's rows, deterministic

@@ -11,7 +11,7 @@ import torch
 
 from rlkit_hfr.paths import PathDict, context_rows, pad, recorded_rewards
 from rlkit_hfr.pearl.agent import PEARLAgent
-from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.sampler import SideBySideSampler
 
 
@@ -46,7 +46,7 @@ def path_success(path: PathDict) -> float:
 
 @torch.no_grad()
 def adapt(
-    agent: PEARLAgent, sampler: SideBySideSampler, tasks: Sequence[int], config: PEARLConfig
+    agent: PEARLAgent, sampler: SideBySideSampler, tasks: Sequence[int], config: MetaRLConfig
 ) -> tuple[Adaptation, list[list[dict[str, Any]]]]:
     """Adapt to each task `num_evals` times; also returns the paths of every adaptation, tasks outermost.
 

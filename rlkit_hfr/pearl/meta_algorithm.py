@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.callbacks import Callback, own_log
-from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.evaluation import Adaptation, adapt, path_return
 from rlkit_hfr.pearl.logger import logger
@@ -46,7 +46,7 @@ class MetaRLAlgorithm(abc.ABC):
         agent: PEARLAgent,
         train_tasks: Sequence[int],
         eval_tasks: Sequence[int],
-        config: PEARLConfig,
+        config: MetaRLConfig,
         seed: int,
         on_epoch_end: Callable[[dict[str, Any]], None] = _ignore,
         callbacks: Sequence[Callback] | None = None,
@@ -74,7 +74,6 @@ class MetaRLAlgorithm(abc.ABC):
         self.max_path_length, self.num_iterations = config.max_path_length, config.num_iterations
         self.sparse_rewards = config.sparse_rewards
         self.use_next_obs_in_context = config.use_next_obs_in_context
-        self.use_information_bottleneck = config.use_information_bottleneck
         tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
         self.rng = np.random.default_rng(tasks_seed)
         self.sampler = SideBySideSampler(

@@ -4,27 +4,21 @@ critic (Rakelly et al. 2019, section 5).
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlkit_hfr.paths import ContextLayout, context_keys
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.learner import Learner, frozen, step
 from rlkit_hfr.pearl.logger import stats_ordered_dict
-from rlkit_hfr.pearl.meta_algorithm import DivergedError, MetaRLAlgorithm
 from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, PolicyOutput, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
 from rlkit_hfr.pearl.upload import to_device
-from rlkit_hfr.precision import uses_bfloat16
-from rlkit_hfr.state import State
 
 Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
@@ -87,10 +81,13 @@ class Rows(NamedTuple):
     task_z: Tensor
 
 
-class PEARLSoftActorCritic(MetaRLAlgorithm):
+class PEARLSoftActorCritic(Learner):
     """PEARL with oyster's attribute names: agent, qf1, qf2, vf, target_vf, replay_buffer,
     enc_replay_buffer.
     """
+
+    config: PEARLConfig
+    loss_names = ("QF Loss", "VF Loss", "Policy Loss")
 
     def __init__(
         self,
@@ -104,6 +101,7 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
     ) -> None:
         agent, self.qf1, self.qf2, self.vf, self.target_vf = nets
         super().__init__(env, agent, train_tasks, eval_tasks, config, seed, **options)
+        self.use_information_bottleneck = config.use_information_bottleneck
         self.target_vf.requires_grad_(False)
         adam = torch.optim.Adam
         self.policy_optimizer = adam(agent.policy.parameters(), lr=config.policy_lr, fused=True)
@@ -112,23 +110,6 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         )
         self.vf_optimizer = adam(self.vf.parameters(), lr=config.vf_lr, fused=True)
         self.context_optimizer = adam(agent.context_encoder.parameters(), lr=config.context_lr, fused=True)
-        self._losses: list[Tensor] = []
-
-    @property
-    def networks(self) -> list[nn.Module]:
-        return [*self.agent.networks, self.agent, self.qf1, self.qf2, self.vf, self.target_vf]
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.qf1.parameters()).device
-
-    def training_mode(self, mode: bool) -> None:
-        for net in self.networks:
-            net.train(mode)
-
-    def to(self, device: torch.device | str) -> None:
-        for net in self.networks:
-            net.to(device)
 
     def _named_networks(self) -> dict[str, nn.Module]:
         nets: dict[str, nn.Module] = dict(qf1=self.qf1, qf2=self.qf2, vf=self.vf, target_vf=self.target_vf)
@@ -142,75 +123,9 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
             context=self.context_optimizer,
         )
 
-    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
-        return dict(epoch=epoch, **{name: net.state_dict() for name, net in self._named_networks().items()})
-
-    def load_snapshot(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over the networks of a `get_epoch_snapshot`."""
-        for name, net in self._named_networks().items():
-            net.load_state_dict(snapshot[name])
-
-    def state_dict(self) -> State:
-        nets = {name: net.state_dict() for name, net in self._named_networks().items()}
-        optimizers = {name: optimizer.state_dict() for name, optimizer in self._named_optimizers().items()}
-        return dict(**super().state_dict(), networks=nets, optimizers=optimizers)
-
-    def load_state_dict(self, state: State) -> None:
-        self.load_snapshot(state["networks"])
-        for name, optimizer in self._named_optimizers().items():
-            # which would share its tensors
-            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))
-        super().load_state_dict(state)
-
-    def check_losses(self, iteration: int) -> None:
-        losses, self._losses = self._losses, []
-        wrong = torch.nonzero(~torch.isfinite(torch.stack(losses))) if losses else torch.empty(0)
-        if len(wrong):
-            update, which = wrong[0].tolist()
-            names, value = ("QF Loss", "VF Loss", "Policy Loss"), float(losses[update][which])
-            raise DivergedError(
-                f"{names[which]} became {value} at update {update + 1} of iteration {iteration + 1}"
-            )
-
-    def sample_sac(self, indices: Iterable[int]) -> list[Tensor]:
-        """RL batch of several tasks, on the CPU and of the buffers' types: observations,
-        actions, (dense) rewards, next observations, terminals, each (tasks, B, dim)."""
-        batches = [self.replay_buffer.random_batch(task, self.batch_size) for task in indices]
-        return _stacked(batches, ("observations", "actions", "rewards", "next_observations", "terminals"))
-
-    def sample_context(self, indices: int | Iterable[int]) -> Tensor:
-        """Context batch of one task or several, on the CPU: (tasks, B, D)."""
-        tasks: Iterable[int] = indices if isinstance(indices, Iterable) else [indices]
-        batches = [self.enc_replay_buffer.random_batch(task, self.embedding_batch_size) for task in tasks]
-        keys = context_keys(
-            "sparse_rewards" if self.sparse_rewards else "rewards", self.use_next_obs_in_context
-        )
-        return torch.cat(_stacked(batches, keys), dim=-1)
-
-    def _do_training(self, indices: Sequence[int]) -> None:
-        self._anneal_learning_rates()
-        self._take_step(indices, self._shortened(self.sample_context(indices)))
-
-    def _shortened(self, context: Tensor) -> Tensor:
-        """The first rows of a context batch (tasks, B, D), whose order is random, where the
-        number of rows is drawn anew for each update.
-        """
-        least = self.config.min_embedding_batch_size
-        if least == 0:
-            return context
-        low, high = math.log(least), math.log(self.config.embedding_batch_size)
-        return context[:, : round(math.exp(self.rng.uniform(low, high)))]
-
-    def _anneal_learning_rates(self) -> None:
+    def _learning_rates(self) -> dict[str, float]:
         config = self.config
-        if config.lr_end_factor == 1.0:
-            return
-        updates = config.num_iterations * config.num_train_steps_per_itr
-        done = min(1.0, self._n_train_steps_total / updates)
-        factor = 1.0 - (1.0 - config.lr_end_factor) * done
-        rates = dict(policy=config.policy_lr, qf=config.qf_lr, vf=config.vf_lr, context=config.context_lr)
-        for name, optimizer in self._named_optimizers().items():
-            optimizer.param_groups[0]["lr"] = factor * rates[name]
+        return dict(policy=config.policy_lr, qf=config.qf_lr, vf=config.vf_lr, context=config.context_lr)
 
     def _min_q(self, obs: Tensor, actions: Tensor, task_z: Tensor) -> Tensor:
         return torch.min(self.qf1(obs, actions, task_z), self.qf2(obs, actions, task_z))
@@ -222,45 +137,37 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         device.
         """
         *batch, context = to_device([*self.sample_sac(indices), context], self.device)
-        with self._networks():
+        with self._autocast():
             policy_out, task_z = self.agent(batch[0], context)
         obs, actions, rewards, next_obs, terminals = (x.flatten(0, 1) for x in batch)
         rows = Rows(obs, actions, rewards, next_obs, terminals, task_z)
 
         qf_loss, q1_pred, q2_pred = self._critic_loss(rows)
-        _step(qf_loss + self._information_loss(), self.qf_optimizer, self.context_optimizer)
+        step(qf_loss + self._information_loss(), self.qf_optimizer, self.context_optimizer)
 
         min_q = self._value_of_the_policys_actions(rows, policy_out)
         log_pi = self.config.entropy_weight * policy_out.log_pi
         vf_loss, v_pred = self._value_loss(rows, min_q, log_pi)
-        _step(vf_loss, self.vf_optimizer)
+        step(vf_loss, self.vf_optimizer)
         self._move_target()
 
         policy_loss = self._policy_loss(policy_out, min_q, log_pi)
-        _step(policy_loss, self.policy_optimizer)
+        step(policy_loss, self.policy_optimizer)
 
-        losses = {"QF Loss": qf_loss, "VF Loss": vf_loss, "Policy Loss": policy_loss}
-        # Looked at once an iteration: reading a loss would synchronise the GPU.
-        self._losses.append(torch.stack(list(losses.values())).detach())
+        losses = dict(zip(self.loss_names, (qf_loss, vf_loss, policy_loss), strict=True))
+        self._note_losses(list(losses.values()))
         if self.eval_statistics is None:  # the figures of an epoch are those of its first update
             predictions = {"Q Predictions": q1_pred, "V Predictions": v_pred}
             self.eval_statistics = self._update_statistics(losses, predictions, policy_out)
-
-    def _networks(self) -> torch.autocast:
-        """Matrix products within may be in half precision; weights, outputs, targets and
-        losses stay in single.
-        """
-        half = uses_bfloat16(self.config.precision, self.device)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def _critic_loss(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """sum_i (Q_i(s, a, z) - (r + gamma (1 - d) V_target(s', z)))^2   (HFR eq. 3), and both Q. Gradients
         reach the encoder through z: it learns from the critics alone."""
         with torch.no_grad():
-            with self._networks():
+            with self._autocast():
                 target_v = self.target_vf(rows.next_obs, rows.task_z)
             target = rows.rewards * self.reward_scale + (1.0 - rows.terminals) * self.discount * target_v
-        with self._networks():
+        with self._autocast():
             predictions = [qf(rows.obs, rows.actions, rows.task_z) for qf in (self.qf1, self.qf2)]
         q1_pred, q2_pred = predictions
         return F.mse_loss(q1_pred, target) + F.mse_loss(q2_pred, target), q1_pred, q2_pred
@@ -273,12 +180,12 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
 
     def _value_of_the_policys_actions(self, rows: Rows, policy_out: PolicyOutput) -> Tensor:
         """min Q(s, a, z) of the actions that the policy sampled; its gradient is the policy's alone."""
-        with _frozen(self.qf1, self.qf2), self._networks():
+        with frozen(self.qf1, self.qf2), self._autocast():
             return self._min_q(rows.obs, policy_out.action, rows.task_z.detach())
 
     def _value_loss(self, rows: Rows, min_q: Tensor, log_pi: Tensor) -> tuple[Tensor, Tensor]:
         """(V(s, z) - (min Q(s, a, z) - alpha log pi(a|s, z)))^2, a from the policy   (SAC eq. 5), and V."""
-        with self._networks():
+        with self._autocast():
             v_pred = self.vf(rows.obs, rows.task_z.detach())
         return F.mse_loss(v_pred, (min_q - log_pi).detach()), v_pred
 
@@ -312,28 +219,3 @@ class PEARLSoftActorCritic(MetaRLAlgorithm):
         for name, values in arrays.items():
             stats.update(stats_ordered_dict(name, values.detach().cpu()))
         return stats
-
-
-def _stacked(batches: Sequence[Mapping[str, np.ndarray]], keys: Sequence[str]) -> list[Tensor]:
-    """Each key of several tasks' batches as a tensor (tasks, B, dim)."""
-    return [torch.from_numpy(np.stack([batch[key] for batch in batches])) for key in keys]
-
-
-def _step(loss: Tensor, *optimizers: torch.optim.Optimizer) -> None:
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    for optimizer in optimizers:
-        optimizer.step()
-
-
-@contextmanager
-def _frozen(*nets: nn.Module) -> Iterator[None]:
-    """Gradients flow through the networks to their inputs, none are computed for their weights."""
-    for net in nets:
-        net.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for net in nets:
-            net.requires_grad_(True)

@@ -10,20 +10,27 @@ import numpy as np
 from rlkit_hfr.paths import PathDict, info_rows, path_length
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.learned import LearnedReward
+from rlkit_hfr.rewards.model import ModelReward
 from rlkit_hfr.rewards.stock import stock_rewards
 from rlkit_hfr.rewards.task_rewards import RewardFunction, as_task_rewards
 from rlkit_hfr.rewards.task_vectors import task_vectors
 from rlkit_hfr.rewards.vectors import VectorRewards
 
-LEARNED = "learned"
+LEARNED, MODEL = "learned", "model"
 
 
 def resolve_hindsight(
-    env: Any, tasks: Sequence[Any], rewards: Callable[..., Any] | str | None, seed: int
+    env: Any,
+    tasks: Sequence[Any],
+    rewards: Callable[..., Any] | str | None,
+    seed: int,
+    own_model: Any = None,
 ) -> Hindsight:
     """Rewards as `resolve_rewards` finds them, or those of a model with generators from
     `seed`; and distances to goals, where the environment has a ``goal_distances(path,
     tasks)``.
+
+    own_model: what `ModelReward` takes for "model", None to train one.
     """
     layers = _layers(env)
     goal_distances = (
@@ -31,13 +38,17 @@ def resolve_hindsight(
         if all(getattr(layer, "has_goals", True) for layer in layers)
         else None
     )
-    if rewards != LEARNED:
+    if rewards not in (LEARNED, MODEL):
         return Hindsight(resolve_rewards(env, rewards), goal_distances, vectors=_vectors(env, rewards))
     try:
         terminals: RewardFunction | None = resolve_rewards(env)
     except ValueError:
         terminals = None
-    learner = LearnedReward(task_vectors(layers, tasks), terminals, seed)
+    learner: LearnedReward | ModelReward
+    if rewards == MODEL:
+        learner = ModelReward(tasks, terminals, seed, own_model)
+    else:
+        learner = LearnedReward(task_vectors(layers, tasks), terminals, seed)
     return Hindsight(learner.rewards, goal_distances, learner)
 
 
@@ -67,7 +78,7 @@ def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -
     if rewards is not None and not callable(rewards):
         got = repr(rewards) if isinstance(rewards, str) else type(rewards).__name__
         raise ValueError(
-            f'rewards must be a function (path, tasks) -> (K, T) rewards, or "learned", got {got}'
+            f'rewards must be a function (path, tasks) -> (K, T) rewards, "learned" or "model", got {got}'
         )
     chosen = (
         rewards

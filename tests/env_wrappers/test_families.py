@@ -54,7 +54,7 @@ def test_relabeling_equals_stepping_the_other_task(name):
     """The same actions under another task give what relabeling says, where the physics
     does not depend on the task.
     """
-    if name.endswith("rand-params"):
+    if name.endswith(("rand-params", "joints", "leg")):
         pytest.skip("its tasks differ in their dynamics")
     first, second = make_env(name, seed=5), make_env(name, seed=5)
     path = _record(first, 0, np.random.default_rng(1))

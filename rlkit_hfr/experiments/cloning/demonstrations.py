@@ -12,7 +12,7 @@ import torch
 
 from rlkit_hfr.experiments.pictures.adaptation import load_trained
 from rlkit_hfr.pearl.evaluation import adapt
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
+from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.pearl.sampler import SideBySideSampler
 
 MAX_ENVS = 20
@@ -25,7 +25,7 @@ class Demonstrations(NamedTuple):
     paths: list[dict[str, Any]]
     tasks: np.ndarray
     exploring: dict[int, list[dict[str, Any]]]
-    agent: PEARLSoftActorCritic | None
+    agent: Learner | None
 
 
 class ScriptedAgent:

@@ -1,4 +1,4 @@
-"""Meta-train PEARL with relabeling: ``rlkit-hfr train --env sawyer-push --preset
+"""Meta-train PEARL or MIER with relabeling: ``rlkit-hfr train --env sawyer-push --preset
 quick``.
 """
 
@@ -30,6 +30,7 @@ _RELABELERS = (
     "htr-sampling",
     "virtual",
 )
+_ALGORITHMS = ("pearl", "mier")
 _PRECISIONS = ("fp32", "bf16", "auto")
 _HOSTS = ("carried", "oyster", "rlkit")
 _LOGS = ("csv", "tensorboard", "wandb", "jsonl")
@@ -37,7 +38,9 @@ _SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(prog=command("train"), description="Meta-train PEARL with relabeling.")
+    p = argparse.ArgumentParser(
+        prog=command("train"), description="Meta-train PEARL or MIER with relabeling."
+    )
     add = p.add_argument
     add("--env", metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or module:Class of your own")
     add(
@@ -45,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"one of {', '.join(_RELABELERS)}, or module:Class of your own (default: hfr)",
     )
+    add("--algorithm", choices=_ALGORITHMS, help="whose updates to train by (default: pearl)")
     add("--preset", metavar="NAME", help="paper or quick (default: paper, or none with --config)")
     add(
         "--config",

@@ -28,12 +28,12 @@ from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.files import load_sealed
 from rlkit_hfr.paths import recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
+from rlkit_hfr.pearl.learner import Learner
 
 _COLUMNS = 4  # of a picture
 
 
-def load_trained(run: Path, snapshot: str) -> PEARLSoftActorCritic:
+def load_trained(run: Path, snapshot: str) -> Learner:
     """The algorithm of a run's folder with its trained networks.
 
     ValueError if they are not there, or do not fit.
@@ -64,7 +64,7 @@ def headline_of(run: Path, number: int) -> str:
     return f"{variant['env_name']}, {variant['relabeler']}, seed {variant['seed']}: test task {number}"
 
 
-def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int, headline: str) -> None:
+def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) -> None:
     """Adapt once to `task`, print the return of each trajectory, write the pictures."""
     print(headline)
     env, config = algorithm.env, algorithm.config
@@ -107,7 +107,7 @@ def watch(algorithm: PEARLSoftActorCritic, task: int, out: Path, seed: int, head
 
 
 def _picture(
-    algorithm: PEARLSoftActorCritic,
+    algorithm: Learner,
     task: int,
     paths: list[dict[str, Any]],
     titles: list[str],

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from env_wrappers import make_env
 from rlkit_hfr import Relabeling, attach
+from rlkit_hfr.experiments.settings.algorithms import find_algorithm
 from rlkit_hfr.experiments.settings.variant import Variant
-from rlkit_hfr.pearl.config import PEARLConfig
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic, build_nets
+from rlkit_hfr.mier import algorithm as mier
+from rlkit_hfr.pearl import sac as pearl
+from rlkit_hfr.pearl.learner import Learner
 
 
 def pick_device(name: str) -> torch.device:
@@ -51,43 +54,63 @@ def records_sparse_rewards(env: Any) -> bool:
     return "sparse_reward" in env.step(np.zeros(env.action_space.shape))[3]
 
 
-def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> PEARLSoftActorCritic:
-    """The environment and the PEARL of a variant, without relabeling. options: of the
+def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> Learner:
+    """The environment and the algorithm of a variant, without relabeling. options: of the
     algorithm, which is silent and keeps no log of its own unless they say otherwise.
     """
     options = {"callbacks": (), "log_dir": None, **options}
     seed_everything(variant["seed"])
     env = build_env(variant)
     tasks = list(env.get_all_task_idx())
-    config = PEARLConfig(**variant["algo_params"])
+    config = find_algorithm(variant["algorithm"]).config(**variant["algo_params"])
     if config.sparse_rewards and not records_sparse_rewards(env):
         raise ValueError(
             f"sparse_rewards is on, but {variant['env_name']} has none; "
             "turn it off or choose sparse-point-robot"
         )
-    obs_dim, action_dim = (
-        int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space)
-    )
+    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
+    parts = BUILDERS[variant["algorithm"]](variant, env, config)
+    algorithm = parts.algorithm(env, train, test, parts.nets, config, seed=variant["seed"], **options)
+    algorithm.to(device)
+    return algorithm
+
+
+class Parts(NamedTuple):
+    """The class of an algorithm, and its networks."""
+
+    algorithm: Callable[..., Learner]
+    nets: Any
+
+
+def _pearl(variant: Variant, env: Any, config: Any) -> Parts:
     image_shape = getattr(env, "image_shape", None)
     if image_shape is None and variant["pixel_encoder"] != "flat":
         raise ValueError(
             f"pixel_encoder {variant['pixel_encoder']!r} is for images, "
             f"and {variant['env_name']} has none; leave it at 'flat'"
         )
-    nets = build_nets(
-        obs_dim,
-        action_dim,
-        variant["latent_size"],
-        variant["net_size"],
-        config,
-        image_shape,
-        variant["pixel_encoder"],
-        variant["encoder_size"],
-    )
-    train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
-    algorithm = PEARLSoftActorCritic(env, train, test, nets, config, seed=variant["seed"], **options)
-    algorithm.to(device)
-    return algorithm
+    sizes = (*_sizes(env), variant["latent_size"], variant["net_size"])
+    images = (image_shape, variant["pixel_encoder"], variant["encoder_size"])
+    return Parts(pearl.PEARLSoftActorCritic, pearl.build_nets(*sizes, config, *images))
+
+
+def _mier(variant: Variant, env: Any, config: Any) -> Parts:
+    if getattr(env, "image_shape", None) is not None or variant["pixel_encoder"] != "flat":
+        raise ValueError(
+            f"algorithm 'mier' has no model of images, got {variant['env_name']} with pixel_encoder"
+            f" {variant['pixel_encoder']!r}; choose algorithm 'pearl', or a family without images"
+        )
+    sizes = (*_sizes(env), variant["latent_size"], variant["net_size"])
+    return Parts(mier.MIER, mier.build_nets(*sizes, config, variant["encoder_size"]))
+
+
+BUILDERS: dict[str, Callable[[Variant, Any, Any], Parts]] = {"pearl": _pearl, "mier": _mier}
+
+
+def _sizes(env: Any) -> tuple[int, int]:
+    """Of an observation and of an action."""
+    obs, action = (int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space))
+    return obs, action
 
 
 def attach_relabeler(algorithm: Any, variant: Variant) -> Relabeling:

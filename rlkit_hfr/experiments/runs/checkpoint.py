@@ -1,4 +1,4 @@
-"""checkpoint.pt: all that a run of the built-in PEARL goes on from, so that one that was
+"""checkpoint.pt: all that a run of a built-in algorithm goes on from, so that one that was
 killed ends like one that was not.
 """
 
@@ -17,8 +17,8 @@ from rlkit_hfr.experiments.runs.journal import checked_rows
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.variant import Variant, checked
 from rlkit_hfr.files import load_sealed, save_sealed
+from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.pearl.logger import DEBUG, PROGRESS, VARIANT, logger
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 from rlkit_hfr.state import State
 
 NAME = "checkpoint.pt"
@@ -40,6 +40,7 @@ _NEEDED = {
 
 # What held for runs from before these settings were recorded.
 _SINCE = {
+    "algorithm": "pearl",
     "pixel_encoder": "flat",
     "encoder_size": 200,
     "snapshots": {"snapshot_mode": "last", "snapshot_gap": 10},
@@ -50,7 +51,7 @@ _RELABELING_SINCE = {"precision": "auto"}
 def save_checkpoint(
     run: Path,
     variant: Variant,
-    algorithm: PEARLSoftActorCritic,
+    algorithm: Learner,
     relabeling: Relabeling,
     keep: bool = False,
 ) -> None:
@@ -223,7 +224,7 @@ def _checked(run: Path, content: State, variant: Variant, columns: list[str] | N
     return Journal(content, done == number, bool(content.get("keep", False)))
 
 
-def restore(content: State, algorithm: PEARLSoftActorCritic, relabeling: Relabeling) -> None:
+def restore(content: State, algorithm: Learner, relabeling: Relabeling) -> None:
     """Put an algorithm, its relabeling, the global generators and at last the logger
     where the checkpoint was written.
 

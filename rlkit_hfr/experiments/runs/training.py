@@ -39,6 +39,7 @@ class Run(Protocol):
 _OF_A_NEW_RUN = (
     "env",
     "relabeler",
+    "algorithm",
     "preset",
     "config",
     "assignments",
@@ -114,7 +115,8 @@ def _built(build: Callable[[], T]) -> T:
 
 
 def _train(run: Run, variant: Variant, folder: Path) -> int:
-    what = f"{variant['env_name']}, relabeler {variant['relabeler']}, seed {variant['seed']}"
+    who = f"{variant['algorithm']}, relabeler {variant['relabeler']}"
+    what = f"{variant['env_name']}, {who}, seed {variant['seed']}"
     print(f"{what}, on {described(run.machine)}.", flush=True)
     code = run.train()
     if code == 0:
@@ -133,9 +135,15 @@ def _variant(args: argparse.Namespace) -> Variant:
         if args.precision is None
         else [f"{section}.precision={args.precision}" for section in ("algo_params", "relabel_params")]
     )
+    named = [] if args.algorithm is None else [f"algorithm={args.algorithm}"]
     variant = build_variant(
-        args.env, args.relabeler, args.preset, args.config, [*half, *args.assignments], args.seed
+        args.env, args.relabeler, args.preset, args.config, [*named, *half, *args.assignments], args.seed
     )
+    if args.host != "carried" and variant["algorithm"] != "pearl":
+        raise ValueError(
+            f"--host {args.host} runs its own PEARL, got algorithm {variant['algorithm']!r}; "
+            "leave out one of the two"
+        )
     variant["snapshots"] = {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}
     variant["log"] = _writers(args) or [CSVRows.name]
     check_settings(variant)
@@ -152,7 +160,8 @@ def _new_folder(args: argparse.Namespace, variant: Variant) -> tuple[Path, Calla
     """The folder of a run, or the one above it, and what makes the run's."""
     if args.run_dir is None:
         base = args.log_dir.absolute()
-        name = file_name(f"{variant['env_name']}_{variant['relabeler']}")
+        other = "" if variant["algorithm"] == "pearl" else f"_{variant['algorithm']}"
+        name = file_name(f"{variant['env_name']}{other}_{variant['relabeler']}")
         return base / exp_folder(name), lambda: create_log_dir(base, name, variant["seed"])
     folder: Path = args.run_dir.absolute()
 

@@ -14,7 +14,7 @@ from typing import Any
 from env_wrappers import arguments_of
 from rlkit_hfr import RELABELERS, Relabeler, attach
 from rlkit_hfr.checks import did_you_mean
-from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.experiments.settings.algorithms import find_algorithm
 from rlkit_hfr.relabelers import relabeler_options
 
 _TOP_KEYS = (
@@ -26,8 +26,8 @@ _TOP_KEYS = (
     "encoder_size",
     "pixel_encoder",
     "relabeler",
+    "algorithm",
 )
-_ALGO_KEYS = tuple(field.name for field in dataclasses.fields(PEARLConfig))
 ATTACH_KEYS = tuple(
     p.name for p in inspect.signature(attach).parameters.values()
     if p.kind is p.KEYWORD_ONLY and p.name not in ("host", "seed")
@@ -36,7 +36,7 @@ ATTACH_KEYS = tuple(
 
 @dataclass(frozen=True)
 class Keys:
-    """The settings that a run can have: those of PEARL, of `attach`, of its relabeler and
+    """The settings that a run can have: those of its algorithm, of `attach`, of its relabeler and
     the arguments of its task family.
 
     sections: section -> its settings; the empty name is the top of the variant. truths:
@@ -80,22 +80,23 @@ class Keys:
         return name in self.truths.get(section, ())
 
 
-def keys_for(family: Any, relabelers: Iterable[type[Relabeler]] = ()) -> Keys:
-    """The settings of a run on a task family: what its class can be built with, and the
-    options of every relabeler of the registry and of these.
+def keys_for(family: Any, relabelers: Iterable[type[Relabeler]] = (), algorithm: str = "pearl") -> Keys:
+    """The settings of a run on a task family: those of the algorithm, what the family's
+    class can be built with, and the options of every relabeler of the registry and of these.
     """
+    config = find_algorithm(algorithm).config
     classes = [*RELABELERS.values(), *relabelers]
     arguments = arguments_of(family)
     options = dict.fromkeys(key for cls in classes for key in relabeler_options(cls))
     return Keys(
         sections={
             "": _TOP_KEYS,
-            "algo_params": _ALGO_KEYS,
+            "algo_params": tuple(f.name for f in dataclasses.fields(config)),
             "relabel_params": (*ATTACH_KEYS, *options),
             "env_params": arguments.names,
         },
         truths={
-            "algo_params": frozenset(f.name for f in dataclasses.fields(PEARLConfig) if f.type == "bool"),
+            "algo_params": frozenset(f.name for f in dataclasses.fields(config) if f.type == "bool"),
             "relabel_params": frozenset(_truth_options(classes)),
             "env_params": frozenset(
                 name for name, default in arguments.defaults.items() if isinstance(default, bool)

@@ -13,8 +13,9 @@ from typing import Any
 
 from env_wrappers import find_family
 from rlkit_hfr.checks import did_you_mean, share
+from rlkit_hfr.experiments.settings.algorithms import find_algorithm
 from rlkit_hfr.experiments.settings.keys import keys_for
-from rlkit_hfr.pearl.config import PEARLConfig
+from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
 from rlkit_hfr.pearl.writers import ROW_WRITERS
 from rlkit_hfr.relabelers import find_relabeler
@@ -49,9 +50,14 @@ _MOST = {
     "qf_lr": 1.0,
     "vf_lr": 1.0,
     "context_lr": 1.0,
+    "model_lr": 1.0,
+    "entropy_lr": 1.0,
+    "adapt_steps": 10_000,
+    "eval_adapt_steps": 10_000,
+    "num_model_steps": 10_000,
 }
 _MOST_STEPS = 1_000_000_000  # of the other whole numbers of algo_params
-_OF_ENVIRONMENT = {"n_tasks": (1, 100_000), "task_seed": (0, MOST_SEED)}
+_OF_ENVIRONMENT = {"n_tasks": (1, 100_000), "n_test_tasks": (1, 100_000), "task_seed": (0, MOST_SEED)}
 _SHARES = ("relabel_fraction", "original_contexts")
 _MOST_OF_OPTIONS = 1_000_000
 
@@ -60,7 +66,8 @@ def check_settings(variant: dict[str, Any]) -> None:
     """ValueError, with what was got and what is expected, for the first that is wrong."""
     for key in ("env_name", "relabeler", "pixel_encoder"):
         check_name(key, variant[key])
-    keys = keys_for(find_family(variant["env_name"]), [find_relabeler(variant["relabeler"])])
+    algorithm = variant["algorithm"]
+    keys = keys_for(find_family(variant["env_name"]), [find_relabeler(variant["relabeler"])], algorithm)
     for section in ("algo_params", "relabel_params", "env_params"):
         values = variant.get(section)
         if not isinstance(values, dict):
@@ -72,7 +79,7 @@ def check_settings(variant: dict[str, Any]) -> None:
     for key, (least, most) in _WHOLE.items():
         _check_whole(key, variant[key], least, most)
     check_seed(variant["seed"], "seed")
-    _check_algorithm(variant["algo_params"])
+    _check_algorithm(variant["algo_params"], find_algorithm(algorithm).config)
     for key, value in variant["relabel_params"].items():
         _check_plain(key, value, _MOST_OF_OPTIONS)
         if key in _SHARES:
@@ -110,10 +117,10 @@ def check_seed(value: Any, what: str) -> int:
     return value
 
 
-def _check_algorithm(values: dict[str, Any]) -> None:
-    PEARLConfig(**values)
-    full = {field.name: values.get(field.name, field.default) for field in dataclasses.fields(PEARLConfig)}
-    for field in dataclasses.fields(PEARLConfig):
+def _check_algorithm(values: dict[str, Any], config: type[MetaRLConfig]) -> None:
+    config(**values)
+    full = {field.name: values.get(field.name, field.default) for field in dataclasses.fields(config)}
+    for field in dataclasses.fields(config):
         value = full[field.name]
         if field.type in ("int", "float"):
             most = _MOST.get(field.name, _MOST_STEPS if field.type == "int" else _LARGEST)

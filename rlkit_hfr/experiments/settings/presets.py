@@ -188,6 +188,10 @@ _HOPPER_RAND_PARAMS = replace(
     num_initial_states=64,
     use_next_obs_in_context=True,  # dynamics show in next states
 )
+_CHEETAH_NEGATED_JOINTS = replace(
+    _CHEETAH_VEL, n_train_tasks=10, n_eval_tasks=10, use_next_obs_in_context=True
+)
+_ANT_NEGATED_JOINTS = replace(_CHEETAH_NEGATED_JOINTS, embedding_batch_size=256, num_initial_states=64)
 
 PAPER: dict[str, Preset] = {
     "point-robot": _POINT_ROBOT,
@@ -239,6 +243,10 @@ PAPER: dict[str, Preset] = {
         embedding_batch_size=100,
         num_initial_states=128,
     ),
+    # MIER section 5.2.2: ten training and ten test tasks
+    "cheetah-negated-joints": _CHEETAH_NEGATED_JOINTS,
+    "ant-negated-joints": _ANT_NEGATED_JOINTS,
+    "ant-broken-leg": replace(_ANT_NEGATED_JOINTS, n_train_tasks=3, n_eval_tasks=1),
     "hopper-rand-params": _HOPPER_RAND_PARAMS,
     "walker-rand-params": _HOPPER_RAND_PARAMS,
     # Randomised dynamics change nothing else.
@@ -366,6 +374,11 @@ QUICK: dict[str, Preset] = {
     ),
     "ant-goal-rand-params": _quick_locomotion("ant-goal-rand-params"),
     "cheetah-vel-sparse-rand-params": _quick_locomotion("cheetah-vel-sparse-rand-params"),
+    "cheetah-negated-joints": _quick_locomotion(
+        "cheetah-negated-joints", n_train_tasks=10, num_train_tasks_eval=5
+    ),
+    "ant-negated-joints": _quick_locomotion("ant-negated-joints", n_train_tasks=10, num_train_tasks_eval=5),
+    "ant-broken-leg": _quick_locomotion("ant-broken-leg", n_train_tasks=3, num_train_tasks_eval=3),
     "hopper-rand-params": _quick_locomotion("hopper-rand-params"),
     "walker-rand-params": _quick_locomotion("walker-rand-params"),
 }

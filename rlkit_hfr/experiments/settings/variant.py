@@ -4,7 +4,6 @@ command line, in this order.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from env_wrappers import Arguments, arguments_of, find_family, make_env
 from rlkit_hfr.checks import positive_int
+from rlkit_hfr.experiments.settings.algorithms import belongs_to_others, find_algorithm
 from rlkit_hfr.experiments.settings.config_files import (
     check_mini_batch,
     load_config,
@@ -23,7 +23,6 @@ from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, Keys, keys_for
 from rlkit_hfr.experiments.settings.limits import check_name, check_settings
 from rlkit_hfr.experiments.settings.machine import versions
 from rlkit_hfr.experiments.settings.presets import PAPER, SAME_TASKS, preset
-from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.references import is_reference
 from rlkit_hfr.relabelers import find_relabeler, make_relabeler, relabeler_options
 
@@ -35,8 +34,8 @@ _DEFAULTS: dict[str, Any] = {
     ".encoder_size": 200,
     ".pixel_encoder": "flat",
     ".relabeler": "hfr",
+    ".algorithm": "pearl",
     "relabel_params.precision": "fp32",  # the same numbers on every machine
-    **{f"algo_params.{field.name}": field.default for field in dataclasses.fields(PEARLConfig)},
 }
 
 
@@ -84,13 +83,12 @@ def build_variant(
         seed = recorded_seed(content, str(config)) or 0
     family = find_family(name)
     methods = [relabeler, content.get("relabeler"), *(value for key, value in pairs if key == "relabeler")]
-    keys = keys_for(family, [find_relabeler(method) for method in methods if is_reference(method)])
+    algorithm = dict(pairs).get("algorithm", content.get("algorithm", "pearl"))
+    keys = keys_for(family, [find_relabeler(method) for method in methods if is_reference(method)], algorithm)
     draft = Draft(keys)
-    for key, value in _DEFAULTS.items():
-        draft.put(key, value, Source.DEFAULT)
-    _put_declared(draft, keys, family)
-    for key, value in (preset(name, preset_name) if preset_name is not None else {}).items():
-        draft.put(keys.first(key), value, Source.PRESET)
+    _put_defaults(draft, algorithm)
+    _put_declared(draft, keys, family, algorithm)
+    _put_preset(draft, keys, name, preset_name, algorithm)
     for key, value in settings_in(content, str(config), keys):
         draft.put(key, value, Source.CONFIG)
     check_mini_batch(content, draft["algo_params.embedding_batch_size"], str(config))
@@ -106,13 +104,38 @@ def build_variant(
     return checked({**draft.variant(), "seed": seed, "preset": preset_name, "versions": versions()})
 
 
-def _put_declared(draft: Draft, keys: Keys, family: Any) -> None:
-    """The `default_settings` of a family. ValueError for what is no setting."""
+def _put_defaults(draft: Draft, algorithm: str) -> None:
+    own = find_algorithm(algorithm)
+    for key, value in _DEFAULTS.items():
+        draft.put(key, value, Source.DEFAULT)
+    for section, defaults in (("", own.defaults), ("algo_params", own.settings)):
+        for key, value in defaults.items():
+            draft.put(f"{section}.{key}", value, Source.DEFAULT)
+
+
+def _put_preset(draft: Draft, keys: Keys, env_name: str, name: str | None, algorithm: str) -> None:
+    """The preset of an environment, if it has one, less the settings of other algorithms
+    and with what the algorithm changes in it.
+    """
+    settings = {} if name is None else preset(env_name, name)
+    if settings:
+        settings |= find_algorithm(algorithm).presets.get(str(name), {})
+    for key, value in settings.items():
+        if not belongs_to_others(key, algorithm):
+            draft.put(keys.first(key), value, Source.PRESET)
+
+
+def _put_declared(draft: Draft, keys: Keys, family: Any, algorithm: str) -> None:
+    """The `default_settings` of a family, less those of other algorithms. ValueError for
+    what is no setting.
+    """
     declared = getattr(family, "default_settings", {})
     label = f"default_settings of {getattr(family, '__name__', family)}"
     if not isinstance(declared, Mapping):
         raise ValueError(f"{label} must be a dict of settings, got {type(declared).__name__}")
     for key, value in declared.items():
+        if belongs_to_others(key, algorithm):
+            continue
         try:
             draft.put(keys.first(key), value, Source.FAMILY)
         except ValueError as error:
@@ -185,6 +208,12 @@ def checked(variant: Variant) -> Variant:
         number = params.setdefault("n_tasks", SAME_TASKS.get(name, train + test))
     else:
         number = _number_of_tasks(name, params, arguments)
+    splits = params.get("split") is not None or arguments.defaults.get("n_test_tasks") is not None
+    if splits and params.setdefault("n_test_tasks", test) != test:
+        raise ValueError(
+            f"n_test_tasks must be n_eval_tasks = {test}, the tasks that are tested, got"
+            f" {params['n_test_tasks']}; leave it out"
+        )
     if max(train, test) > number:
         raise ValueError(
             f"n_train_tasks and n_eval_tasks must be at most n_tasks = {number}, got {train} and {test}"

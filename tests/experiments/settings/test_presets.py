@@ -70,4 +70,5 @@ def test_the_critic_of_a_quick_run_converges(env_name):
     settings = preset(env_name, "quick")
     updates = settings["num_iterations"] * settings["num_train_steps_per_itr"]
     assert updates >= 4.0 / (settings["soft_target_tau"] * (1.0 - settings["discount"]))
-    assert settings["n_eval_tasks"] >= 20 or env_name in SAME_TASKS
+    fixed = {*SAME_TASKS, "cheetah-negated-joints", "ant-negated-joints", "ant-broken-leg"}
+    assert settings["n_eval_tasks"] >= 20 or env_name in fixed

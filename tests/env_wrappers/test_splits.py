@@ -1,0 +1,116 @@
+"""Training and test tasks from different parts of a family, and tasks with other actuators."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from env_wrappers import make_env
+from env_wrappers.joints import broken_legs, negated_joints
+from rlkit_hfr.experiments.settings.variant import build_variant
+
+
+@pytest.mark.parametrize(
+    ("split", "train", "test"),
+    [("medium", (0, 2.5), (2.5, 3)), ("hard", (0, 1.5), (2.5, 3)), ([0.5, 1, 2, 2.25], (0.5, 1), (2, 2.25))],
+)
+def test_tasks_lie_in_their_intervals(split, train, test):
+    env = make_env("cheetah-vel", split=split, n_tasks=30, n_test_tasks=8)
+    speeds = env.tasks[:, 0]
+    assert len(speeds) == 30
+    for part, (low, high) in ((speeds[:22], train), (speeds[22:], test)):
+        assert ((low <= part) & (part <= high)).all()
+        assert len(np.unique(part)) == len(part)
+        assert np.ptp(part) > 0.5 * (high - low)
+    again = make_env("cheetah-vel", split=split, n_tasks=30, n_test_tasks=8)
+    np.testing.assert_array_equal(env.tasks, again.tasks)
+    other = make_env("cheetah-vel", split=split, n_tasks=30, n_test_tasks=8, task_seed=9)
+    assert not np.array_equal(env.tasks, other.tasks)
+
+
+def test_the_papers_test_speeds_are_at_half_metres_a_second():
+    speeds = make_env("cheetah-vel", split="paper", n_tasks=15, n_test_tasks=5).tasks[:, 0]
+    assert speeds[:10].max() <= 1.0
+    assert speeds[10:].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5]
+
+
+def test_goals_on_a_circle_are_split_by_their_angle():
+    goals = make_env("sparse-point-robot", split=[0, 1.0, 2.0, 3.2], n_tasks=10, n_test_tasks=4).tasks
+    angles = np.arctan2(goals[:, 1], goals[:, 0])
+    assert angles[:6].max() <= 1.0
+    assert angles[6:].min() >= 2.0
+
+
+def test_one_task_in_five_is_for_testing_unless_it_is_said():
+    speeds = make_env("cheetah-vel", split="hard", n_tasks=20).tasks[:, 0]
+    assert (speeds[:16] <= 1.5).all()
+    assert (speeds[16:] >= 2.5).all()
+
+
+def test_dynamics_stay_with_their_tasks_in_copies():
+    env = make_env("cheetah-vel-sparse-rand-params", split="hard", n_tasks=12, n_test_tasks=4)
+    everything = make_env("cheetah-vel-sparse-rand-params", n_tasks=env._drawn[0])
+    for other in (env, copy.deepcopy(env)):
+        for task in (0, 11):
+            other.reset_task(task)
+            (number,) = np.flatnonzero(everything.tasks[:, 0] == other.tasks[task, 0])
+            everything.reset_task(int(number))
+            np.testing.assert_array_equal(other.model.body_mass, everything.model.body_mass)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (dict(split="harder"), "unknown split 'harder'; known: paper, medium, hard, or four numbers"),
+        (dict(split=[0, 1, 2]), r"split must be a name or .* got \[0, 1, 2\]"),
+        (dict(split=[1, 0, 2, 3]), "must begin below their ends"),
+        (dict(split=[0, 1, 5, 6]), "104 training and 26 test tasks of CheetahVel, got 104 and 0"),
+        (dict(split="hard", n_test_tasks=130), "n_test_tasks must be from 1 to n_tasks - 1 = 129, got 130"),
+        (dict(n_test_tasks=3), "n_test_tasks=3 is for a split, got none"),
+    ],
+)
+def test_what_can_not_be_split_is_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        make_env("cheetah-vel", **params)
+
+
+def test_a_runs_test_tasks_are_those_of_the_split():
+    settings = ["split=hard", "n_train_tasks=9", "n_eval_tasks=3"]
+    params = build_variant("cheetah-vel", "none", "quick", None, settings, 0)["env_params"]
+    assert (params["n_tasks"], params["n_test_tasks"]) == (12, 3)
+    joints = build_variant("cheetah-negated-joints", "none", "paper", None, [], 0)["env_params"]
+    assert (joints["n_tasks"], joints["n_test_tasks"]) == (20, 10)
+    assert "n_test_tasks" not in build_variant("cheetah-vel", "none", "quick", None, [], 0)["env_params"]
+    with pytest.raises(ValueError, match="n_test_tasks must be n_eval_tasks = 3"):
+        build_variant("cheetah-vel", "none", "quick", None, [*settings, "n_test_tasks=2"], 0)
+
+
+def test_negated_joints_and_broken_legs_are_new_in_testing():
+    train, test = negated_joints(6)
+    assert train.shape == test.shape == (10, 6)
+    assert ((train == -1).sum(axis=1) == 3).all()
+    assert ((test == -1).sum(axis=1) == 3).all()
+    assert (train[:, 5] == 1).all()
+    assert (test[:, 5] == -1).all()
+    train, test = broken_legs(4, 2)
+    assert train.tolist() == [[0, 0, 1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 1, 1]]
+    assert test.tolist() == [[1, 1, 1, 1, 1, 1, 0, 0]]
+    env = make_env("cheetah-negated-joints", n_tasks=5, n_test_tasks=2)
+    assert (env.tasks[:3, 5] == 1).all()
+    assert (env.tasks[3:, 5] == -1).all()
+    with pytest.raises(ValueError, match="10 training and 10 test tasks at most"):
+        make_env("cheetah-negated-joints", n_tasks=30)
+
+
+@pytest.mark.parametrize("name", ["cheetah-negated-joints", "ant-negated-joints", "ant-broken-leg"])
+def test_an_actuator_does_what_its_factor_says(name):
+    """The task with factors f moves under a as the plain model does under f a."""
+    env = make_env(name, seed=3)
+    env.reset_task(0)
+    plain = copy.deepcopy(env)
+    plain.tasks = np.ones_like(env.tasks)
+    action = np.random.default_rng(0).uniform(-1, 1, env.action_space.shape)
+    np.testing.assert_array_equal(env.step(action)[0], plain.step(action * env.tasks[0])[0])
+    assert not np.array_equal(env.step(action)[0], plain.step(action)[0])

@@ -1,0 +1,298 @@
+"""MIER's updates against a plain implementation, its settings, and relabeling on it."""
+
+from __future__ import annotations
+
+import copy
+import csv
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from rlkit_hfr import RELABELERS, attach
+from rlkit_hfr.context_model import InnerSteps, adapt_context
+from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.settings.algorithms import ALGORITHMS
+from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.pearl.evaluation import adapt
+from rlkit_hfr.pearl.sac import Rows
+
+
+def _with_data(algorithm):
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    return algorithm
+
+
+def test_the_update_equals_a_plain_implementation(make_mier):
+    """SAC with an automatic alpha, written next to its equations."""
+    algorithm = _with_data(make_mier(reward_scale=3.0, discount=0.9, soft_target_tau=0.25))
+    learner = algorithm.actor_critic
+    for net in learner.networks().values():
+        for weight in net.parameters():
+            weight.data += 0.1 * torch.randn_like(weight)
+    z = torch.randn(48, 3)
+    obs, actions, rewards, next_obs, terminals = (
+        part.flatten(0, 1).float() for part in algorithm._batch([0, 2, 4])[:5]
+    )
+    terminals[::3] = 1.0
+    before = {name: copy.deepcopy(net) for name, net in learner.networks().items()}
+    torch.manual_seed(3)
+    update = learner.update(Rows(obs, actions, rewards, next_obs, terminals, z))
+
+    torch.manual_seed(3)
+    policy, qf1, qf2 = (before[name] for name in ("policy", "qf1", "qf2"))
+    now = policy(torch.cat([obs, z], dim=1), return_log_prob=True)
+    log_alpha = before["entropy"].log_alpha.detach().clone().requires_grad_()
+    optimizer = torch.optim.Adam([log_alpha], lr=3e-4)
+    (-(log_alpha * (now.log_pi.detach() - 2.0)).mean()).backward()  # two dimensions of actions
+    optimizer.step()
+    alpha = log_alpha.detach().exp()
+    later = policy(torch.cat([next_obs, z], dim=1), return_log_prob=True)
+    values = [before[f"target_qf{i}"](next_obs, later.action, z) for i in (1, 2)]
+    soft = torch.min(*values) - alpha * later.log_pi
+    target = (3.0 * rewards + 0.9 * (1 - terminals) * soft).detach()
+    expected = sum(F.mse_loss(qf(obs, actions, z), target) for qf in (qf1, qf2))
+    torch.testing.assert_close(update.losses["QF Loss"], expected)
+    torch.testing.assert_close(learner.entropy.log_alpha.detach(), log_alpha.detach())
+    after = torch.min(learner.qf1(obs, now.action, z), learner.qf2(obs, now.action, z))
+    torch.testing.assert_close(update.losses["Policy Loss"], (alpha * now.log_pi - after).mean())
+    moved = 0.75 * before["target_qf1"].last_fc.bias + 0.25 * learner.qf1.last_fc.bias
+    torch.testing.assert_close(learner.target_qf1.last_fc.bias, moved)
+
+
+def test_the_model_learns_from_its_own_loss_alone(make_mier):
+    """The critics' update leaves the model as it is, and the model's loss is that of the paper."""
+    algorithm = _with_data(make_mier(context_regression_weight=0.5, log_var_weight=0.25))
+    model = algorithm.model
+    context = algorithm.sample_context([0, 1])
+    rows = algorithm._context_rows(algorithm._batch([0, 1]))
+    loss, _ = algorithm.model_loss(context, rows)
+    phi = adapt_context(model, *model.split(context), InnerSteps())
+    shift = (phi - model.phi).square().sum(dim=1).mean()
+    expected = model.nll(*model.split(rows), phi).mean() + 0.5 * shift + 0.25 * model.log_var_penalty()
+    torch.testing.assert_close(loss, expected)
+    weights = [weight.detach().clone() for weight in model.parameters()]
+    obs, actions, rewards, next_obs, terminals = (
+        x.flatten(0, 1).float() for x in algorithm._batch([0, 1])[:5]
+    )
+    task_z = phi.repeat_interleave(16, dim=0)  # with its graph
+    model.zero_grad()
+    algorithm.actor_critic.update(Rows(obs, actions, rewards, next_obs, terminals, task_z))
+    assert all(weight.grad is None for weight in model.parameters())
+    torch.testing.assert_close(weights, [weight.detach() for weight in model.parameters()])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        dict(adapt_steps=1),
+        dict(adapt_lr=0.5),
+        dict(adapt_steps=4, late_adapt_lr_factor=0.1),
+        dict(adapt_clip=1e-3),
+        dict(context_regression_weight=10.0),
+        dict(log_var_weight=1.0),
+        dict(model_lr=1e-2),
+        dict(entropy_lr=1e-1),
+        dict(entropy_deficit=0.5),
+        dict(num_model_steps=2),
+        dict(min_embedding_batch_size=4),
+        dict(lr_end_factor=0.5),
+        dict(meta_learn_context=False),
+        dict(reward_scale=2.0),
+        dict(use_next_obs_in_context=True),
+    ],
+    ids=str,
+)
+def test_every_setting_changes_the_updates(make_mier, setting):
+    def weights(**changes):
+        algorithm = _with_data(make_mier(**changes))
+        torch.manual_seed(3)
+        for _ in range(2):
+            algorithm._do_training([0, 2, 4])
+            algorithm._n_train_steps_total += 1
+        nets = algorithm._named_networks().values()
+        return torch.cat([weight.flatten() for net in nets for weight in net.state_dict().values()])
+
+    # the control differs in what only later steps, or four of them, can tell
+    control = {"adapt_steps": 4} if "late_adapt_lr_factor" in setting else {}
+    plain, changed = weights(**control), weights(**setting)
+    assert plain.shape != changed.shape or not torch.equal(plain, changed)
+
+
+def test_evaluation_adapts_by_its_own_number_of_steps(make_mier):
+    algorithm = make_mier(eval_adapt_steps=7)
+    seen = []
+    algorithm._return_from_stored_context = lambda tasks: (
+        seen.append(algorithm.agent.inner_steps.steps) or 0.0
+    )
+    algorithm.train()
+    assert seen == [7, 7]
+    assert algorithm.agent.inner_steps.steps == 2
+
+
+def test_a_fixed_phi_0_stays_zero_and_a_learned_one_moves(make_mier):
+    for learned in (False, True):
+        algorithm = _with_data(make_mier(meta_learn_context=learned))
+        algorithm._do_training([0, 1, 2])
+        assert bool(algorithm.model.phi.detach().abs().sum() > 0) == learned
+
+
+def test_the_belief_is_phi_and_has_no_variance(make_mier):
+    algorithm = _with_data(make_mier())
+    agent = algorithm.agent
+    agent.clear_z(num_tasks=2)
+    torch.testing.assert_close(agent.z, agent.context_encoder.phi.detach().expand(2, -1))
+    context = algorithm.sample_context([0, 1])
+    agent.infer_posterior(context)
+    model = algorithm.model
+    torch.testing.assert_close(agent.z, adapt_context(model, *model.split(context), InnerSteps()).detach())
+    assert not agent.z.requires_grad
+    assert float(agent.z_vars.abs().max()) == 0.0
+    result, _ = adapt(agent, algorithm.sampler, algorithm.eval_tasks, algorithm.config)
+    assert result.returns.shape == (2, 4)
+
+
+# HFR and its rivals: one of each kind of question that a relabeler asks
+METHODS = ("random", "hfr", "hfr-bellman", "hipi", "hipi-trajectory", "air", "advantage", "return")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_relabelers_attach_for_three_iterations(make_mier, name):
+    assert name in RELABELERS
+    algorithm = make_mier(num_iterations=3)
+    rows = []
+    algorithm.on_epoch_end = rows.append
+    attach(algorithm, name, relabel_fraction=1.0, seed=0)
+    algorithm.train()
+    assert len(rows) == 3
+    assert rows[-1]["relabel/paths relabeled"] > 0
+    assert max(row["relabel/share that changed task"] for row in rows) > 0
+
+
+def test_attaching_without_relabeling_changes_nothing(make_mier):
+    logs = []
+    for attached in (False, True):
+        algorithm = make_mier()
+        rows = []
+        algorithm.on_epoch_end = rows.append
+        if attached:
+            attach(algorithm, "hfr", relabel_fraction=0.0, seed=1)
+        algorithm.train()
+        logs.append([[row[key] for key in ("Model Loss", "QF Loss", "Policy Loss")] for row in rows])
+    assert logs[0] == logs[1]
+
+
+QUICK = ["n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2"]
+QUICK += ["num_steps_prior=20", "num_extra_rl_steps_posterior=20", "num_train_steps_per_itr=3"]
+QUICK += ["num_steps_per_eval=40", "meta_batch=2", "batch_size=8", "embedding_batch_size=8", "net_size=8"]
+QUICK += ["encoder_size=8", "num_initial_states=4", "num_partition_samples=2"]
+
+
+def _arguments(folder, *settings):
+    pairs = [part for item in (*QUICK, *settings) for part in ("--set", item)]
+    return [
+        "--algorithm",
+        "mier",
+        "--env",
+        "point-robot",
+        "--preset",
+        "quick",
+        "--run-dir",
+        str(folder),
+        *pairs,
+    ]
+
+
+def _log(folder):
+    with open(folder / "progress.csv", newline="") as file:
+        return [{k: v for k, v in row.items() if not k.endswith("(s)") and "time" not in k}
+                for row in csv.DictReader(file)]  # fmt: skip
+
+
+def test_a_run_that_stops_goes_on_bit_for_bit(tmp_path, monkeypatch, capsys):
+    from rlkit_hfr.mier.algorithm import MIER
+
+    assert main(_arguments(tmp_path / "whole", "num_iterations=3")) == 0
+    train, calls = MIER._do_training, []
+
+    def killed(self, indices):
+        calls.append(indices)
+        if len(calls) == 5:  # in the second iteration
+            raise KeyboardInterrupt
+        train(self, indices)
+
+    monkeypatch.setattr(MIER, "_do_training", killed)
+    assert main(_arguments(tmp_path / "stopped", "num_iterations=3")) == 130
+    monkeypatch.setattr(MIER, "_do_training", train)
+    assert main(["--resume", str(tmp_path / "stopped")]) == 0
+    assert _log(tmp_path / "stopped") == _log(tmp_path / "whole")
+    assert len(_log(tmp_path / "whole")) == 3
+    capsys.readouterr()
+
+
+def test_settings_are_the_papers_and_presets_leave_out_pearls():
+    paper = build_variant("cheetah-vel", "none", None, None, ["algorithm=mier"], 0)
+    algo = paper["algo_params"]
+    assert (algo["adapt_steps"], algo["adapt_lr"], algo["context_regression_weight"]) == (2, 0.1, 0.01)
+    assert (algo["embedding_batch_size"], algo["num_train_steps_per_itr"], algo["qf_lr"]) == (256, 1000, 3e-4)
+    assert (paper["net_size"], paper["encoder_size"], paper["latent_size"]) == (256, 200, 5)
+    assert algo["num_tasks_sample"] == 5
+    assert algo["num_steps_prior"] + algo["num_extra_rl_steps_posterior"] == 1000
+    assert not {"kl_lambda", "vf_lr", "context_lr", "entropy_weight"} & set(algo)
+    pearl = build_variant("cheetah-vel", "none", None, None, [], 0)
+    assert pearl["algorithm"] == "pearl"
+    assert not {"adapt_lr", "model_lr"} & set(pearl["algo_params"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "kl_lambda=1"], "unknown setting 'kl_lambda'"),
+        (["--set", "adapt_lr=-1"], "adapt_lr must be zero or more, got -1"),
+        (["--set", "algorithm=mire"], "unknown algorithm 'mire' (did you mean 'mier'?); known: pearl, mier"),
+        (["--host", "oyster"], "--host oyster runs its own PEARL, got algorithm 'mier'"),
+        (["--env", "visual-reacher"], "algorithm 'mier' has no model of images"),
+    ],
+)
+def test_what_can_not_be_served_is_said(capsys, arguments, message):
+    code = main(["--algorithm", "mier", "--env", "point-robot", "--preset", "quick", "--dry-run", *arguments])
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_algorithm_can_be_named_and_built():
+    from rlkit_hfr.experiments.commands import train
+    from rlkit_hfr.experiments.runs.build import BUILDERS
+
+    assert tuple(ALGORITHMS) == train._ALGORITHMS == tuple(BUILDERS)
+
+
+@pytest.mark.parametrize("with_next_obs", [False, True])
+def test_its_model_is_a_source_of_hindsight_rewards(make_mier, with_next_obs):
+    """`rewards="model"` predicts by the algorithm's model, and leaves it alone."""
+    logs = []
+    for fraction in (None, 0.0, 1.0):
+        algorithm, rows = make_mier(use_next_obs_in_context=with_next_obs), []
+        algorithm.on_epoch_end = rows.append
+        if fraction is not None:
+            relabeling = attach(algorithm, "hfr", rewards="model", relabel_fraction=fraction, seed=0)
+        algorithm.train()
+        logs.append([row["Model Loss"] for row in rows])
+    assert logs[0] == logs[1] != logs[2]
+    learner = relabeling.scorer._hindsight.learner
+    assert learner._model is algorithm.model
+    algorithm.agent.clear_z()
+    path = algorithm.sampler.obtain_paths([0])[0]
+    learner.fit()
+    inputs = torch.as_tensor(np.concatenate([path["observations"], path["actions"]], axis=1))
+    expected = algorithm.model.predict(inputs.float(), learner._phi[1])[0][:, -1]
+    found = learner.rewards(path, [1]).rewards[0]
+    np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-5)
+
+
+def test_a_model_of_sparse_rewards_is_no_source(make_mier):
+    algorithm = make_mier("sparse-point-robot", sparse_rewards=True)
+    with pytest.raises(ValueError, match="MIER's model learns the rewards that the context sees"):
+        attach(algorithm, "hfr", rewards="model")

@@ -1,0 +1,143 @@
+"""A model as the reward source: it tells tasks apart by their data alone, its own or MIER's."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from rlkit_hfr import attach
+from rlkit_hfr.context_model import InnerSteps
+from rlkit_hfr.rewards.model import ModelReward
+from rlkit_hfr.rewards.resolve import resolve_hindsight
+
+GOALS = dict(enumerate(np.linspace(-1, 1, 5)))
+
+
+def _paid(path, goal):
+    return -np.abs(path["observations"][:, :1] + path["actions"][:, :1] - goal).astype(np.float32)
+
+
+def _teach(model, make_path, rounds, **changes):
+    for i in range(rounds):
+        for task, goal in GOALS.items():
+            path = make_path(40, seed=100 * i + task)
+            model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}, **changes}], task)
+        model.fit()
+
+
+def test_it_infers_what_each_task_pays_from_its_data(make_path):
+    model = ModelReward(list(GOALS), None, seed=0)
+    _teach(model, make_path, rounds=2)
+    path = make_path(50, seed=99_999)
+    predicted = model.rewards(path, list(GOALS))
+    truth = np.stack([_paid(path, goal)[:, 0] for goal in GOALS.values()])
+    assert predicted.rewards.shape == (5, 50)
+    assert not predicted.terminals.any()
+    error = np.sqrt(np.mean((predicted.rewards - truth) ** 2))
+    shuffled = np.sqrt(np.mean((predicted.rewards[::-1] - truth) ** 2))
+    assert error < 0.4 < truth.std()
+    assert shuffled > 2 * error  # the task matters
+    some = model.rewards(path, [3, 1])
+    np.testing.assert_allclose(some.rewards, predicted.rewards[[3, 1]], atol=1e-5)
+
+
+def test_its_error_is_measured_before_it_has_seen_a_path(make_path):
+    model = ModelReward(list(GOALS), None, seed=0, fit_steps=2)
+    assert model.observe([make_path(20, seed=1)], 0).size == 0
+    model.fit()
+    new = {**make_path(20, seed=2), "rewards": np.full((20, 1), 50.0, np.float32)}
+    expected = np.square(model.rewards(new, [3]).rewards[0] - 50.0)
+    np.testing.assert_allclose(model.observe([new], 3), expected, rtol=1e-5)
+
+
+def test_sparse_rewards_are_learned_beside_the_dense(make_path):
+    model = ModelReward(list(GOALS), None, seed=0)
+    _teach(model, make_path, rounds=2, env_infos={"sparse_reward": np.full(40, 3.0)})
+    result = model.rewards(make_path(5, seed=1), [0, 1])
+    np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.3)
+
+
+def test_no_global_generator_moves_and_a_restored_model_goes_on_alike(make_path):
+    states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    first, second = (ModelReward(list(GOALS), None, seed=seed, fit_steps=3) for seed in (0, 1))
+    second.load_state_dict(first.state_dict())  # of nothing
+    _teach(first, make_path, rounds=2)
+    second.load_state_dict(first.state_dict())
+    probe = make_path()
+    np.testing.assert_array_equal(*(m.rewards(probe, list(GOALS)).rewards for m in (first, second)))
+    for model in (first, second):
+        model.fit()
+    np.testing.assert_array_equal(*(m.rewards(probe, list(GOALS)).rewards for m in (first, second)))
+    assert random.getstate() == states[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+class Certain(torch.nn.Module):
+    """An algorithm's model: a reward of phi, which one inner step sets to the mean reward."""
+
+    class layout:
+        with_next_obs = False
+
+    def __init__(self):
+        super().__init__()
+        self.phi = torch.nn.Parameter(torch.zeros(1))
+
+    def nll(self, inputs, targets, phi, mask=None):
+        return 0.5 * (targets - phi.unsqueeze(-2)).square().mean(dim=-2).sum(dim=-1)
+
+    def predict(self, inputs, phi):
+        mean = phi.unsqueeze(-2).expand(*inputs.shape[:-1], 1)
+        return mean, torch.zeros_like(mean)
+
+
+def test_an_algorithms_own_model_adapts_and_is_not_trained(make_path):
+    own = Certain()
+    model = ModelReward([0, 1], None, 0, own_model=(own, InnerSteps(steps=1, learning_rate=1.0)))
+    for task, paid in ((0, 2.0), (1, -3.0)):
+        model.observe([{**make_path(), "rewards": np.full((5, 1), paid, np.float32)}], task)
+    model.fit()
+    rewards = model.rewards(make_path(), [1, 0]).rewards
+    np.testing.assert_allclose(rewards, [[-3.0] * 5, [2.0] * 5], atol=1e-6)
+    assert own.phi.item() == 0.0
+
+
+def test_terminals_are_the_environments(make_path):
+    from env_wrappers import make_env
+
+    hindsight = resolve_hindsight(make_env("four-corners"), [0, 1, 2, 3], "model", 0)
+    assert isinstance(hindsight.learner, ModelReward)
+    at_corner = np.tile(np.float32([1.0, 1.0]), (6, 1))
+    path = make_path(6, env_infos={"achieved": at_corner})
+    hindsight.learner.observe([path], 0)
+    terminals = hindsight.rewards(path, [0, 1]).terminals
+    assert terminals[0].all()
+    assert not terminals[1].any()
+
+
+@pytest.mark.parametrize("name", ["hfr", "air"])
+def test_a_run_of_pearl_with_a_model_relabels_and_logs_its_error(make_algorithm, name):
+    rows = []
+    algorithm = make_algorithm("point-robot", num_iterations=2)
+    algorithm.on_epoch_end = rows.append
+    attach(algorithm, name, rewards="model", relabel_fraction=1.0, seed=0)
+    algorithm.train()
+    assert rows[-1]["relabel/paths relabeled"] > 0
+    assert 0.0 < rows[-1]["relabel/learned reward RMSE"] < 2.0
+
+
+def test_without_relabeling_a_model_changes_nothing(make_algorithm):
+    logs = []
+    for modelled in (False, True):
+        algorithm, rows = make_algorithm("point-robot"), []
+        algorithm.on_epoch_end = rows.append
+        if modelled:
+            attach(algorithm, "hfr", rewards="model", relabel_fraction=0.0, seed=0)
+        algorithm.train()
+        logs.append([
+            {k: v for k, v in row.items() if "(s)" not in k and not k.startswith("relabel/")} for row in rows
+        ])  # fmt: skip
+    np.testing.assert_equal(*logs)
