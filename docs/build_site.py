@@ -47,13 +47,22 @@ REFERENCE = {
     ],
     "functions": ["rlkit_hfr.utility", "rlkit_hfr.distribution", "rlkit_hfr.gaussians"],
 }
+TITLES = {
+    "plugin": "The plugin",
+    "relabelers": "Relabelers",
+    "pearl": "The built-in PEARL",
+    "environments": "Task families",
+    "functions": "Functions",
+}
 
 
 def pages() -> list[Path]:
-    """The Markdown files of the repository that are for readers."""
+    """The Markdown files of the repository that are for readers, but for the reports of
+    recorded runs, which have pictures that are not kept.
+    """
     found = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     for folder in ("docs", "examples", "benchmarks", "results"):
-        found += sorted((ROOT / folder).rglob("*.md"))
+        found += sorted(page for page in (ROOT / folder).rglob("*.md") if page.name != "report.md")
     return found
 
 
@@ -76,7 +85,7 @@ def stage(folder: Path) -> None:
     (folder / "api").mkdir()
     for name, objects in REFERENCE.items():
         text = "\n\n".join(f"::: {item}" for item in objects)
-        (folder / "api" / f"{name}.md").write_text(f"# {name.capitalize()}\n\n{text}\n")
+        (folder / "api" / f"{name}.md").write_text(f"# {TITLES[name]}\n\n{text}\n")
 
 
 def build(out: Path) -> int:
@@ -92,9 +101,10 @@ def build(out: Path) -> int:
             + f"          paths: [{ROOT}]\n"
             + "          options:\n            show_source: false\n            show_root_heading: true\n"
             + "            show_root_full_path: true\n            members_order: source\n"
-            + "            show_if_no_docstring: false\n"
+            + "            show_if_no_docstring: false\n            merge_init_into_class: true\n"
+            + f"            extensions: [{ROOT / 'docs' / 'argument_lists.py'}]\n"
         )
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(config)]
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config)]
         return subprocess.run(command, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}).returncode
 
 
