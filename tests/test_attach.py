@@ -235,7 +235,6 @@ def test_the_public_buffer_class_is_the_hosts_until_it_relabels(make_algorithm, 
     [
         (lambda a: setattr(a, "relabel_method", "hfr-q"), "relabels by itself"),
         (lambda a: delattr(a, "qf2"), "without qf2"),
-        (lambda a: setattr(a, "recurrent", True), "recurrent=True"),
         (lambda a: setattr(a, "train_tasks", [0, 99]), r"\[99\] are no keys"),
         (lambda a: setattr(a.agent.context_encoder, "input_size", 99), "rows of 99; expected 5"),
     ],

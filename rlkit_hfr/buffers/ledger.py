@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.paths import PathDict
+from rlkit_hfr.paths import PathDict, path_length
 from rlkit_hfr.relabelers.relabeler import RelabelDecision
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -25,6 +25,11 @@ class Route(NamedTuple):
     path: PathDict
     kept: PathDict | None
     relabeled: tuple[tuple[int, PathDict], ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it is some steps of the path."""
+        return all(path_length(part) == path_length(self.path) for _, part in self.relabeled)
 
 
 class RelabelingLedger:

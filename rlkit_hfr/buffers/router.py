@@ -79,6 +79,9 @@ class RelabelingRouter:
             self.ledger.visited(task, paths, self.iteration)
         if role not in self.relabeled_roles:
             return [Route(path, path) for path in paths]
+        if role == "encoder" and self.scorer.in_order:
+            # loose steps are no sequence: an encoder that reads in order gets such paths as they were
+            return [route if route.whole else Route(route.path, route.path) for route in routes]
         return routes
 
     def _start_iteration(self, version: Any) -> None:

@@ -4,6 +4,7 @@ relabeled to it, kept apart from the host's buffer.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,25 @@ class _View:
         ]
         return _merge(batches, rng.permutation(batch_size)) if len(batches) == 2 else batches[0]
 
+    def _sequence(self, name: str, *args: Any, **options: Any) -> Any:
+        """Rows in their order, by another drawing method of the host's: of one of both parts, by their
+        sizes, because a sequence of two has no order."""
+        if self._context.takes_originals() and self._host.num_steps_can_sample():
+            return getattr(self._host, name)(*args, **options)
+        sources = self._context.sources(self._task)
+        sizes = np.array([part.num_steps_can_sample() for part in sources], np.float64)
+        chosen = (
+            0 if len(sources) == 1 else int(self._context.rng.choice(len(sources), p=sizes / sizes.sum()))
+        )
+        return getattr(sources[chosen], name)(*args, **options)
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._host, name)
+        value = getattr(self._host, name)
+        return (
+            functools.partial(self._sequence, name)
+            if name.startswith("random_") and callable(value)
+            else value
+        )
 
 
 def _merge(batches: list[Any], order: np.ndarray) -> Any:

@@ -11,20 +11,23 @@ from typing import Any
 
 import numpy as np
 
+# what draws rows of a task: any, or in order, for recurrent encoders (oyster: data_management/)
+_DRAWS = {"random_batch", "random_sequence"}
+
 
 def batch_methods(cls: type, *attributes: str) -> list[str]:
     """Public and private methods of `cls`, in order of definition, that call a
-    ``random_batch`` and mention one of `attributes` (any, if none are given).
-    ``random_batch`` itself is left out.
+    ``random_batch`` or ``random_sequence`` and mention one of `attributes` (any, if none
+    are given). These two themselves are left out.
     """
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
             code = getattr(inspect.unwrap(member), "__code__", None) if callable(member) else None
-            if code is None or name == "random_batch":
+            if code is None or name in _DRAWS:
                 continue
             used = _names(code)
-            if "random_batch" in used and (not attributes or used & set(attributes)):
+            if used & _DRAWS and (not attributes or used & set(attributes)):
                 names[name] = None
             else:
                 names.pop(name, None)  # overridden by one that does not

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -29,6 +30,7 @@ class HostNetworks:
         """owner: where the host keeps its networks, reward scale and discount; seed: of
         what its own code draws while it scores.
         """
+        self._simulator: Any = None
         self.half = False  # whether the networks are called in half precision
         self.parts = HostParts(algorithm, owner)
         self._seeds = np.random.default_rng(seed)
@@ -54,6 +56,20 @@ class HostNetworks:
     @property
     def context_batch_size(self) -> int:
         return int(getattr(self.parts.algorithm, "embedding_batch_size", 64))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the posterior depends on the order of a context's rows, as that of a recurrent
+        encoder does.
+        """
+        return self.calls.in_order
+
+    @property
+    def samples_alone(self) -> bool:
+        """Whether the host's belief is no Gaussian that we know: `posterior` then gives a sample of z
+        and no variance.
+        """
+        return self.calls.samples_alone
 
     @property
     def device(self) -> torch.device:
@@ -83,9 +99,7 @@ class HostNetworks:
         changes: fused optimizers write them without counting in torch's version
         numbers. Networks that are swapped have another identity.
         """
-        last = [
-            list(net.parameters())[-1] for net in (self.parts.owner.qf1, self.parts.agent.context_encoder)
-        ]
+        last = [list(net.parameters())[-1] for net in (self.parts.owner.qf1, *self.parts.encoders())]
         return tuple((id(weights), float(weights.detach().double().sum())) for weights in last)
 
     def state_dict(self) -> State:
@@ -110,8 +124,10 @@ class HostNetworks:
     def posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         if self.calls.infers_alone:
             return self._inferred_posterior(context, mask)
+        encoder = self.parts.context_encoder
+        assert encoder is not None
         with self.autocast(self.half):
-            rows = self.parts.agent.context_encoder(context.flatten(0, 1))
+            rows = encoder(context.flatten(0, 1))
         return posterior(rows.float().view(*context.shape[:2], -1), self.parts.latent_dim, mask)
 
     def _inferred_posterior(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,8 +139,7 @@ class HostNetworks:
             rows = lengths == length
             own = infer(self.parts, context[rows, :length])
             assert own is not None
-            means[rows] = own[0].float()
-            variances[rows] = own[1].float()
+            means[rows], variances[rows] = (part.float() for part in own[:2])
         return means, variances
 
     def policy_output(self, obs: Tensor, z: Tensor) -> Any:
@@ -150,6 +165,26 @@ class HostNetworks:
         assert self.calls.value is not None
         with self.autocast(self.half):
             return self.calls.value(obs, z, noise).float()
+
+    def simulator(self) -> tuple[Any, int]:
+        """A copy of the host's environment, and the steps after which the host cuts an episode.
+        UnsupportedHost if it can't be copied, or the host does not say.
+        """
+        algorithm, length = self.parts.algorithm, getattr(self.parts.algorithm, "max_path_length", None)
+        if length is None:
+            raise UnsupportedHost(
+                f"{self.parts.found} without max_path_length, which utility='rollouts' needs; choose"
+                " utility='critic'"
+            )
+        if self._simulator is None:
+            try:
+                self._simulator = copy.deepcopy(algorithm.env)
+            except TypeError as error:
+                raise UnsupportedHost(
+                    f"{self.parts.found} whose env can't be copied ({error}), which utility='rollouts' needs;"
+                    " choose utility='critic'"
+                ) from None
+        return self._simulator, int(length)
 
     def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         buffer = self.parts.algorithm.replay_buffer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -149,20 +149,38 @@ def sampled_action(out: Any) -> Tensor | None:
     return first if isinstance(first, Tensor) else None
 
 
-def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance that a host's agent infers by itself from contexts of one length;
-    None if it has no inference that we know.
+class OwnPosterior(NamedTuple):
+    """What a host's agent infers from N contexts. mean, variance: (N, Z); of a belief that is no Gaussian the
+    mean is a sample, the variance 0 and `sampled` true."""
+
+    mean: Tensor
+    variance: Tensor
+    sampled: bool = False
+
+
+def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> OwnPosterior | None:
+    """What a host's agent infers by itself from contexts of one length (N, T, D); None if it
+    has no inference that we know.
     """
     if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
         posterior = agent.latent_posterior(context)
-        return posterior.mean, posterior.stddev.square()
+        return OwnPosterior(posterior.mean, posterior.stddev.square())
     # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
-    if callable(getattr(agent, "infer_posterior", None)):
-        agent.infer_posterior(context)
-        variances = agent.z_vars
-        return agent.z_means, (
-            variances
-            if variances.shape == agent.z_means.shape and has_bottleneck
-            else torch.zeros_like(agent.z_means)
-        )
-    return None
+    if not callable(getattr(agent, "infer_posterior", None)):
+        return None
+    agent.infer_posterior(context)
+    found: list[Any] = [getattr(agent, name, None) for name in ("z_means", "z_vars", "z")]
+    mean, variance, z = found
+    if not _is_row_per(mean, len(context)) or (_is_row_per(z, len(context)) and z.shape != mean.shape):
+        # several encoders, or a belief that is categorical: z alone says what the policy acts on
+        if not _is_row_per(z, len(context)):
+            raise ValueError(
+                f"infer_posterior left no z of {len(context)} rows, got {getattr(z, 'shape', z)!r}"
+            )
+        return OwnPosterior(z, torch.zeros_like(z), sampled=True)
+    known = has_bottleneck and isinstance(variance, Tensor) and variance.shape == mean.shape
+    return OwnPosterior(mean, variance if known else torch.zeros_like(mean))
+
+
+def _is_row_per(value: Any, number: int) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2 and len(value) == number

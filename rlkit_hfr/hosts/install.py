@@ -76,10 +76,6 @@ class Host:
                 f"{found} with use_meta_learning_buffer=True, which stores paths without their task; set it"
                 " to False"
             )
-        if getattr(algorithm, "recurrent", False):
-            raise UnsupportedHost(
-                f"{found} with recurrent=True; expected a permutation-invariant encoder, set it to False"
-            )
         missing = cls.missing(algorithm)
         if missing:
             raise UnsupportedHost(
@@ -91,12 +87,8 @@ class Host:
                     f"{found} whose env has no {name} with a shape; expected continuous observations and"
                     " actions (gym's Box)"
                 )
-        for name in ("context_encoder", "policy", "latent_dim"):
-            if getattr(algorithm.agent, name, None) is None:
-                raise UnsupportedHost(
-                    f"{found} whose agent has no {name}; expected a PEARL agent with context_encoder, policy"
-                    " and latent_dim"
-                )
+        if getattr(algorithm.agent, "policy", None) is None:
+            raise UnsupportedHost(f"{found} whose agent has no policy; expected one that acts on z")
         for name in ("replay_buffer", "enc_replay_buffer"):
             buffer = getattr(algorithm, name)
             if not isinstance(getattr(buffer, "task_buffers", None), dict):

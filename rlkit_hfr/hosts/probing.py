@@ -13,6 +13,7 @@ from torch import Tensor
 from rlkit_hfr.gaussians import posterior
 from rlkit_hfr.hosts.conventions import (
     Call,
+    OwnPosterior,
     normal_parameters,
     own_posterior,
     policy_call,
@@ -25,7 +26,7 @@ from rlkit_hfr.hosts.soft_value import Value, find_value
 from rlkit_hfr.paths import ContextLayout
 
 _ROWS = 16
-_CAN_NOT_BE_CALLED = (RuntimeError, TypeError, ValueError, AttributeError)
+_CAN_NOT_BE_CALLED = (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Calls:
     """How to call a host's networks. qf1, qf2: (obs, action, z) -> (R, 1); policy: (obs,
     z) -> whatever it returns;
     knows_normal: whether that tells the Gaussian before the tanh; infers_alone: whether posteriors must be
-    the host's own, being no product of Gaussians; value: None where the host has nothing that gives V.
+    the host's own, being no product of Gaussians; value: None where the host has nothing that gives V;
+    in_order: whether posteriors depend on the order of a context's rows; samples_alone: whether they are
+    samples of z and no Gaussians.
     """
 
     layout: ContextLayout
@@ -43,6 +46,8 @@ class Calls:
     knows_normal: bool
     infers_alone: bool
     value: Value | None
+    in_order: bool = False
+    samples_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,23 +79,36 @@ def probe(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]
         qf1, qf2 = _critics(parts, dummies)
         policy = _policy(parts, dummies)
         knows_normal = normal_parameters(policy(dummies.obs, dummies.z)) is not None
-        infers_alone = _infers_alone(parts, dummies)
+        infers_alone, in_order, samples_alone = _inference(parts, dummies)
         inputs = (dummies.obs, dummies.action, dummies.z)
         value = find_value(parts.owner, parts.algorithm, policy if knows_normal else None, inputs)
-    return Calls(layout, qf1, qf2, policy, knows_normal, infers_alone, value)
+    return Calls(layout, qf1, qf2, policy, knows_normal, infers_alone, value, in_order, samples_alone)
 
 
 def _layout(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]) -> ContextLayout:
     """Whether context rows end with the next observation: by the encoder's input width, or
     else by what it takes.
     """
-    stated = getattr(parts.agent.context_encoder, "input_size", None)
+    stated = getattr(parts.context_encoder, "input_size", None)
     flag = bool(getattr(parts.algorithm, "use_next_obs_in_context", False))
+    trouble = ""
     for with_next_obs in (flag, not flag):
         layout = parts.layout(with_next_obs)
-        with isolated():
-            if layout.width == stated or (stated is None and _encodes(parts, layout.width)):
+        if stated is not None:
+            if layout.width == stated:
                 return layout
+            continue
+        with isolated():
+            wrong = _trouble(parts, layout.width)
+        if wrong is None:
+            return layout
+        trouble = trouble or wrong
+    if parts.context_encoder is None:
+        raise UnsupportedHost(
+            f"{parts.found} whose agent has no context_encoder, and whose inference can't be used"
+            f" ({trouble}); expected infer_posterior(context) that sets z, or latent_posterior(context), for"
+            " contexts (tasks, steps, columns)"
+        )
     short, long = parts.layout(False).width, parts.layout(True).width
     raise UnsupportedHost(
         f"{parts.found} whose context encoder takes rows of {'another width' if stated is None else stated};"
@@ -99,12 +117,20 @@ def _layout(parts: HostParts, isolated: Callable[[], AbstractContextManager[None
     )
 
 
-def _encodes(parts: HostParts, width: int) -> bool:
+def _trouble(parts: HostParts, width: int) -> str | None:
+    """Why contexts of this width can't be encoded, or None if they can."""
+    encoder = parts.context_encoder
+    if encoder is not None:
+        try:
+            encoder(torch.zeros(_ROWS, width, device=parts.device))
+            return None
+        except _CAN_NOT_BE_CALLED:
+            pass
     try:
-        parts.agent.context_encoder(torch.zeros(_ROWS, width, device=parts.device))
-    except (*_CAN_NOT_BE_CALLED, IndexError):
-        return False
-    return True
+        own = infer(parts, torch.zeros(2, 3, width, device=parts.device))
+    except _CAN_NOT_BE_CALLED as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    return None if own is not None else "it has neither infer_posterior nor latent_posterior"
 
 
 def _critics(parts: HostParts, dummies: Dummies) -> list[Call]:
@@ -149,28 +175,52 @@ def _policy(parts: HostParts, dummies: Dummies) -> Callable[[Tensor, Tensor], An
     return policy
 
 
-def _infers_alone(parts: HostParts, dummies: Dummies) -> bool:
-    """Whether the host infers something else than the product of its encoder's Gaussians."""
+def _inference(parts: HostParts, dummies: Dummies) -> tuple[bool, bool, bool]:
+    """Whether the host infers something else than the product of its encoder's Gaussians; if so, whether
+    that depends on the order of a context's rows, and whether it is a sample alone."""
+    own, trouble = None, "it has neither infer_posterior nor latent_posterior"
     try:
-        own = infer(parts, dummies.context)
-    except _CAN_NOT_BE_CALLED:
-        own = None  # it wants more than a context; the product has to do
-    try:
-        rows = parts.agent.context_encoder(dummies.context.flatten(0, 1)).view(*dummies.context.shape[:2], -1)
-        product = posterior(rows, parts.latent_dim, dummies.mask)
-    except (RuntimeError, TypeError, ValueError):
-        product = None
+        own = _infer_from_seed(parts, dummies.context)
+    except _CAN_NOT_BE_CALLED as error:  # it wants more than a context; the product has to do
+        trouble = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    product = _product(parts, dummies)
     if own is None and product is None:
         raise UnsupportedHost(
-            f"{parts.found} whose encoder gives no posterior; expected agent.infer_posterior or"
-            " agent.latent_posterior"
+            f"{parts.found} whose encoder gives no posterior, and whose own inference can't be used"
+            f" ({trouble}); expected agent.infer_posterior(context) or agent.latent_posterior(context)"
         )
-    return own is not None and (product is None or not _alike(own, product))
+    if own is None or (product is not None and not own.sampled and _alike(own[:2], product)):
+        return False, False, False
+    if own.mean.shape[-1] != parts.latent_dim:
+        raise UnsupportedHost(
+            f"{parts.found} whose inference gives {own.mean.shape[-1]} latent dimensions, and whose agent"
+            f" says latent_dim={parts.latent_dim}; set it to what the policy acts on"
+        )
+    reverse = _infer_from_seed(parts, dummies.context.flip(1))
+    return True, reverse is not None and not _alike(own[:2], reverse[:2]), own.sampled
 
 
-def infer(parts: HostParts, context: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance that the host itself infers from contexts of one length; None if
-    it has no inference that we know.
+def _infer_from_seed(parts: HostParts, context: Tensor) -> OwnPosterior | None:
+    """With the same draws of torch's generator each time, so that samples can be compared."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return infer(parts, context)
+
+
+def _product(parts: HostParts, dummies: Dummies) -> tuple[Tensor, Tensor] | None:
+    """The product of the encoder's Gaussians; None where it gives none."""
+    if parts.context_encoder is None:
+        return None
+    try:
+        rows = parts.context_encoder(dummies.context.flatten(0, 1)).view(*dummies.context.shape[:2], -1)
+        return posterior(rows, parts.latent_dim, dummies.mask)
+    except _CAN_NOT_BE_CALLED:
+        return None
+
+
+def infer(parts: HostParts, context: Tensor) -> OwnPosterior | None:
+    """What the host itself infers from contexts of one length; None if it has no inference
+    that we know.
     """
     flags = [getattr(holder, "use_information_bottleneck", None) for holder in (parts.algorithm, parts.owner)]
     return own_posterior(parts.agent, context, bool(next((flag for flag in flags if flag is not None), True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -38,22 +38,29 @@ class ForesightRelabeler(TrajectoryRelabeler):
         """U_psi of latents z (N, K, Z): (N, K)."""
         raise NotImplementedError
 
-    def _expected_foresight(self, posterior: Posterior, scorer: Scorer) -> Tensor:
-        """U_psi, averaged over latents of posteriors of (N, K, Z): (N, K)."""
-        draws = [
-            self.foresight(scorer.latents(posterior, self.latent), scorer) for _ in range(self.num_latents)
-        ]
+    def _expected_foresight(self, infer: Callable[[], Posterior], scorer: Scorer) -> Tensor:
+        """U_psi, averaged over latents of posteriors of (N, K, Z): (N, K). Where the host's
+        posteriors are samples, it infers anew for each.
+        """
+        draws = []
+        for i in range(self.num_latents):
+            if i == 0 or scorer.samples_alone:
+                posterior = infer()
+            draws.append(self.foresight(scorer.latents(posterior, self.latent), scorer))
         return torch.stack(draws).mean(dim=0)
 
     @torch.no_grad()
     def utilities(self, paths: Sequence[PathDict], scorer: Scorer) -> Tensor:
-        return self._expected_foresight(scorer.path_posteriors(paths), scorer)
+        return self._expected_foresight(lambda: scorer.path_posteriors(paths), scorer)
 
     @torch.no_grad()
     def sampled_utilities(self, samples: str, scorer: Scorer) -> Tensor:
         return self._expected_foresight(
-            scorer.sampled_posteriors(samples, self.num_partition_samples), scorer
+            lambda: scorer.sampled_posteriors(samples, self.num_partition_samples), scorer
         )
+
+
+UTILITIES = ("critic", "rollouts")
 
 
 class HFRRelabeler(ForesightRelabeler):
@@ -64,12 +71,27 @@ class HFRRelabeler(ForesightRelabeler):
     name = "hfr"
     bfloat16_suffices = True  # the mean over states averages it out: benchmarks/rounding.py
 
-    def __init__(self, *, num_initial_states: int = 256, **options: Any) -> None:
-        """num_initial_states: N_U of eq. 9; the rest as `ForesightRelabeler`."""
+    def __init__(
+        self,
+        *,
+        num_initial_states: int = 256,
+        utility: str = "critic",
+        num_rollouts: int = 1,
+        **options: Any,
+    ) -> None:
+        """num_initial_states: N_U of eq. 9; utility: of the "critic" (eq. 9), or what the policy earns in
+        "rollouts" in a copy of the environment (eq. 4), a reference that takes hundreds of times as long;
+        num_rollouts: episodes of each path and task for that; the rest as `ForesightRelabeler`."""
         super().__init__(**options)
+        self.utility = one_of("utility", utility, UTILITIES)
+        self.num_rollouts = positive_int("num_rollouts", num_rollouts)
+        if self.utility == "critic" and self.num_rollouts > 1:
+            raise ValueError(f'num_rollouts must be 1 where utility is "critic", got {num_rollouts}')
         self.num_initial_states = positive_int("num_initial_states", num_initial_states)
         self.stored_initial_states = self.num_initial_states
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
+        if self.utility == "rollouts":
+            return scorer.simulated_utilities(z, self.num_rollouts)
         initial_obs = scorer.once("initial_obs", lambda: scorer.initial_obs(self.num_initial_states))
         return post_adaptation_value(z, initial_obs, scorer.action, scorer.networks.critics, scorer.max_rows)

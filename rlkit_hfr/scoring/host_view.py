@@ -61,6 +61,9 @@ class HostView(Protocol):
     def value(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """The target network's V(s, z), or a sample of the soft value of the target critics."""
 
+    def simulator(self) -> tuple[Any, int]:
+        """A copy of the environment, and the length at which an episode is cut."""
+
     def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         """`number` transitions of the task's RL buffer, drawn with `rng` and not with the
         host's generators.

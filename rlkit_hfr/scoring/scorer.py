@@ -16,6 +16,7 @@ from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.rewards.vectors import VectorRewards
 from rlkit_hfr.scoring.host_view import HostView
+from rlkit_hfr.scoring.rollouts import rollout_utilities
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
@@ -168,6 +169,26 @@ class Scorer:
         """The target V(s, z): (R, 1)."""
         return self.networks.value(obs, z, self.noise)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the host's posterior depends on the order of a context's rows."""
+        return bool(getattr(self.networks, "in_order", False))
+
+    @property
+    def samples_alone(self) -> bool:
+        """Whether the host's posteriors are samples of z and no Gaussians: each asking gives another."""
+        return bool(getattr(self.networks, "samples_alone", False))
+
+    def simulated_utilities(self, z: Tensor, num_rollouts: int) -> Tensor:
+        """What the policy earns in the simulator with latents z (N, K, Z): (N, K), discounted and scaled as
+        the critic's values are (HFR eq. 4)."""
+        env, length = self.networks.simulator()
+        if hasattr(env, "seed"):
+            env.seed(int(self._rng.integers(2**31)))
+        discount, tasks = self.networks.discount, self.candidate_tasks
+        earned = rollout_utilities(env, tasks, z, self.action, discount, length, num_rollouts)
+        return self.networks.reward_scale * earned.to(z)
+
     def tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(array, np.float32), device=self.networks.device)
 
@@ -221,8 +242,9 @@ class Scorer:
     def _sampled_contexts(self, samples: str, number: int) -> list[list[np.ndarray]]:
         """Context rows of `number` samples of each candidate task: whole "trajectories" stored for it, or
         "contexts" of random rows of its latest visit."""
-        draw = {"trajectories": self.memory.trajectories, "contexts": self.memory.contexts}[samples]
-        return [draw(task, number) for task in self.candidate_tasks]
+        if samples == "contexts":
+            return [self.memory.contexts(task, number, self.in_order) for task in self.candidate_tasks]
+        return [self.memory.trajectories(task, number) for task in self.candidate_tasks]
 
     @torch.no_grad()
     def task_values(self, obs: np.ndarray) -> Tensor:
@@ -282,14 +304,29 @@ class Scorer:
         """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each
         of the tasks (None: the candidates): (number, K, Z).
         """
-        contexts = []
-        for task in self.candidate_tasks if tasks is None else tasks:
-            rows = np.concatenate(self.memory.all_trajectories(task))
-            contexts.append(rows[self._rng.integers(len(rows), size=self.networks.context_batch_size)])
-        context = self.tensor(np.stack(contexts))
-        mask = torch.ones_like(context[..., 0], dtype=torch.bool)
-        posterior = Posterior(*self.networks.posterior(context, mask))
-        return torch.stack([self.latents(posterior, latent) for _ in range(number)])
+        chosen = self.candidate_tasks if tasks is None else tasks
+        context, mask = (
+            torch.as_tensor(array, device=self.networks.device)
+            for array in pad([self._task_context(task) for task in chosen])
+        )
+        draws = []
+        posterior: Posterior | None = None
+        for _ in range(number):
+            if posterior is None or self.samples_alone:
+                posterior = Posterior(*self.networks.posterior(context, mask))
+            draws.append(self.latents(posterior, latent))
+        return torch.stack(draws)
+
+    def _task_context(self, task: Any) -> np.ndarray:
+        """A context batch (T, D) of rows of the trajectories stored for a task; for a host that reads them in
+        order, of whole trajectories one after the other, as many as fit and one at least."""
+        stored, size = self.memory.all_trajectories(task), self.networks.context_batch_size
+        if not self.in_order:
+            rows = np.concatenate(stored)
+            return rows[self._rng.integers(len(rows), size=size)]
+        turn = [stored[i] for i in self._rng.permutation(len(stored))]
+        fit = int((np.cumsum([len(rows) for rows in turn]) <= size).sum())
+        return np.concatenate(turn[: max(1, fit)])
 
     def latents(self, posterior: Posterior, latent: str) -> Tensor:
         """A "sample" of each Gaussian, or its "mean": (..., Z)."""

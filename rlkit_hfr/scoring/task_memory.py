@@ -103,12 +103,14 @@ class TaskMemory:
         """Every trajectory kept for `task`."""
         return self._trajectories[task].items
 
-    def contexts(self, task: int, number: int) -> list[np.ndarray]:
+    def contexts(self, task: int, number: int, in_order: bool = False) -> list[np.ndarray]:
         """`number` batches of rows (T, D), drawn with replacement from the latest visit of
         `task` (from what was stored for it if it had none); T is the length of the
-        longest trajectory among them.
+        longest trajectory among them. in_order: whole trajectories of it instead.
         """
         source = self._visits[task].rows or self.all_trajectories(task)
+        if in_order:
+            return [source[i] for i in self._rng.integers(len(source), size=number)]
         rows, length = np.concatenate(source), max(map(len, source))
         return list(rows[self._rng.integers(len(rows), size=(number, length))])
 

@@ -298,3 +298,15 @@ def test_the_context_of_a_visit_is_what_the_host_adds_to_its_encoder_buffer(make
     router.routes("rl", 10, [for_both, for_rl])
     router.routes("encoder", 10, [for_both])
     assert {float(rows[:, 0].max()) for rows in router.scorer.memory.contexts(10, 20)} == {1.0}
+
+
+def test_an_encoder_that_reads_in_order_gets_no_loose_steps(make_router, make_path):
+    for tasks, moved in ((np.array([10, 20, 20, 10, 30]), False), (20, True)):
+        router = make_router(tasks=tasks)
+        router.scorer.networks.in_order = True
+        path = make_path()
+        (rl,) = router.routes("rl", 10, [path])
+        (encoder,) = router.routes("encoder", 10, [path])
+        assert rl.relabeled
+        assert bool(encoder.relabeled) == moved
+        assert (encoder.kept is path) != moved

@@ -212,3 +212,26 @@ def test_a_share_of_the_contexts_is_of_the_hosts_originals(hosts, make_path, sha
     assert np.mean([batch == {1.0} for batch in drawn]) == pytest.approx(share, abs=0.06)
     with pytest.raises(ValueError, match="between 0 and 1"):
         TrainingContext(hosts, np.random.default_rng(0), original_contexts=1.5)
+
+
+class SequenceBuffer(SimpleReplayBuffer):
+    """Gives rows in order, from the first of a buffer on."""
+
+    def random_sequence(self, number):
+        return {"observations": self._observations[:number].copy()}
+
+
+def test_sequences_come_from_one_of_both_parts_in_the_order_of_their_steps(make_path):
+    hosts = {0: SequenceBuffer(1000, 2, 2, np.random.default_rng(0))}
+    context = TrainingContext(hosts, np.random.default_rng(0))
+    own, relabeled = make_path(length=5, seed=1), make_path(length=15, seed=2)
+    _host_adds(context, hosts, 0, own, iteration=0)
+    context.add_relabeled(0, relabeled, iteration=0)
+    view, of_own = context.views()[0], 0
+    for _ in range(400):
+        rows = view.random_sequence(4)["observations"]
+        is_own = np.array_equal(rows, own["observations"][:4])
+        assert is_own or np.array_equal(rows, relabeled["observations"][:4])
+        of_own += is_own
+    assert of_own / 400 == pytest.approx(0.25, abs=0.07)
+    assert view.observation_dim == 2  # all else is the host's

@@ -241,6 +241,116 @@ class DeterministicAgent(Agent):
         self.z_means = self.z = self.context_encoder(context).mean(dim=1)
 
 
+class SeveralEncodersAgent(Agent):
+    """No `context_encoder`: one network reads what was done and another what it was paid; z is a category
+    and a number, drawn from a belief that has neither mean nor variance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.context_encoder
+        self.behaviour_encoder, self.reward_encoder = mlp(OBS + ACT, 2), mlp(OBS + 1, 1)
+
+    def clear_z(self) -> None:
+        self.logits, self.number = torch.zeros(1, 2), torch.zeros(1, 1)
+        self.sample_z()
+
+    def sample_z(self) -> None:
+        category = torch.distributions.OneHotCategorical(logits=self.logits).sample()
+        self.z = torch.cat([category, self.number + torch.randn_like(self.number)], dim=-1)
+
+    def infer_posterior(self, context: torch.Tensor) -> None:
+        self.logits = self.behaviour_encoder(context[..., : OBS + ACT]).mean(dim=1)
+        paid = torch.cat([context[..., :OBS], context[..., OBS + ACT : OBS + ACT + 1]], dim=-1)
+        self.number = self.reward_encoder(paid).mean(dim=1)
+        self.sample_z()
+
+
+class SeveralEncoders(OysterLike):
+    def make_agent(self) -> Any:
+        return SeveralEncodersAgent()
+
+
+class DirichletAgent(Agent):
+    """A concentration instead of a Gaussian; `z_means` is what it calls something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.context_encoder = Encoder(outputs=Z)
+
+    def clear_z(self) -> None:
+        self.concentration, self.z_means = torch.ones(1, Z), "not a tensor"
+        self.sample_z()
+
+    def sample_z(self) -> None:
+        self.z = torch.distributions.Dirichlet(self.concentration).rsample()
+
+    def infer_posterior(self, context: torch.Tensor) -> None:
+        self.concentration = 1.0 + F.softplus(self.context_encoder(context)).sum(dim=1)
+        self.sample_z()
+
+
+class DirichletBelief(OysterLike):
+    def make_agent(self) -> Any:
+        return DirichletAgent()
+
+
+class RecurrentEncoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = OBS + ACT + 1
+        self.gru, self.head = nn.GRU(self.input_size, 8, batch_first=True), nn.Linear(8, 2 * Z)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tasks, steps, width = x.shape  # a sequence and nothing else
+        return self.head(self.gru(x)[0][:, -1])
+
+
+class RecurrentAgent(Agent):
+    def __init__(self) -> None:
+        super().__init__()
+        self.context_encoder = RecurrentEncoder()
+
+    def infer_posterior(self, context: torch.Tensor) -> None:
+        self.z_means, log_vars = self.context_encoder(context).chunk(2, dim=-1)
+        self.z_vars = log_vars.exp()
+        self.sample_z()
+
+
+class SequenceTaskBuffer(TaskBuffer):
+    def random_sequence(self, batch_size: int) -> dict[str, np.ndarray]:
+        start = int(np.random.choice(self._starts))  # noqa: NPY002
+        rows = slice(start, start + batch_size)
+        names = dict(observations="o", actions="a", rewards="r", sparse_rewards="sparse")
+        return {name: self._rows[key][: self._size][rows] for name, key in names.items()}
+
+
+class SequenceBuffer(Buffer):
+    def __init__(self, tasks: Any) -> None:
+        self.task_buffers = {task: SequenceTaskBuffer() for task in tasks}
+
+    def random_batch(self, task: Any, batch_size: int, sequence: bool = False) -> dict[str, np.ndarray]:
+        inner = self.task_buffers[task]
+        return inner.random_sequence(batch_size) if sequence else inner.random_batch(batch_size)
+
+
+class Recurrent(OysterLike):
+    """Its encoder reads a context step by step, from one trajectory."""
+
+    recurrent = True
+
+    def make_agent(self) -> Any:
+        return RecurrentAgent()
+
+    def make_buffers(self) -> tuple[Any, Any]:
+        return SequenceBuffer(self.task_ids), SequenceBuffer(self.task_ids)
+
+    def sample_context(self, indices: Any) -> torch.Tensor:
+        tasks = indices if hasattr(indices, "__iter__") else [indices]
+        return self.context_from(
+            [self.enc_replay_buffer.random_batch(task, 6, sequence=True) for task in tasks]
+        )
+
+
 class TasksLast(OysterLike):
     """Its sampler takes the tasks as a second argument."""
 
@@ -328,6 +438,9 @@ DESCENDANTS: dict[str, type[OysterLike]] = {
         ChainedAdds,
         DropoutAndMeans,
         Deterministic,
+        SeveralEncoders,
+        DirichletBelief,
+        Recurrent,
         TasksLast,
         OwnGenerators,
         VisitsInsideARequest,

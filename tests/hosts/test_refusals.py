@@ -27,7 +27,28 @@ def _without(name):
         ),
         ("OysterLike", _without("enc_replay_buffer"), "without enc_replay_buffer"),
         ("RlkitLike", lambda a: delattr(a.trainer, "qf2"), "without .*qf2"),
-        ("OysterLike", lambda a: delattr(a.agent, "context_encoder"), "no context_encoder"),
+        (
+            "OysterLike",
+            lambda a: delattr(a.agent, "context_encoder"),
+            "no context_encoder, and whose inference can't be used .*AttributeError.*expected infer_post",
+        ),
+        (
+            "SeveralEncoders",
+            lambda a: setattr(a.agent, "infer_posterior", lambda context: None),
+            "left no z of 2 rows",
+        ),
+        (
+            "SeveralEncoders",
+            lambda a: setattr(a.agent, "infer_posterior", None),
+            "neither infer_posterior nor latent_posterior",
+        ),
+        ("SeveralEncoders", lambda a: setattr(a.agent, "latent_dim", 2), "can't be called"),
+        (
+            "Recurrent",
+            lambda a: setattr(a.agent, "infer_posterior", lambda context, state: None),
+            "gives no posterior.*missing 1 required positional argument: 'state'",
+        ),
+        ("OysterLike", lambda a: delattr(a.agent, "policy"), "has no policy"),
         ("OysterLike", lambda a: setattr(a, "replay_buffer", object()), "no task_buffers"),
         ("OysterLike", lambda a: setattr(a, "train_tasks", ["a", "b"]), "are no keys"),
         (

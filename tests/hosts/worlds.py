@@ -39,9 +39,15 @@ class PointWorld:
         return self._state, float(rewards), False, info
 
     def compute_rewards(self, path: Mapping[str, Any], tasks: Sequence[int]) -> tuple[np.ndarray, ...]:
+        return self.rewards_of_vectors(path, self.tasks[np.asarray(tasks)])
+
+    def rewards_of_vectors(self, path: Mapping[str, Any], vectors: np.ndarray) -> tuple[np.ndarray, ...]:
         infos = path["env_infos"]
         achieved = infos["achieved"] if isinstance(infos, dict) else [info["achieved"] for info in infos]
-        return self.judge(np.asarray(achieved)[None], self.tasks[np.asarray(tasks)][:, None])
+        return self.judge(np.asarray(achieved)[None], vectors[:, None])
+
+    def sample_tasks(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(-1.0, 1.0, size=(number, 2))
 
     def judge(self, achieved: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, ...]:
         """Rewards and terminals of steps (..., 2) under goals (..., 2), which broadcast."""

@@ -372,6 +372,8 @@ def test_every_entry_of_the_registry_decides(world, name):
 def test_options_are_checked_by_name_and_value():
     assert relabeler_options(RELABELERS["hfr"]) == [
         "num_initial_states",
+        "utility",
+        "num_rollouts",
         "num_latents",
         "latent",
         "num_partition_samples",
