@@ -35,7 +35,8 @@ from scipy import stats
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.settings.variant import build_variant
-from rlkit_hfr.relabelers import make_relabeler
+from rlkit_hfr.relabelers import RelabelDecision, make_relabeler
+from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
@@ -44,6 +45,8 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "htr": ("htr", {}),
     "htr, clustered": ("htr", {"episodes": "clustered"}),
     "cds": ("cds", {}),
+    "hipi-sampling": ("hipi-sampling", {}),
+    "htr-sampling": ("htr-sampling", {}),
     "air": ("air", {}),
     "air, critic's rewards": ("air", {"returns": "critic"}),
     "hipi": ("hipi", {}),
@@ -59,8 +62,43 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "hfr, contexts, a sample of z": ("hfr", {"normaliser": "contexts", "latent": "sample"}),
     "hfr, algorithm 1": ("hfr", {"normaliser": "trajectories", "latent": "sample"}),
 }
-WITH_TEMPERATURE = ("hipi", "hipi-trajectory", "hfr-bellman", "hfr")
+WITH_TEMPERATURE = ("hipi", "hipi-sampling", "hipi-trajectory", "hfr-bellman", "hfr")
+BATCH = 20
 FIGURES = ("hit", "kept", "starved", "TV", "signal", "noise", "seconds")
+
+
+class AsBatches:
+    """A relabeler of sampled batches, asked about trajectories: the transitions of `BATCH` trajectories are
+    a batch of all training tasks, and a trajectory goes where its transitions go."""
+
+    def __init__(self, relabeler: SamplingRelabeler) -> None:
+        self._relabeler, self.name = relabeler, relabeler.name
+
+    def begin_iteration(self, iteration: int) -> None:
+        self._relabeler.begin_iteration(iteration)
+
+    def decide(self, paths: Sequence[Any], sources: Sequence[Any], scorer: Any, rng: Any) -> list[Any]:
+        decisions: list[Any] = []
+        tasks = scorer.candidate_tasks
+        for start in range(0, len(paths), BATCH):
+            part = paths[start : start + BATCH]
+            keys = ("observations", "actions", "rewards", "next_observations", "terminals")
+            rows = {key: np.concatenate([path[key] for path in part]) for key in keys}
+            infos = part[0]["env_infos"]
+            rows["env_infos"] = {
+                key: np.concatenate([path["env_infos"][key] for path in part]) for key in infos
+            }
+            lengths = [len(path["rewards"]) for path in part]
+            own = np.repeat([tasks.index(task) for task in sources[start : start + BATCH]], lengths)
+            scores = self._relabeler.score_batch(rows, own, tasks, scorer)
+            ends = np.cumsum(lengths)[:-1]
+            for probs, values in zip(
+                np.split(scores.probs, ends), np.split(scores.scores, ends), strict=True
+            ):
+                decisions.append(
+                    RelabelDecision(tasks[0], probs.mean(axis=0), values.mean(axis=0), scores.log_partition)
+                )
+        return decisions
 
 
 def double_centred(utilities: np.ndarray) -> np.ndarray:
@@ -153,7 +191,8 @@ def measured_run(env: str, seed: int, args: argparse.Namespace) -> list[dict[str
         asked = args.temperature is not None and relabeler in WITH_TEMPERATURE
         temperature = {"temperature": args.temperature} if asked else {}
         own = {"num_initial_states": memory.initial_states} if relabeler == "hfr" else {}
-        methods[name] = make_relabeler(relabeler, **temperature, **own, **options)
+        method = make_relabeler(relabeler, **temperature, **own, **options)
+        methods[name] = AsBatches(method) if isinstance(method, SamplingRelabeler) else method
     rows: list[dict[str, Any]] = []
 
     def at_epoch_end(row: dict[str, Any]) -> None:

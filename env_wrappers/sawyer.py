@@ -174,7 +174,8 @@ class SawyerReach(SawyerEnv):
 
     def expert_actions(self, obs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
         """Straight to the goal: observations (N, S), task vectors (N, 3) -> actions (N, 4)."""
-        fingers = obs[:, :3] + _FINGERS_FROM_HAND
+        hand = obs[:, :3] if self.obs_unit is None else obs[:, :3] * self.obs_unit + _HAND_START
+        fingers = hand + _FINGERS_FROM_HAND
         moves = np.clip((tasks - fingers) / _METRES_PER_ACTION, -1.0, 1.0)
         return np.concatenate([moves, np.zeros((len(obs), 1))], axis=1)
 

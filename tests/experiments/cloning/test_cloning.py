@@ -131,9 +131,18 @@ def test_training_stops_after_the_epochs_without_progress_and_keeps_the_best():
     assert len(clone(labelled, vectors, 0, capped)[1]) == 2
 
 
-@pytest.mark.parametrize("name", ["point-robot", "sparse-point-robot", "sawyer-reach"])
-def test_the_scripted_expert_solves_its_tasks_and_noise_is_noise(name):
-    env = make_env(name, n_tasks=3, seed=0)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("point-robot", {}),
+        ("sparse-point-robot", {}),
+        ("sawyer-reach", {}),
+        ("sawyer-reach", {"obs_unit": 0.1}),
+        ("sawyer-reach", {"obs_dim": 39}),
+    ],
+)
+def test_the_scripted_expert_solves_its_tasks_and_noise_is_noise(name, options):
+    env = make_env(name, n_tasks=3, seed=0, **options)
     for path, task in zip(*scripted(env, [0, 1, 2], 3, 60, 0.0, 0)[:2], strict=True):
         achieved = path["env_infos"]["achieved"][-1]
         assert np.linalg.norm(achieved - env.tasks[task]) < 0.06
