@@ -26,7 +26,8 @@ from update import fill_alike, same_weights
 
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.runs.build import build_algorithm
-from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host
+from rlkit_hfr.experiments.runs.checkouts import import_host
+from rlkit_hfr.experiments.runs.foreign import build_foreign
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 
 CPU = torch.device("cpu")

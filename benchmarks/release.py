@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from env_wrappers import make_env
-from rlkit_hfr.experiments.runs.foreign import import_host
+from rlkit_hfr.experiments.runs.checkouts import import_host
 from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.relabelers import make_relabeler

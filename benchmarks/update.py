@@ -19,7 +19,8 @@ import torch
 from timing import alternating_seconds, median_seconds
 
 from rlkit_hfr.experiments.runs.build import build_algorithm
-from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host
+from rlkit_hfr.experiments.runs.checkouts import import_host
+from rlkit_hfr.experiments.runs.foreign import build_foreign
 from rlkit_hfr.experiments.settings.variant import build_variant
 
 _PAIRS = {

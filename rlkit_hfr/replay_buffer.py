@@ -25,7 +25,8 @@ class SimpleReplayBuffer:
         observation_dtype: np.dtype | type = np.float32,
     ) -> None:
         self._max_replay_buffer_size = max_replay_buffer_size
-        self.observation_dim, self.action_dim = observation_dim, action_dim
+        self.observation_dim = observation_dim
+        self.action_dim = action_dim
         self.rng = rng
         rows = min(_INITIAL_ROWS, max_replay_buffer_size)
         self._observations = np.empty((rows, observation_dim), observation_dtype)
@@ -100,7 +101,8 @@ class SimpleReplayBuffer:
         self._reserve(state["size"])
         for name, column in self._columns().items():
             column[: state["size"]] = state["rows"][name].numpy()
-        self._top, self._size = state["top"], state["size"]
+        self._top = state["top"]
+        self._size = state["size"]
 
 
 class MultiTaskReplayBuffer:

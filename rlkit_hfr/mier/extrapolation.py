@@ -137,7 +137,7 @@ class Extrapolation:
             if (update + 1) % config.eval_every == 0 or update + 1 == config.policy_updates:
                 yield self._evaluate(task, z, update + 1, loss)
 
-    def _collect(self, task: int) -> list[dict[str, Any]]:
+    def _collect(self, task: int) -> list[PathDict]:
         """Trajectories of the policy before adaptation."""
         agent = self.algorithm.agent
         agent.clear_z(num_tasks=self.config.trajectories)

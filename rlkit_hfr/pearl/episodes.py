@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.stepping import Steps
 
 
@@ -27,7 +28,7 @@ class Episodes:
         # in the same order, name -> (active, ...) a time
         self._columns: dict[str, list[np.ndarray]] = defaultdict(list)
         self._figures: dict[str, list[np.ndarray]] = defaultdict(list)
-        self._infos: list[list[Any]] = [[] for _ in obs]
+        self._infos: list[list[Mapping[str, Any]]] = [[] for _ in obs]
         self._times = 0
 
     def append(self, actions: np.ndarray, steps: Steps) -> None:
@@ -51,7 +52,7 @@ class Episodes:
         over = ended.tolist() if self._times < self._max_path_length else [True] * len(self.active)
         self.active = [i for i, done in zip(self.active, over, strict=True) if not done]
 
-    def paths(self, latents: np.ndarray) -> list[dict[str, Any]]:
+    def paths(self, latents: np.ndarray) -> list[PathDict]:
         """One path per episode; latents: (N, Z), what each acted on. Empties this object,
         so that nothing is held twice.
         """
@@ -71,7 +72,7 @@ class Episodes:
         columns: Mapping[str, np.ndarray],
         figures: Mapping[str, np.ndarray],
         latent: np.ndarray,
-    ) -> dict[str, Any]:
+    ) -> PathDict:
         length, own = len(rows), self._infos[i]
         next_obs, terminals = columns["next_observations"][rows], columns["terminals"][rows, None]
         timeouts = np.zeros((length, 1), bool)

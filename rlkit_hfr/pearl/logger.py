@@ -17,11 +17,15 @@ from typing import Any
 import dateutil.tz
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from rlkit_hfr.files import save_sealed, write_text
 from rlkit_hfr.pearl.writers import PROGRESS, CSVRows, RowWriter, read_rows
+from rlkit_hfr.state import State
 
-DEBUG, VARIANT = "debug.log", "variant.json"
+DEBUG = "debug.log"
+VARIANT = "variant.json"
+LogRow = dict[str, float]  # a row of progress.csv, by column
 SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
@@ -38,16 +42,19 @@ class Logger:
         """Forget the folder, the columns and any half-collected row; close the writers."""
         self.close()
         self._dir: Path | None = None
-        self._snapshot_mode, self._snapshot_gap = "last", 1
+        self._snapshot_mode = "last"
+        self._snapshot_gap = 1
         self._prefixes: list[str] = []
-        self._row: dict[str, Any] = {}
+        self._row: LogRow = {}
         self._csv = CSVRows()
 
     def set_snapshot_dir(self, log_dir: Path, mode: str = "last", gap: int = 1) -> None:
         if mode not in SNAPSHOT_MODES:
             raise ValueError(f"snapshot mode must be one of {', '.join(SNAPSHOT_MODES)}, got {mode!r}")
         self.reset()
-        self._dir, self._snapshot_mode, self._snapshot_gap = log_dir, mode, gap
+        self._dir = log_dir
+        self._snapshot_mode = mode
+        self._snapshot_gap = gap
         self._csv.open(log_dir, {}, [])
 
     def open_writers(self, writers: Iterable[RowWriter], settings: Mapping[str, Any]) -> None:
@@ -82,20 +89,20 @@ class Logger:
             with open(self._dir / DEBUG, "a") as file:
                 file.write(f"{stamp} | {''.join(self._prefixes)}{text}\n")
 
-    def record_tabular(self, key: str, value: Any) -> None:
+    def record_tabular(self, key: str, value: float) -> None:
         self._row[key] = value
 
-    def record_dict(self, values: Mapping[str, Any]) -> None:
+    def record_dict(self, values: LogRow) -> None:
         self._row.update(values)
 
     def get_table_key_set(self) -> set[str]:
         return set(self._row)
 
-    def get_table_dict(self) -> dict[str, Any]:
+    def get_table_dict(self) -> LogRow:
         """The row as collected so far."""
         return dict(self._row)
 
-    def dump_tabular(self) -> dict[str, Any]:
+    def dump_tabular(self) -> LogRow:
         """Write the row to progress.csv, to the other writers and, as a table, to
         debug.log; returns it. The folder's first row fixes the columns.
         """
@@ -109,13 +116,13 @@ class Logger:
         self.log("\n" + "\n".join(f"{key:<{width}}  {value}" for key, value in row.items()))
         return row
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """The columns, how long the files are between two rows, and the SHA-256 of progress.csv."""
         assert self._dir is not None
         sizes = dict(progress_size=self._csv.size, debug_size=_size(self._dir / DEBUG))
         return dict(columns=self._csv.columns, progress_sha256=self._csv.digest.hexdigest(), **sizes)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on after a `state_dict`: what progress.csv and debug.log got since is cut off.
 
         ValueError, before either is touched, if one lacks something or is another file
@@ -163,7 +170,7 @@ class Logger:
         self._csv.size = sizes[PROGRESS]
         self._csv.digest = digest
 
-    def save_itr_params(self, itr: int, params: Mapping[str, Any]) -> None:
+    def save_itr_params(self, itr: int, params: State) -> None:
         """Save a snapshot as itr_N.pkl and/or params.pkl, by the snapshot mode. It loads
         with ``torch.load(weights_only=True)``.
         """
@@ -191,7 +198,7 @@ def _size(path: Path) -> int:
     return found.st_size
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: float | np.generic | np.ndarray | torch.Tensor) -> float:
     """A Python number of a zero-dimensional array or tensor; other values unchanged."""
     return value.item() if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) else value
 
@@ -232,7 +239,7 @@ def reopen_logger(log_dir: Path, snapshot_mode: str = "last", snapshot_gap: int 
     logger.set_snapshot_dir(log_dir, snapshot_mode, snapshot_gap)
 
 
-def stats_ordered_dict(name: str, values: Any) -> dict[str, float]:
+def stats_ordered_dict(name: str, values: ArrayLike) -> LogRow:
     """rlkit's four statistics of an array, by rlkit's names; NaN for an empty one."""
     array = np.asarray(values, dtype=np.float64).ravel()
     if array.size == 0:

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
-import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gtimer as gt
 import numpy as np
 import torch
 from torch import Tensor
 
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.callbacks import Callback, own_log
 from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.console import Console
-from rlkit_hfr.pearl.evaluation import Adaptation, adapt, path_return
-from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.pearl.evaluation import adaptation_statistics, critic_convergence, path_return
+from rlkit_hfr.pearl.logger import LogRow, logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
+from rlkit_hfr.pearl.task_env import TaskEnv
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 from rlkit_hfr.state import State, rng_state, set_rng_state
+
+Task = TypeVar("Task", bound=Hashable)
 
 
 class DivergedError(ArithmeticError):
     """A loss was NaN or infinite."""
 
 
-def _ignore(row: dict[str, Any]) -> None:
+def _ignore(row: LogRow) -> None:
     pass
 
 
@@ -42,13 +44,13 @@ class MetaRLAlgorithm(abc.ABC):
 
     def __init__(
         self,
-        env: Any,
+        env: TaskEnv,
         agent: PEARLAgent,
         train_tasks: Sequence[int],
         eval_tasks: Sequence[int],
         config: MetaRLConfig,
         seed: int,
-        on_epoch_end: Callable[[dict[str, Any]], None] = _ignore,
+        on_epoch_end: Callable[[LogRow], None] = _ignore,
         callbacks: Sequence[Callback] | None = None,
         log_dir: str | Path | None = "output",
         log_settings: Mapping[str, Any] | None = None,
@@ -61,17 +63,23 @@ class MetaRLAlgorithm(abc.ABC):
         log_dir: where `train` makes its log folder if the logger has none; None for no
         log. log_settings: what its variant.json says besides, such as env_name.
         """
-        self.env, self.agent, self.config = env, agent, config
-        self.train_tasks, self.eval_tasks = list(train_tasks), list(eval_tasks)
+        self.env = env
+        self.agent = agent
+        self.config = config
+        self.train_tasks = list(train_tasks)
+        self.eval_tasks = list(eval_tasks)
         self.seed = seed
         self.on_epoch_end = on_epoch_end
         self.callbacks: list[Callback] = [Console()] if callbacks is None else list(callbacks)
         self.log_dir = log_dir
         self.log_settings = dict(log_settings or {})
         self.log_state: tuple[Path, State] | None = None  # of the log that `train` began
-        self.reward_scale, self.discount = config.reward_scale, config.discount
-        self.batch_size, self.embedding_batch_size = config.batch_size, config.embedding_batch_size
-        self.max_path_length, self.num_iterations = config.max_path_length, config.num_iterations
+        self.reward_scale = config.reward_scale
+        self.discount = config.discount
+        self.batch_size = config.batch_size
+        self.embedding_batch_size = config.embedding_batch_size
+        self.max_path_length = config.max_path_length
+        self.num_iterations = config.num_iterations
         self.sparse_rewards = config.sparse_rewards
         self.use_next_obs_in_context = config.use_next_obs_in_context
         tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
@@ -86,12 +94,13 @@ class MetaRLAlgorithm(abc.ABC):
         self.enc_replay_buffer = MultiTaskReplayBuffer(
             size, env, self.train_tasks, np.random.default_rng(enc_seed)
         )
-        self.eval_statistics: dict[str, Any] | None = None
+        self.eval_statistics: LogRow | None = None
         self._n_env_steps_total = 0
         self._n_train_steps_total = 0
         self._n_rollouts_total = 0
         self._old_table_keys: set[str] | None = None
-        self._previous_eval_time = self._seconds_before = 0.0
+        self._previous_eval_time = 0.0
+        self._seconds_before = 0.0
         self.iterations_done = 0
         self.stop_requested = False
 
@@ -190,7 +199,7 @@ class MetaRLAlgorithm(abc.ABC):
         trajectory.
         """
         missing = np.full(len(tasks), num_samples)
-        waiting: list[list[Any]] = [[] for _ in tasks]
+        waiting: list[list[PathDict]] = [[] for _ in tasks]
         self.agent.clear_z(num_tasks=len(tasks))
         while open_tasks := np.flatnonzero(missing > 0).tolist():
             turn = [tasks[i] for i in open_tasks]
@@ -211,7 +220,7 @@ class MetaRLAlgorithm(abc.ABC):
                         self.enc_replay_buffer.add_paths(tasks[i], waiting[i])
                     waiting[i] = []
 
-    def _try_to_eval(self, epoch: int) -> dict[str, Any]:
+    def _try_to_eval(self, epoch: int) -> LogRow:
         self.evaluate(epoch)
         logger.save_itr_params(epoch, self.get_epoch_snapshot(epoch))
         table_keys = logger.get_table_key_set()
@@ -244,38 +253,16 @@ class MetaRLAlgorithm(abc.ABC):
         number = self.config.num_train_tasks_eval or len(self.eval_tasks)
         some_train_tasks = self.rng.choice(self.train_tasks, number).tolist()
         statistics["AverageTrainReturn_all_train_tasks"] = self._return_from_stored_context(some_train_tasks)
-        for name, tasks in (("train", some_train_tasks), ("test", self.eval_tasks)):
-            result, _ = adapt(self.agent, self.sampler, tasks, self.config)
-            statistics[f"AverageReturn_all_{name}_tasks"] = result.final_return
-            statistics[f"SuccessRate_all_{name}_tasks"] = result.final_success
-            for j, (value, success) in enumerate(
-                zip(result.returns.mean(axis=0), result.successes.mean(axis=0), strict=True), 1
-            ):
-                statistics[f"{name}/trajectory {j} return"] = float(value)
-                statistics[f"{name}/trajectory {j} success"] = float(success)
-        sampled = self._adaptation_by_sampled_actions()
-        for j in range(1, result.returns.shape[1] + 1):
-            success = math.nan if sampled is None else float(sampled.successes[:, j - 1].mean())
-            statistics[f"test/trajectory {j} success (sampled actions)"] = success
-        statistics["Critic Convergence"] = self.critic_convergence(self._n_train_steps_total)
+        statistics |= adaptation_statistics(
+            self.agent, self.sampler, some_train_tasks, self.eval_tasks, self.config
+        )
+        statistics["Critic Convergence"] = critic_convergence(
+            self._n_train_steps_total, self.config.soft_target_tau, self.discount
+        )
         statistics["Z mean eval"] = float(self.agent.z_means[0].abs().mean())
         statistics["Z variance eval"] = float(self.agent.z_vars[0].mean())
         logger.record_dict(statistics)
         self.eval_statistics = None
-
-    def _adaptation_by_sampled_actions(self) -> Adaptation | None:
-        if not self.config.eval_sampled:
-            return None
-        config = dataclasses.replace(self.config, eval_deterministic=False, num_evals=1)
-        return adapt(self.agent, self.sampler, self.eval_tasks, config)[0]
-
-    def critic_convergence(self, updates: int) -> float:
-        """How much of its way to the fixed point a critic has gone after so many updates, between 0 and 1.
-
-        A target network that moves by tau at each update closes the share tau (1 - gamma) of the
-        distance to the value that it leads to, so that 1 - (1 - tau (1 - gamma))^updates is behind it.
-        """
-        return 1.0 - (1.0 - self.config.soft_target_tau * (1.0 - self.discount)) ** updates
 
     def _infer_from_stored_context(self, tasks: Sequence[int]) -> None:
         context = torch.cat([self.sample_context(task) for task in tasks])
@@ -306,7 +293,7 @@ class MetaRLAlgorithm(abc.ABC):
     def training_mode(self, mode: bool) -> None: ...
 
     @abc.abstractmethod
-    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]: ...
+    def get_epoch_snapshot(self, epoch: int) -> State: ...
 
     def state_dict(self) -> State:
         """Everything but the networks that the next iteration depends on, between two iterations."""
@@ -326,22 +313,25 @@ class MetaRLAlgorithm(abc.ABC):
         )
 
     def load_state_dict(self, state: State) -> None:
-        self.iterations_done, self._n_env_steps_total = state["iterations_done"], state["env_steps"]
-        self._n_train_steps_total, self._n_rollouts_total = state["train_steps"], state["rollouts"]
+        self.iterations_done = state["iterations_done"]
+        self._n_env_steps_total = state["env_steps"]
+        self._n_train_steps_total = state["train_steps"]
+        self._n_rollouts_total = state["rollouts"]
         self._old_table_keys = None if state["table_keys"] is None else set(state["table_keys"])
-        self._previous_eval_time, self._seconds_before = state["previous_eval_time"], state["seconds"]
+        self._previous_eval_time = state["previous_eval_time"]
+        self._seconds_before = state["seconds"]
         set_rng_state(self.rng, state["rng"])
         self.sampler.load_state_dict(state["sampler"])
         self.replay_buffer.load_state_dict(state["replay_buffer"])
         self.enc_replay_buffer.load_state_dict(state["enc_replay_buffer"])
 
 
-def rounds_of_distinct(tasks: Sequence[Hashable]) -> list[list[Any]]:
+def rounds_of_distinct(tasks: Sequence[Task]) -> list[list[Task]]:
     """Split visits into rounds without repeats, keeping their order: a task drawn twice is
     visited again in the next round.
     """
-    rounds: list[list[Any]] = []
-    times: dict[Hashable, int] = {}
+    rounds: list[list[Task]] = []
+    times: dict[Task, int] = {}
     for task in tasks:
         turn = times.get(task, 0)
         times[task] = turn + 1

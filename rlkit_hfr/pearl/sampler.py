@@ -6,14 +6,15 @@ import copy
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.episodes import Episodes
 from rlkit_hfr.pearl.stepping import Stepper
+from rlkit_hfr.pearl.task_env import Restorable, TaskEnv
 from rlkit_hfr.state import State
 
 
@@ -39,7 +40,7 @@ class SideBySideSampler:
 
     def __init__(
         self,
-        env: Any,
+        env: TaskEnv,
         agent: PEARLAgent,
         max_path_length: int,
         max_envs: int,
@@ -49,18 +50,20 @@ class SideBySideSampler:
         """threads: that step the environments; 0 for as many as torch has, at most 4, if
         the environment's `threads_help`. Paths do not depend on it.
         """
-        self.env, self.agent = env, agent
+        self.env = env
+        self.agent = agent
         self._threads = threads or (
             min(4, torch.get_num_threads()) if getattr(env, "threads_help", False) else 1
         )
-        self.max_path_length, self.max_envs = max_path_length, max_envs
+        self.max_path_length = max_path_length
+        self.max_envs = max_envs
         self._seeds = seeds
-        self._envs: list[Any] = []
+        self._envs: list[TaskEnv] = []
 
-    def obtain_paths(self, tasks: Sequence[int], deterministic: bool = False) -> list[dict[str, Any]]:
+    def obtain_paths(self, tasks: Sequence[int], deterministic: bool = False) -> list[PathDict]:
         """One path per task, in order; path i acts on row i of the agent's z."""
         z = self.agent.z
-        paths: list[dict[str, Any]] = []
+        paths: list[PathDict] = []
         with single_torch_thread(), ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(tasks), self.max_envs):
                 part = slice(start, start + self.max_envs)
@@ -68,7 +71,7 @@ class SideBySideSampler:
         self.agent.z = z
         return paths
 
-    def _environments(self, number: int) -> list[Any]:
+    def _environments(self, number: int) -> list[TaskEnv]:
         while len(self._envs) < number:
             env = copy.deepcopy(self.env)
             env.seed(int(self._seeds.spawn(1)[0].generate_state(1)[0]))
@@ -79,22 +82,16 @@ class SideBySideSampler:
         """Where the environments' generators are, between two episodes. TypeError for an
         environment that can't say.
         """
-        missing = [env for env in self._envs if not hasattr(env, "random_state")]
-        if missing:
-            raise TypeError(
-                f"{type(missing[0]).__name__} has no random_state() and set_random_state(state), which a"
-                " checkpoint needs"
-            )
-        return dict(environments=[env.random_state() for env in self._envs])
+        return dict(environments=[_restorable(env).random_state() for env in self._envs])
 
     def load_state_dict(self, state: State) -> None:
         saved = state["environments"]
         for env, random_state in zip(self._environments(len(saved)), saved, strict=True):
-            env.set_random_state(random_state)
+            _restorable(env).set_random_state(random_state)
 
     def _rollout(
         self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, stepper: Stepper
-    ) -> list[dict[str, Any]]:
+    ) -> list[PathDict]:
         envs = self._environments(len(tasks))
         first = []
         for env, task in zip(envs, tasks, strict=True):
@@ -106,3 +103,12 @@ class SideBySideSampler:
             actions = self.agent.get_actions(episodes.obs[active], deterministic)
             episodes.append(actions, stepper.step([envs[i] for i in active], actions))
         return episodes.paths(z.detach().cpu().numpy())
+
+
+def _restorable(env: TaskEnv) -> Restorable:
+    if not isinstance(env, Restorable):
+        raise TypeError(
+            f"{type(env).__name__} has no random_state() and set_random_state(state), "
+            "which a checkpoint needs"
+        )
+    return env

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
 from env_wrappers import HindsightEnv
+from rlkit_hfr.pearl.task_env import TaskEnv
 
 T = TypeVar("T")
 
@@ -35,11 +36,12 @@ class Stepper:
     """
 
     def __init__(self, pool: Executor, threads: int) -> None:
-        self._pool, self._threads = pool, threads
+        self._pool = pool
+        self._threads = threads
 
-    def step(self, envs: Sequence[Any], actions: np.ndarray) -> Steps:
+    def step(self, envs: Sequence[TaskEnv], actions: np.ndarray) -> Steps:
         """actions: (N, A)."""
-        if _steps_as_declared(envs[0]):
+        if _step_as_declared(envs):
             return self._judged_together(envs, actions)
         obs, rewards, terminals, infos = zip(
             *self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True
@@ -82,10 +84,11 @@ class Stepper:
         return [shares[i % self._threads][i // self._threads] for i in range(number)]
 
 
-def _steps_as_declared(env: Any) -> bool:
-    """Whether a step is that of `HindsightEnv`, and no class, wrapper or patch has put
-    another in its place.
+def _step_as_declared(envs: Sequence[TaskEnv]) -> TypeGuard[Sequence[HindsightEnv]]:
+    """Whether a step of these environments, all of one family, is that of `HindsightEnv`, and no
+    class, wrapper or patch has put another in its place.
     """
+    env = envs[0]
     kind = type(env)
     return (
         isinstance(env, HindsightEnv)

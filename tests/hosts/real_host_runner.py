@@ -18,7 +18,8 @@ import torch
 
 from rlkit_hfr import RelabelDecision, Relabeler, attach
 from rlkit_hfr.experiments.runs.build import build_algorithm
-from rlkit_hfr.experiments.runs.foreign import build_foreign, import_host, setup_foreign_logger
+from rlkit_hfr.experiments.runs.checkouts import import_host
+from rlkit_hfr.experiments.runs.foreign import build_foreign, setup_foreign_logger
 from rlkit_hfr.experiments.settings.variant import build_variant
 
 TINY = [

@@ -126,5 +126,5 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     return json.dumps(plain(value), indent=1, allow_nan=False) + "\n"

@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rlkit_hfr.experiments.analysis.notices import leave_out, printable
+from rlkit_hfr.experiments.settings.draft import Variant
 
 # name here -> names in the logs, the first that has a value counts
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -75,7 +75,7 @@ class RunLog:
     method: str
     seed: int
     table: pd.DataFrame
-    variant: Mapping[str, Any]
+    variant: Variant
 
 
 def load_runs(folders: Iterable[Path]) -> list[RunLog]:
@@ -147,7 +147,7 @@ def _load(file: Path) -> RunLog:
     )
 
 
-def _seed(variant: Mapping[str, Any], folder: Path) -> int:
+def _seed(variant: Variant, folder: Path) -> int:
     """As recorded, or as the folder's name ends; -1 if unknown."""
     for recorded in (variant.get("seed"), variant.get("seedid")):
         if isinstance(recorded, int) and not isinstance(recorded, bool) and 0 <= recorded < 2**63:
@@ -156,7 +156,7 @@ def _seed(variant: Mapping[str, Any], folder: Path) -> int:
     return int(next(filter(None, named.groups()))) if named else -1
 
 
-def _env(variant: Mapping[str, Any], folder: Path) -> str:
+def _env(variant: Variant, folder: Path) -> str:
     """As recorded by our, oyster's or rlkit's launchers, else the folder above, which
     they call after the environment.
     """
@@ -175,7 +175,7 @@ def _first(raw: pd.DataFrame, names: Iterable[str]) -> pd.Series:
     return next((column for column in found if column.notna().any()), pd.Series(np.nan, index=raw.index))
 
 
-def _variant(folder: Path) -> dict[str, Any]:
+def _variant(folder: Path) -> Variant:
     """The settings of a run: variant.json, or viskit's params.json; empty if none can
     be read.
     """
@@ -190,7 +190,7 @@ def _variant(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def read_object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> Variant:
     """A JSON object; ValueError or OSError if the file holds none."""
     if not file.is_file():
         raise ValueError("it is no file")
@@ -203,7 +203,7 @@ def read_object(file: Path) -> dict[str, Any]:
     return content
 
 
-def _method(variant: Mapping[str, Any]) -> str:
+def _method(variant: Variant) -> str:
     """Our relabeler, HFR's relabel_method, or "none" for a PEARL that says nothing of
     relabeling.
     """
@@ -225,12 +225,12 @@ def _said(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _flat(variant: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(variant: Variant, prefix: str = "", depth: int = 0) -> Variant:
+    flat: Variant = {}
     for key, value in variant.items():
         if key in _NOT_SETTINGS and not prefix:
             continue
-        if isinstance(value, Mapping) and depth < 8:
+        if isinstance(value, dict) and depth < 8:
             flat |= _flat(value, f"{prefix}{key}.", depth + 1)
         else:
             flat[f"{prefix}{key}"] = value

@@ -59,12 +59,7 @@ def write_report(
         colours={method: look["color"] for method, look in study.looks.items()},
         fence="`" * max(3, ticks + 1),
     )
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=jinja2.select_autoescape(["html.jinja"]),
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["md"] = markdown_text
+    environment = _environment()
     numbers = {
         "last": study.last,
         "methods": study.methods,
@@ -79,6 +74,17 @@ def write_report(
     markdown.write_text(environment.get_template("report.md.jinja").render(content) + "\n", encoding="utf-8")
     scores.write_text(facts.as_json(numbers), encoding="utf-8")
     return html, markdown, scores
+
+
+def _environment() -> jinja2.Environment:
+    """The templates; HTML escapes whatever it is given, Markdown has a filter for it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["md"] = markdown_text
+    return environment
 
 
 def markdown_text(text: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.experiments.pictures.adaptation import load_trained
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.pearl.sampler import SideBySideSampler
@@ -22,9 +23,9 @@ class Demonstrations(NamedTuple):
     """paths: N of them; tasks: (N,) the task that each is of, which no labeller is told; exploring: by task,
     other paths of it, which the agent adapted on; agent: None where the expert is scripted."""
 
-    paths: list[dict[str, Any]]
+    paths: list[PathDict]
     tasks: np.ndarray
-    exploring: dict[int, list[dict[str, Any]]]
+    exploring: dict[int, list[PathDict]]
     agent: Learner | None
 
 
@@ -61,7 +62,7 @@ def scripted(
 
 def roll_out(
     env: Any, agent: Any, tasks: np.ndarray, max_path_length: int, seeds: np.random.SeedSequence
-) -> list[dict[str, Any]]:
+) -> list[PathDict]:
     """A path of each task by an agent that is told the task vector."""
     sampler = SideBySideSampler(env, agent, max_path_length, MAX_ENVS, seeds)
     agent.z = torch.as_tensor(env.tasks[tasks], dtype=torch.float32)
@@ -77,8 +78,8 @@ def of_agent(run: Path, number: int, seed: int) -> Demonstrations:
     algorithm.sampler.env.seed(seed)
     config = dataclasses.replace(algorithm.config, num_evals=1)
     drawn = rng.choice(np.asarray(algorithm.train_tasks), number)
-    paths: list[dict[str, Any]] = []
-    exploring: dict[int, list[dict[str, Any]]] = {}
+    paths: list[PathDict] = []
+    exploring: dict[int, list[PathDict]] = {}
     for start in range(0, number, MAX_ENVS):
         part = drawn[start : start + MAX_ENVS].tolist()
         for task, adaptation in zip(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rlkit_hfr.experiments.cloning.demonstrations import Demonstrations
 from rlkit_hfr.hosts.families import OysterHost
-from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.paths import ContextLayout, PathDict
 from rlkit_hfr.relabelers import Relabeler, find_relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.rewards.resolve import resolve_hindsight
@@ -31,7 +31,7 @@ class Labelled(NamedTuple):
     """Steps of a demonstration and the task that they are taken for. steps: (T,) bool; task: None for a
     policy that is not told."""
 
-    path: dict[str, Any]
+    path: PathDict
     steps: np.ndarray
     task: int | None
 

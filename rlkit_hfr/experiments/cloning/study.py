@@ -23,7 +23,7 @@ from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
-from rlkit_hfr.paths import recorded_rewards
+from rlkit_hfr.paths import PathDict, recorded_rewards
 
 LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
 _REPETITIONS = 2000
@@ -123,7 +123,7 @@ def _run_seed(study: Study, variant: dict[str, Any], missing: list[str], seed: i
         print(f"{name}, seed {seed}: return {result['return']:.3g}", file=sys.stderr, flush=True)
 
 
-def _figures(paths: list[dict[str, Any]], sparse: bool) -> dict[str, float | None]:
+def _figures(paths: list[PathDict], sparse: bool) -> dict[str, float | None]:
     """Mean return of an episode, of the sparse reward where there is one, and share of episodes with a
     success at any step, None where the family defines none."""
     returns = [float(recorded_rewards(path, sparse).sum()) for path in paths]

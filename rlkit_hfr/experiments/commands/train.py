@@ -5,6 +5,7 @@ quick``.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from env_wrappers import ENVIRONMENTS
@@ -41,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog=command("train"), description="Meta-train PEARL or MIER with relabeling."
     )
-    add = p.add_argument
+    _add_what_runs(p.add_argument)
+    _add_where_it_goes(p.add_argument)
+    return p
+
+
+def _add_what_runs(add: Callable[..., object]) -> None:
     add("--env", metavar="NAME", help=f"task family: {', '.join(ENVIRONMENTS)}, or module:Class of your own")
     add(
         "--relabeler",
@@ -65,6 +71,18 @@ def parser() -> argparse.ArgumentParser:
         help="override one setting; repeatable",
     )
     add("--seed", type=int, help="(default: the config's, or 0)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add("--precision", choices=_PRECISIONS, help="of updates' and scoring's matrix products (default: fp32)")
+    add("--host", choices=_HOSTS, default="carried", help="whose PEARL to run (default: carried)")
+    add(
+        "--host-path",
+        type=Path,
+        metavar="DIR",
+        help="checkout of the host (default: the rlkit that can be imported)",
+    )
+
+
+def _add_where_it_goes(add: Callable[..., object]) -> None:
     add(
         "--log-dir",
         type=Path,
@@ -78,15 +96,6 @@ def parser() -> argparse.ArgumentParser:
         help="the run's own folder, new or empty, instead of one in --log-dir",
     )
     add("--resume", type=Path, metavar="DIR", help="go on with the run of this folder, whatever stopped it")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
-    add("--precision", choices=_PRECISIONS, help="of updates' and scoring's matrix products (default: fp32)")
-    add("--host", choices=_HOSTS, default="carried", help="whose PEARL to run (default: carried)")
-    add(
-        "--host-path",
-        type=Path,
-        metavar="DIR",
-        help="checkout of the host (default: the rlkit that can be imported)",
-    )
     add(
         "--snapshot-mode", choices=_SNAPSHOT_MODES, help="which iterations' networks are kept (default: last)"
     )
@@ -101,7 +110,6 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--tensorboard", action="store_true", help="the same as --log tensorboard")
     add("--dry-run", action="store_true", help="print the settings and stop")
-    return p
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,8 +5,8 @@ and for MuJoCo families a film. No display is needed.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
@@ -26,7 +26,7 @@ from rlkit_hfr.experiments.pictures.render import (
 from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.files import load_sealed
-from rlkit_hfr.paths import recorded_rewards
+from rlkit_hfr.paths import PathDict, recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.learner import Learner
 
@@ -69,7 +69,7 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
     print(headline)
     env, config = algorithm.env, algorithm.config
     films = isinstance(env, MujocoHindsightEnv)
-    if films:
+    if isinstance(env, MujocoHindsightEnv):
         algorithm.sampler.env = PhysicsRecorder(env)
     torch.manual_seed(seed)
     paths, *_ = adapt(algorithm.agent, algorithm.sampler, [task], config)[1]
@@ -83,14 +83,14 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
             f", success {path['env_infos']['success'][-1]:.0f}" if "success" in path["env_infos"] else ""
         )
         print(f"{name}: return {value:.2f} in {len(path['rewards'])} steps{success}")
-    if not isinstance(algorithm.env, HindsightEnv):
+    if not isinstance(env, HindsightEnv):
         print(
             "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md",
             file=sys.stderr,
         )
         return
     titles = [f"{name}\nreturn {value:.2f}" for name, value in zip(names, returns, strict=True)]
-    _picture(algorithm, task, paths, titles, headline, out / "adaptation.png")
+    _picture(env, algorithm.train_tasks, task, paths, titles, headline, out / "adaptation.png")
     print(out / "adaptation.png")
     if films:
         try:
@@ -107,10 +107,11 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
 
 
 def _picture(
-    algorithm: Learner,
+    env: HindsightEnv,
+    train_tasks: Sequence[int],
     task: int,
-    paths: list[dict[str, Any]],
-    titles: list[str],
+    paths: Sequence[PathDict],
+    titles: Sequence[str],
     headline: str,
     file: Path,
 ) -> None:
@@ -134,9 +135,9 @@ def _picture(
     for axis in axes.flat[len(paths) :]:
         axis.set_visible(False)
     for j, axis in enumerate(axes.flat[: len(paths)]):
-        draw_tasks(axis, algorithm.env, algorithm.train_tasks, color="0.85")
-        draw_tasks(axis, algorithm.env, [task], color="tab:red")
-        draw_path(axis, algorithm.env, np.asarray(paths[j]["env_infos"]["achieved"]), lw=1.5)
+        draw_tasks(axis, env, train_tasks, color="0.85")
+        draw_tasks(axis, env, [task], color="tab:red")
+        draw_path(axis, env, np.asarray(paths[j]["env_infos"]["achieved"]), lw=1.5)
         axis.set_title(titles[j], fontsize=9)
         axis.label_outer()
     fig.suptitle(f"{headline}\nthe task is red, training tasks are gray", fontsize=11)

@@ -6,21 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rlkit_hfr import RELABELERS
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
 
 
 def choices(
-    path: dict[str, Any],
+    path: PathDict,
     source: int,
     scorer: Scorer,
-    history: Sequence[dict[str, Any]],
+    history: Sequence[PathDict],
     samples: int,
     rng: np.random.Generator,
 ) -> dict[str, list[float]]:

@@ -6,8 +6,11 @@ display is needed.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from rlkit_hfr.paths import PathDict
 
 import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
@@ -59,7 +62,7 @@ def show(name: str, out: Path, number: int, seed: int) -> None:
 
 def random_path(
     env: HindsightEnv, task: int, horizon: int, rng: np.random.Generator, uniform: bool = False
-) -> dict[str, Any]:
+) -> PathDict:
     """An episode of actions that lean one way throughout, so that it gets somewhere:
     tanh(mean + noise), the mean drawn once; or of uniform actions. Its env_infos are
     those of the steps; physics: the simulator's states.
@@ -83,7 +86,7 @@ def random_path(
 def _picture(
     name: str,
     env: HindsightEnv,
-    paths: list[dict[str, Any]],
+    paths: Sequence[PathDict],
     n_train: int,
     panels: list[tuple[str, np.ndarray]],
     file: Path,

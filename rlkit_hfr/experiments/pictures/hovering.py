@@ -14,26 +14,33 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from env_wrappers import HindsightEnv, make_env
+from rlkit_hfr.attach import Relabeling
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.limits import check_seed
 from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.console import Console
+from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
 _COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")
 
 
-def hovering_path(length: int = 20) -> dict[str, Any]:
+def hovering_path(length: int = 20) -> PathDict:
     """From the centre into the top-right penalty square, and there to and fro."""
     steps = np.full((length, 2), 0.1)
     steps[0] = 0.05
@@ -51,11 +58,11 @@ def hovering_path(length: int = 20) -> dict[str, Any]:
 
 def straight_paths(
     env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+) -> list[PathDict]:
     """Episodes of a task that run straight from the centre, each in a direction of its
     own. Some hit a corner, which random actions do not.
     """
-    paths = []
+    paths: list[PathDict] = []
     for angle in rng.uniform(0.0, 2.0 * np.pi, number):
         direction = np.array([np.cos(angle), np.sin(angle)])
         action = (direction / np.abs(direction).max()).astype(np.float32)
@@ -82,9 +89,7 @@ def straight_paths(
 
 
 @torch.no_grad()
-def explain(
-    path: dict[str, Any], scorer: Scorer, relabeler: HFRRelabeler, samples: int
-) -> dict[str, list[float]]:
+def explain(path: PathDict, scorer: Scorer, relabeler: HFRRelabeler, samples: int) -> dict[str, list[float]]:
     """Returns, utilities and both relabeling distributions of a path, each a list over
     the four tasks.
 
@@ -122,7 +127,7 @@ def explain(
 
 
 def draw(
-    path: dict[str, Any], figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str
+    path: PathDict, figures: dict[str, list[float]], env: HindsightEnv, file: Path, subtitle: str
 ) -> None:
     import matplotlib
 
@@ -130,14 +135,27 @@ def draw(
     import matplotlib.pyplot as plt
 
     fig, (world, values, probs) = plt.subplots(1, 3, figsize=(14, 4.4), constrained_layout=True)
+    _draw_world(world, path, env)
+    _draw_values(values, figures)
+    _draw_probabilities(probs, figures)
+    for axis in (values, probs):
+        axis.set_xticks(range(len(TASK_NAMES)), TASK_NAMES, fontsize=9)
+        axis.axhline(0.0, color="black", lw=0.8)
+    fig.suptitle(subtitle)
+    fig.savefig(file, dpi=110)
+
+
+def _draw_world(axis: Axes, path: PathDict, env: HindsightEnv) -> None:
+    from matplotlib.patches import Circle, Rectangle
+
     low, high = 0.1, 0.5
     for (gx, gy), colour in zip(env.tasks, _COLOURS, strict=True):
-        world.add_patch(plt.Circle((gx, gy), 0.2, color=colour, alpha=0.9))
+        axis.add_patch(Circle((gx, gy), 0.2, color=colour, alpha=0.9))
         corner = (low if gx > 0 else -high, low if gy > 0 else -high)
-        world.add_patch(plt.Rectangle(corner, high - low, high - low, color=colour, alpha=0.25))
+        axis.add_patch(Rectangle(corner, high - low, high - low, color=colour, alpha=0.25))
     points = np.concatenate([path["observations"][:1], path["next_observations"]])
-    world.plot(*points.T, "k.-", lw=1, label="trajectory")
-    world.set(
+    axis.plot(*points.T, "k.-", lw=1, label="trajectory")
+    axis.set(
         xlim=(-1.3, 1.3),
         ylim=(-1.3, 1.3),
         aspect="equal",
@@ -145,21 +163,26 @@ def draw(
         ylabel="y",
         title="Goals (discs), penalty squares, trajectory",
     )
-    world.legend(loc="upper center")
+    axis.legend(loc="upper center")
 
-    at, width = np.arange(4), 0.38
-    values.bar(at, figures["utility"], color=_COLOURS, edgecolor="black")
+
+def _draw_values(axis: Axes, figures: dict[str, list[float]]) -> None:
+    axis.bar(range(4), figures["utility"], color=_COLOURS, edgecolor="black")
     for i, (utility, value) in enumerate(zip(figures["utility"], figures["return"], strict=True)):
-        values.annotate(
+        axis.annotate(
             f"U {utility:.0f}\nreturn {value:.0f}",
             (i, utility),
             ha="center",
             va="top" if utility < 0 else "bottom",
             fontsize=9,
         )
-    values.set(title="Utility and return under each task", ylabel="utility (scaled return after adapting)")
-    values.margins(y=0.2)
-    probs.bar(
+    axis.set(title="Utility and return under each task", ylabel="utility (scaled return after adapting)")
+    axis.margins(y=0.2)
+
+
+def _draw_probabilities(axis: Axes, figures: dict[str, list[float]]) -> None:
+    at, width = np.arange(4), 0.38
+    axis.bar(
         at - width / 2,
         figures["q (HIPI, returns)"],
         width,
@@ -168,7 +191,7 @@ def draw(
         edgecolor="black",
         hatch="//",
     )
-    probs.bar(
+    axis.bar(
         at + width / 2,
         figures["q (HFR, utilities)"],
         width,
@@ -176,13 +199,8 @@ def draw(
         color=_COLOURS,
         edgecolor="black",
     )
-    probs.set(title="Relabeling distribution q(task | trajectory)", ylabel="probability", ylim=(0, 1.15))
-    probs.legend(loc="upper center", ncols=2)
-    for axis in (values, probs):
-        axis.set_xticks(at, TASK_NAMES, fontsize=9)
-        axis.axhline(0.0, color="black", lw=0.8)
-    fig.suptitle(subtitle)
-    fig.savefig(file, dpi=110)
+    axis.set(title="Relabeling distribution q(task | trajectory)", ylabel="probability", ylim=(0, 1.15))
+    axis.legend(loc="upper center", ncols=2)
 
 
 def show_example(args: argparse.Namespace) -> int:
@@ -200,20 +218,8 @@ def show_example(args: argparse.Namespace) -> int:
         )
     check_seed(args.seed, "--seed")
     args.output.mkdir(parents=True, exist_ok=True)
-    algorithm = build_algorithm(variant, torch.device("cpu"), callbacks=[Console()])
-    relabeling = attach_relabeler(algorithm, variant)
     rng = np.random.default_rng(args.seed)
-    for task in algorithm.train_tasks:
-        paths = straight_paths(
-            make_env("four-corners"), task, args.straight_paths, algorithm.max_path_length, rng
-        )
-        algorithm.replay_buffer.add_paths(task, paths)
-        algorithm.enc_replay_buffer.add_paths(task, paths)
-    try:
-        algorithm.train()
-    except KeyboardInterrupt:
-        done = f"{algorithm.iterations_done} iterations"
-        print(f"\nInterrupted after {done}; explaining with what was learned so far.", file=sys.stderr)
+    algorithm, relabeling = _trained(variant, args.straight_paths, rng)
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()
@@ -233,6 +239,30 @@ def show_example(args: argparse.Namespace) -> int:
     draw_choices(shares, TASK_NAMES, args.output / "choices.png", caption)
     content = {"tasks": TASK_NAMES, **figures, "choices": shares, "variant": variant}
     (args.output / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
+    _print_tables(figures, shares)
+    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
+    return 0
+
+
+def _trained(variant: Variant, straight: int, rng: np.random.Generator) -> tuple[Learner, Relabeling]:
+    """An algorithm that has seen `straight` straight trajectories of each task and was trained, as far
+    as nobody interrupted it.
+    """
+    algorithm = build_algorithm(variant, torch.device("cpu"), callbacks=[Console()])
+    relabeling = attach_relabeler(algorithm, variant)
+    for task in algorithm.train_tasks:
+        paths = straight_paths(make_env("four-corners"), task, straight, algorithm.max_path_length, rng)
+        algorithm.replay_buffer.add_paths(task, paths)
+        algorithm.enc_replay_buffer.add_paths(task, paths)
+    try:
+        algorithm.train()
+    except KeyboardInterrupt:
+        done = f"{algorithm.iterations_done} iterations"
+        print(f"\nInterrupted after {done}; explaining with what was learned so far.", file=sys.stderr)
+    return algorithm, relabeling
+
+
+def _print_tables(figures: dict[str, list[float]], shares: dict[str, list[float]]) -> None:
     print("\n" + f"{'':32}" + "".join(f"{name:>14}" for name in TASK_NAMES))
     for name, row in figures.items():
         print(
@@ -242,5 +272,3 @@ def show_example(args: argparse.Namespace) -> int:
     print("\nshare of the path that each method sends to a task")
     for name, row in shares.items():
         print(f"{name:32}" + "".join(f"{value:14.2f}" for value in row))
-    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
-    return 0

@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,7 +16,8 @@ from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.console import Console
-from rlkit_hfr.pearl.logger import PROGRESS, logger, reopen_logger, setup_logger
+from rlkit_hfr.pearl.evaluation import critic_convergence
+from rlkit_hfr.pearl.logger import PROGRESS, LogRow, logger, reopen_logger, setup_logger
 from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.pearl.writers import make_row_writers
 from rlkit_hfr.precision import uses_bfloat16
@@ -41,7 +41,8 @@ class CarriedRun:
         """keep_checkpoint: also when the run is finished. log: names of `ROW_WRITERS`;
         None takes those of the variant.
         """
-        self.variant, self.device = variant, device
+        self.variant = variant
+        self.device = device
         self._keep_checkpoint = keep_checkpoint
         self._writers = make_row_writers(variant.get("log", ()) if log is None else log)
         self._algorithm = build_algorithm(
@@ -69,7 +70,7 @@ class CarriedRun:
         """How far the critic can come in this run, in words."""
         config = self._algorithm.config
         updates = config.num_iterations * config.num_train_steps_per_itr
-        share = self._algorithm.critic_convergence(updates)
+        share = critic_convergence(updates, config.soft_target_tau, config.discount)
         advice = "" if share >= 0.9 else "; success may come and go: raise soft_target_tau or the updates"
         return f"Critic: {share:.0%} of the way to its fixed point after {updates:,} updates{advice}"
 
@@ -91,7 +92,7 @@ class CarriedRun:
     def _save(self) -> None:
         save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling, self._keep_checkpoint)
 
-    def _iteration_done(self, row: dict[str, Any]) -> None:
+    def _iteration_done(self, row: LogRow) -> None:
         self._save()
 
     def _request_stop(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
+from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 from rlkit_hfr.experiments.settings.limits import check_seed
@@ -44,7 +45,7 @@ _TRANSLATED = {
 _OF_OTHERS = {*_FIXED, *_WITHOUT_EFFECT, *_TRANSLATED}
 
 
-def load_config(path: Path) -> dict[str, Any]:
+def load_config(path: Path) -> Variant:
     """The content of a settings file.
 
     ValueError if it can't be read, or holds no JSON object.
@@ -57,13 +58,13 @@ def load_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} {error}") from None
 
 
-def recorded_seed(content: Mapping[str, Any], source: str) -> int | None:
+def recorded_seed(content: Variant, source: str) -> int | None:
     """The seed of the run whose variant this is, None if it names none."""
     seed = content.get("seed")
     return None if seed is None else check_seed(seed, f"seed in {source}")
 
 
-def settings_in(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator[tuple[str, Any]]:
+def settings_in(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, Any]]:
     """The settings of a loaded file under our names, as (key, value). source: its name,
     for messages.
     """
@@ -80,7 +81,7 @@ def settings_in(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator
         yield key, value
 
 
-def check_mini_batch(content: Mapping[str, Any], batch: int, source: str) -> None:
+def check_mini_batch(content: Variant, batch: int, source: str) -> None:
     """Oyster has two sizes of the context batch.
 
     ValueError if a file's are not the same.
@@ -93,7 +94,7 @@ def check_mini_batch(content: Mapping[str, Any], batch: int, source: str) -> Non
         )
 
 
-def _entries(content: Mapping[str, Any], source: str, keys: Keys) -> Iterator[tuple[str, str, Any]]:
+def _entries(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, str, Any]]:
     """Section (empty at the top), name and value."""
     for key, value in content.items():
         if key in _RECORDS or key in _WITHOUT_EFFECT:

@@ -32,7 +32,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_depth(value: Any) -> None:
+def check_depth(value: object) -> None:
     """ValueError if lists and objects stand in each other too deep to go through."""
     level = [value]
     for _ in range(_DEEPEST):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from env_wrappers import arguments_of
+from env_wrappers.registry import Family
 from rlkit_hfr import RELABELERS, Relabeler, attach
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.experiments.settings.algorithms import find_algorithm
@@ -80,7 +81,7 @@ class Keys:
         return name in self.truths.get(section, ())
 
 
-def keys_for(family: Any, relabelers: Iterable[type[Relabeler]] = (), algorithm: str = "pearl") -> Keys:
+def keys_for(family: Family, relabelers: Iterable[type[Relabeler]] = (), algorithm: str = "pearl") -> Keys:
     """The settings of a run on a task family: those of the algorithm, what the family's
     class can be built with, and the options of every relabeler of the registry and of these.
     """
@@ -116,7 +117,7 @@ def _truth_options(relabelers: Iterable[type[Relabeler]]) -> set[str]:
     return {p.name for p in parameters if isinstance(p.default, bool)}
 
 
-def check_truth(name: str, value: Any, source: str = "") -> bool:
+def check_truth(name: str, value: object, source: str = "") -> bool:
     """ValueError unless it is True or False. source: where the value stands, for the
     message.
     """

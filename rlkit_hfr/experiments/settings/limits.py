@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Any
 
 from env_wrappers import find_family
 from rlkit_hfr.checks import did_you_mean, share
 from rlkit_hfr.experiments.settings.algorithms import find_algorithm
+from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.keys import keys_for
 from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
@@ -62,7 +62,7 @@ _SHARES = ("relabel_fraction", "original_contexts")
 _MOST_OF_OPTIONS = 1_000_000
 
 
-def check_settings(variant: dict[str, Any]) -> None:
+def check_settings(variant: Variant) -> None:
     """ValueError, with what was got and what is expected, for the first that is wrong."""
     for key in ("env_name", "relabeler", "pixel_encoder"):
         check_name(key, variant[key])
@@ -93,7 +93,7 @@ def check_settings(variant: dict[str, Any]) -> None:
     _check_log(variant.get("log", []))
 
 
-def check_name(key: str, value: Any) -> str:
+def check_name(key: str, value: object) -> str:
     """ValueError unless it is a word that can be a folder's name."""
     if not isinstance(value, str):
         raise ValueError(f"{key} must be a name, got {_shown(value)}")
@@ -104,7 +104,7 @@ def check_name(key: str, value: Any) -> str:
     return value
 
 
-def check_seed(value: Any, what: str) -> int:
+def check_seed(value: object, what: str) -> int:
     """ValueError unless it is a seed that every generator takes. what: its name, for
     the message.
     """
@@ -117,7 +117,7 @@ def check_seed(value: Any, what: str) -> int:
     return value
 
 
-def _check_algorithm(values: dict[str, Any], config: type[MetaRLConfig]) -> None:
+def _check_algorithm(values: Variant, config: type[MetaRLConfig]) -> None:
     config(**values)
     full = {field.name: values.get(field.name, field.default) for field in dataclasses.fields(config)}
     for field in dataclasses.fields(config):
@@ -134,7 +134,7 @@ def _check_algorithm(values: dict[str, Any], config: type[MetaRLConfig]) -> None
             )
 
 
-def _check_whole(key: str, value: Any, least: int, most: int) -> None:
+def _check_whole(key: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         words = "a positive whole number" if least == 1 and key in _WHOLE else "a whole number"
         raise ValueError(f"{key} must be {words}, {least:,} or more, got {_shown(value)}")
@@ -144,7 +144,7 @@ def _check_whole(key: str, value: Any, least: int, most: int) -> None:
         )
 
 
-def _check_plain(key: str, value: Any, most: int) -> None:
+def _check_plain(key: str, value: object, most: int) -> None:
     """A truth value, a finite number, a short word, null, or a list of such."""
     if isinstance(value, list):
         if len(value) > 100 or any(isinstance(item, (list, dict)) for item in value):
@@ -164,7 +164,7 @@ def _check_plain(key: str, value: Any, most: int) -> None:
         raise ValueError(f"{key} must be a number, a word, true, false or null, got {_shown(value)}")
 
 
-def _check_snapshots(snapshots: Any) -> None:
+def _check_snapshots(snapshots: object) -> None:
     if snapshots is None:
         return
     if not isinstance(snapshots, dict) or set(snapshots) != {"snapshot_mode", "snapshot_gap"}:
@@ -176,11 +176,11 @@ def _check_snapshots(snapshots: Any) -> None:
         raise ValueError(f"snapshot_gap must be a positive whole number, got {_shown(gap)}")
 
 
-def _check_log(names: Any) -> None:
+def _check_log(names: object) -> None:
     if not isinstance(names, list) or any(name not in ROW_WRITERS for name in map(str, names)):
         raise ValueError(f"log must be a list of {', '.join(ROW_WRITERS)}, got {_shown(names)}")
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

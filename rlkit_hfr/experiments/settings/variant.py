@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from env_wrappers import Arguments, arguments_of, find_family, make_env
+from env_wrappers.registry import Family
 from rlkit_hfr.checks import positive_int
 from rlkit_hfr.experiments.settings.algorithms import belongs_to_others, find_algorithm
 from rlkit_hfr.experiments.settings.config_files import (
@@ -26,7 +27,7 @@ from rlkit_hfr.experiments.settings.presets import PAPER, SAME_TASKS, preset
 from rlkit_hfr.references import is_reference
 from rlkit_hfr.relabelers import find_relabeler, make_relabeler, relabeler_options
 
-_DEFAULTS: dict[str, Any] = {
+_DEFAULTS: Variant = {
     ".n_train_tasks": 2,
     ".n_eval_tasks": 2,
     ".latent_size": 5,
@@ -83,7 +84,8 @@ def build_variant(
         seed = recorded_seed(content, str(config)) or 0
     family = find_family(name)
     methods = [relabeler, content.get("relabeler"), *(value for key, value in pairs if key == "relabeler")]
-    algorithm = dict(pairs).get("algorithm", content.get("algorithm", "pearl"))
+    given: Variant = {**content, **dict(pairs)}
+    algorithm = given.get("algorithm", "pearl")
     keys = keys_for(family, [find_relabeler(method) for method in methods if is_reference(method)], algorithm)
     draft = Draft(keys)
     _put_defaults(draft, algorithm)
@@ -125,7 +127,7 @@ def _put_preset(draft: Draft, keys: Keys, env_name: str, name: str | None, algor
             draft.put(keys.first(key), value, Source.PRESET)
 
 
-def _put_declared(draft: Draft, keys: Keys, family: Any, algorithm: str) -> None:
+def _put_declared(draft: Draft, keys: Keys, family: Family, algorithm: str) -> None:
     """The `default_settings` of a family, less those of other algorithms. ValueError for
     what is no setting.
     """
@@ -157,7 +159,7 @@ def _leave_out_options_of_others(draft: Draft, keys: Keys, of_another: bool) -> 
     draft.drop("relabel_params", others, general | {Source.CONFIG} if of_another else general)
 
 
-def _share_out_tasks(draft: Draft, family: Any, name: str) -> None:
+def _share_out_tasks(draft: Draft, family: Family, name: str) -> None:
     """Of a family without a preset: four tasks in five are for training, the rest for
     testing, as far as nobody has said how many.
     """
@@ -181,7 +183,7 @@ def _share_out_tasks(draft: Draft, family: Any, name: str) -> None:
     draft.put(".n_eval_tasks", tests, Source.FAMILY)
 
 
-def _number_of_tasks(name: str, env_params: Mapping[str, Any], arguments: Arguments) -> int:
+def _number_of_tasks(name: str, env_params: Variant, arguments: Arguments) -> int:
     """How many tasks a family has when it is built so."""
     number = env_params.get("n_tasks", arguments.defaults.get("n_tasks"))
     if isinstance(number, int) and not isinstance(number, bool):

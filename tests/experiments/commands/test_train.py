@@ -21,7 +21,7 @@ from env_wrappers import ENVIRONMENTS
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands import train
 from rlkit_hfr.experiments.commands.train import main
-from rlkit_hfr.experiments.runs.foreign import CLONE
+from rlkit_hfr.experiments.runs.checkouts import CLONE
 from rlkit_hfr.experiments.settings.machine import commit
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.logger import SNAPSHOT_MODES
