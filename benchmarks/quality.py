@@ -54,6 +54,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "hfr-bellman": ("hfr-bellman", {}),
     "hfr": ("hfr", {}),
     "hfr, pooled": ("hfr", {"normaliser": "pooled"}),
+    "hfr, pooled-mean": ("hfr", {"normaliser": "pooled-mean"}),
     "hfr, contexts": ("hfr", {"normaliser": "contexts"}),
     "hfr, trajectories": ("hfr", {"normaliser": "trajectories"}),
     "hfr, off": ("hfr", {"normaliser": "off"}),

@@ -14,6 +14,7 @@ from rlkit_hfr.distribution import log_partition
 # name -> what the M samples of a task are
 SAMPLES: Mapping[str, str] = {
     "pooled": "recent trajectories of all tasks, each relabeled to psi",
+    "pooled-mean": "recent trajectories of all tasks, each relabeled to psi",
     "contexts": "batches of random rows of what was last collected for psi",
     "trajectories": "trajectories stored for psi",
     "mean": "trajectories stored for psi",
@@ -24,7 +25,7 @@ NORMALISERS = tuple(SAMPLES)
 
 def normaliser_samples(normaliser: str) -> str | None:
     """Whose utilities an estimator takes: "pooled", "contexts", "trajectories", or None for "off"."""
-    return {"mean": "trajectories", "off": None}.get(normaliser, normaliser)
+    return {"pooled-mean": "pooled", "mean": "trajectories", "off": None}.get(normaliser, normaliser)
 
 
 def estimate_log_z(
@@ -34,10 +35,14 @@ def estimate_log_z(
 
     * "pooled": log mean exp over trajectories of all tasks, each relabeled to psi. The Z of HFR
       eq. 8 is an integral over all trajectories; HIPI (algorithm 1) takes it over its batch.
+    * "pooled-mean": the mean utility of those, which Jensen's inequality puts below "pooled". What is
+      left of U is what a trajectory is worth beyond an average one; a task that many trajectories solve
+      keeps those that solve it.
     * "contexts": log mean exp over batches of random rows of the latest originals of psi, as the
       release of HFR does. Nearly the same posterior each time, so close to a mean.
     * "trajectories": log mean exp over trajectories stored for psi (HFR algorithm 1 to the letter).
-    * "mean": the mean utility of those, the limit of a high temperature.
+    * "mean": the mean utility of those, the limit of a high temperature. A task that is solved is at
+      its mean with every trajectory that solves it, and gives these away.
 
     temperature: T log mean exp(U / T), the same T as that of the softmax.
     utilities_of: samples ("pooled", "contexts" or "trajectories") -> their utilities (M, K).
@@ -45,4 +50,5 @@ def estimate_log_z(
     samples = normaliser_samples(normaliser)
     if samples is None:
         return None
-    return log_partition(utilities_of(samples), temperature=math.inf if normaliser == "mean" else temperature)
+    of_means = normaliser in ("mean", "pooled-mean")
+    return log_partition(utilities_of(samples), temperature=math.inf if of_means else temperature)

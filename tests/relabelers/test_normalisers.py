@@ -91,6 +91,7 @@ def make_world(make_path):
 # what each task has of its own.
 KNOWN = {
     "pooled": (math.log(2.0), math.log(2.0 / 3.0)),
+    "pooled-mean": (LOG_3 / 2.0, -LOG_3 / 2.0),
     "contexts": (math.log(5.0), math.log(2.0)),
     "trajectories": (math.log(4.0), 0.0),
     "mean": (math.log(7.0) / 2.0, 0.0),
@@ -133,6 +134,21 @@ def test_a_maximum_sends_a_solved_path_away_and_the_pool_does_not(make_world):
         gaps.append(np.diff(decision.utilities - decision.log_partition)[0])
         world.refresh()
     assert gaps[0] > gaps[1]
+
+
+@pytest.mark.parametrize(("normaliser", "worth"), [("mean", 0.0), ("pooled-mean", 0.5)])
+def test_what_solves_a_solved_task_is_worth_something_there_by_the_mean_of_the_pool(
+    make_world, normaliser, worth
+):
+    """All that is stored for task 0 pays 1, and half of what is collected does: one more that
+    pays 1 is no better than what the task has, and better than what is collected.
+    """
+    world = make_world(collected=(1.0, 0.0))
+    for _ in range(20):  # until the reservoir of two holds nothing else
+        world.memory.add(0, _context(1.0), np.zeros(2, np.float32))
+    relabeler = make_relabeler("hfr", normaliser=normaliser, num_partition_samples=2)
+    (decision,) = relabeler.decide([make_world.path_of(1.0)], [0], world, np.random.default_rng(0))
+    assert (decision.utilities - decision.log_partition)[0] == pytest.approx(worth, abs=1e-6)
 
 
 @pytest.mark.parametrize(
