@@ -5,22 +5,13 @@ them computable from a recorded path.
 from __future__ import annotations
 
 import abc
-import sys
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-# gym prints an end-of-life notice on every import, in every worker process; nothing in
-# it concerns the spaces and the base class used here.
-sys.modules.setdefault("gym_notices", types.ModuleType("gym_notices"))
-_notices = types.ModuleType("gym_notices.notices")
-_notices.notices = {}  # type: ignore[attr-defined]
-sys.modules.setdefault("gym_notices.notices", _notices)
-
-import gym  # noqa: E402
-from gym.spaces import Box  # noqa: E402
+from env_wrappers.silent_gym import Box, gym
 
 PathDict = Mapping[str, Any]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from gym.spaces import Box
 
 from env_wrappers.base import HindsightRewards, distance, rewards_like
 from env_wrappers.mujoco_env import MujocoHindsightEnv, asset_path
 from env_wrappers.opengl import make_renderer
 from env_wrappers.rasteriser import ArmRasteriser
+from env_wrappers.silent_gym import Box
 
 _ASSET = "envs/mujoco/assets/reacher.xml"
 _HALF_WIDTH = 0.24  # metres; the stretched arm with its tip reaches 0.22

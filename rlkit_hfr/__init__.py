@@ -17,6 +17,7 @@ from rlkit_hfr._version import __version__
 if TYPE_CHECKING:
     from rlkit_hfr.attach import Relabeling, attach
     from rlkit_hfr.buffers.relabeling_buffer import RelabelingMultiTaskReplayBuffer, relabeling_buffer_class
+    from rlkit_hfr.placeholders import stand_in
     from rlkit_hfr.relabelers import (
         RELABELERS,
         RelabelDecision,
@@ -39,6 +40,7 @@ _HOMES = {
     "attach": "rlkit_hfr.attach",
     "register_relabeler": "rlkit_hfr.relabelers",
     "relabeling_buffer_class": "rlkit_hfr.buffers.relabeling_buffer",
+    "stand_in": "rlkit_hfr.placeholders",
 }
 
 
@@ -76,4 +78,5 @@ __all__ = [
     "attach",
     "register_relabeler",
     "relabeling_buffer_class",
+    "stand_in",
 ]

@@ -51,7 +51,7 @@ class ContextModel(nn.Module):
         """Take these rows' mean and deviation as the units. inputs: (R, I); targets: (R, O)."""
         for name, rows in (("input", inputs), ("target", targets)):
             getattr(self, f"{name}_mean").copy_(rows.mean(dim=0))
-            deviation = rows.std(dim=0, correction=0)
+            deviation = rows.std(dim=0, unbiased=False)
             # an entry that never changes keeps its unit
             deviation = torch.where(deviation < _SMALLEST_DEVIATION, torch.ones_like(deviation), deviation)
             getattr(self, f"{name}_std").copy_(deviation)

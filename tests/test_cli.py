@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rlkit_hfr import __version__
-from rlkit_hfr.cli import main
+from rlkit_hfr.cli import EXTRAS, main
 from rlkit_hfr.experiments.programs import PROGRAMS, command
 from rlkit_hfr.experiments.sweeps.executors import let_children_import
 
@@ -102,6 +103,56 @@ def test_only_the_two_packages_are_installed_and_the_command_with_them():
     config.read(ROOT / "setup.cfg")
     assert config["options.packages.find"]["include"].split() == ["rlkit_hfr*", "env_wrappers*"]
     assert config["options.entry_points"]["console_scripts"].split("=", 1)[1].strip() == "rlkit_hfr.cli:main"
+
+
+def _requirements(text: str) -> set[str]:
+    return {re.split(r"[<>=]", line)[0] for line in text.split("\n") if line and not line.startswith("%")}
+
+
+def test_the_plugin_requires_numpy_and_torch_alone_and_extras_bring_the_rest():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    assert _requirements(config["options"]["install_requires"]) == {"numpy", "torch"}
+    brought = {name for part in ("pearl", "envs", "plots") for name in _requirements(extras[part])}
+    assert {name.replace("python-", "") for name in brought} - {"numpy", "torch"} == EXTRAS
+    assert _requirements(extras["all"]) == brought | _requirements(extras["hosts"])
+    typed = config["options.package_data"]
+    assert all("py.typed" in typed[name] for name in ("rlkit_hfr", "env_wrappers"))
+
+
+def test_a_program_whose_packages_are_missing_says_what_to_install():
+    code = """
+import sys
+sys.modules["gym"] = None
+from rlkit_hfr.cli import main
+sys.exit(main(["show-env", "--env", "point-robot"]))
+"""
+    run = _python("-c", code)
+    message = "rlkit-hfr: gym is not installed; run: pip install 'rlkit-hfr[all]'\n"
+    assert (run.returncode, run.stderr) == (2, message)
+
+
+def test_an_older_python_is_told_what_the_commands_need(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "version_info", (3, 8, 18))
+    assert main(["train", "--env", "point-robot"]) == 2
+    assert "need 3.10 or newer" in capsys.readouterr().err
+
+
+def test_the_description_of_the_package_needs_no_other_file():
+    text = (ROOT / "docs" / "package.md").read_text()
+    assert "![" not in text
+    assert all(target.startswith("https://") for target in re.findall(r"\]\(([^)]*)\)", text))
+
+
+def test_gym_is_imported_in_silence_and_its_notices_stay():
+    code = """
+import env_wrappers
+from gym_notices import notices
+assert notices.__file__ and notices.notices
+"""
+    run = _python("-c", code)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_public_names_come_on_first_use_and_a_module_does_not_hide_one():

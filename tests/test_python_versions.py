@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NEWER = ("experiments", "pearl")  # folders of the package that run on Python 3.10 and newer alone
+NEWER = ("experiments", "mier", "pearl")  # folders of the package that run on Python 3.10 and newer alone
 PLUGIN = [
     file
     for file in sorted((ROOT / "rlkit_hfr").rglob("*.py"))

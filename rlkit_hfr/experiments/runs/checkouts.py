@@ -10,23 +10,15 @@ import importlib
 import importlib.util
 import os
 import sys
-import types
 from pathlib import Path
+
+from rlkit_hfr.placeholders import stand_in
 
 CLONE = {
     "oyster": "git clone https://github.com/katerakelly/oyster",
     "rlkit": "git clone https://github.com/rail-berkeley/rlkit",
 }
 _MARKS = {"oyster": "rlkit/torch/sac/agent.py", "rlkit": "rlkit/torch/smac/agent.py"}
-_UNUSED_IMPORTS = (
-    "mujoco_py",
-    "torchvision",
-    "torchvision.models",
-    "torchvision.transforms",
-    "cv2",
-    "boto3",
-    "ipdb",
-)
 
 
 def import_host(host: str, path: Path | None) -> list[str]:
@@ -37,15 +29,10 @@ def import_host(host: str, path: Path | None) -> list[str]:
     another one.
     """
     path = _checkout(host, path)
-    if not _importable("joblib"):
+    if importlib.util.find_spec("joblib") is None:
         raise ValueError(f"--host {host}: its logger needs joblib; run: pip install joblib")
     sys.path.insert(0, str(path))
-    placeholders = [name for name in _UNUSED_IMPORTS if not _importable(name)]
-    for name in placeholders:
-        module = sys.modules[name] = _Placeholder(name)
-        parent, _, child = name.rpartition(".")
-        if parent:
-            setattr(sys.modules[parent], child, module)
+    placeholders = stand_in()
     os.environ.setdefault("DEBUG", "0")  # oyster's launcher sets it, its evaluation reads it
     loaded = importlib.import_module("rlkit")
     folder = Path(next(iter(getattr(loaded, "__path__", [""])))).resolve()
@@ -55,14 +42,6 @@ def import_host(host: str, path: Path | None) -> list[str]:
             "uninstall it or unset PYTHONPATH"
         )
     return placeholders
-
-
-class _Placeholder(types.ModuleType):
-    """Stands in for a module that is imported and not used: its attributes are None."""
-
-    def __getattr__(self, name: str) -> None:
-        if name.startswith("__"):
-            raise AttributeError(name)
 
 
 def _checkout(host: str, path: Path | None) -> Path:
@@ -91,12 +70,3 @@ def _checkout(host: str, path: Path | None) -> Path:
     raise ValueError(
         f"--host {host}: {path} is no checkout of {host} (it has no {_MARKS[host]}); run: {CLONE[host]}"
     )
-
-
-def _importable(name: str) -> bool:
-    if name in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
