@@ -43,10 +43,11 @@ def main() -> None:
             p.error(f"no file fits {pattern}")
         times = sorted(curves[0])
         values = np.array([[one[at] for at in times] for one in curves])  # (seeds, times)
-        mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+        mean, seeds = values.mean(axis=0), len(values)
+        error = values.std(axis=0, ddof=1) / np.sqrt(seeds) if seeds > 1 else np.zeros_like(mean)
         for number in sorted({0, len(times) - 1}):
             figures = f"{mean[number]:.1f} +- {error[number]:.1f}"
-            print(f"{label}: {times[number]:,} updates: {figures}, {len(values)} seeds")
+            print(f"{label}: {times[number]:,} updates: {figures}, {seeds} seeds")
         if len(times) == 1:
             axis.axhline(mean[0], ls="--", color="0.4", label=label)
             continue

@@ -296,3 +296,12 @@ def test_a_model_of_sparse_rewards_is_no_source(make_mier):
     algorithm = make_mier("sparse-point-robot", sparse_rewards=True)
     with pytest.raises(ValueError, match="MIER's model learns the rewards that the context sees"):
         attach(algorithm, "hfr", rewards="model")
+
+
+def test_a_comparison_has_algorithms_as_an_axis(tmp_path):
+    from rlkit_hfr.experiments.sweeps.jobs import grid
+
+    axis = ["algorithm=pearl,mier"]
+    jobs = grid(["point-robot"], ["none"], range(1), axis, "quick", None, tmp_path)
+    assert [job.variant()["algorithm"] for job in jobs] == ["pearl", "mier"]
+    assert len({job.folder for job in jobs}) == 2
