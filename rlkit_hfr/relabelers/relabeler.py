@@ -86,7 +86,7 @@ class TrajectoryRelabeler(Relabeler):
         *,
         num_partition_samples: int = 20,
         temperature: float | None = None,
-        normaliser: str = "mean",
+        normaliser: str = "pooled-mean",
         tasks_per_path: int = 1,
         prior: Sequence[float] | None = None,
     ) -> None:

@@ -299,28 +299,17 @@ def _quick_point(name: str, **changes: Any) -> Preset:
 
 
 def _quick_sawyer(name: str, length: int, **changes: Any) -> Preset:
-    """Episodes of `length` steps, two with z from the prior and four from the posterior a visit.
-
-    A success ends an episode, so that a trajectory has one row that tells where the goal is: a
-    context batch takes in most of a visit. Its size is drawn, because the first trajectories of an
-    adaptation tell less. Observations in decimetres from the start, since goals lie within 30 cm.
-    """
+    """Episodes of `length` steps, two with z from the prior and four from the posterior a visit."""
     shared: Settings = dict(
         n_train_tasks=40,
-        num_iterations=25,
-        num_train_steps_per_itr=500,
+        num_iterations=40,
         max_path_length=length,
-        num_initial_steps=4 * length,
-        num_tasks_sample=20,
+        num_initial_steps=2 * length,
+        num_tasks_sample=10,
         num_steps_prior=2 * length,
         num_steps_posterior=4 * length,
         num_steps_per_eval=4 * length,
-        embedding_batch_size=256,
-        min_embedding_batch_size=4,
-        kl_lambda=1e-3,
-        lr_end_factor=0.1,
-        entropy_weight=0.02,
-        obs_unit=0.1,
+        entropy_weight=0.005,
     )
     return _quick(name, **{**shared, **changes})
 
@@ -358,8 +347,25 @@ QUICK: dict[str, Preset] = {
         num_initial_states=256,
         num_train_tasks_eval=4,
     ),
-    # Random actions reach a 5 cm ball in one episode of hundreds: twice the tolerance, and longer episodes.
-    "sawyer-reach": _quick_sawyer("sawyer-reach", length=75, tolerance=0.1),
+    # Random actions reach a 5 cm ball in one episode of hundreds: twice the tolerance. A success ends an
+    # episode, so that one row of a trajectory tells where the goal is: context batches that take in most
+    # of a visit, of drawn sizes, because the first trajectories of an adaptation tell less. Positions in
+    # decimetres, since what tells one goal from another is a tenth of what an action is.
+    "sawyer-reach": _quick_sawyer(
+        "sawyer-reach",
+        length=75,
+        tolerance=0.1,
+        obs_unit=0.1,
+        num_iterations=25,
+        num_train_steps_per_itr=500,
+        num_initial_steps=300,
+        num_tasks_sample=20,
+        embedding_batch_size=256,
+        min_embedding_batch_size=4,
+        kl_lambda=1e-3,
+        lr_end_factor=0.1,
+        entropy_weight=0.02,
+    ),
     "sawyer-push": _quick_sawyer("sawyer-push", length=50),
     "cheetah-vel-sparse": _quick_locomotion("cheetah-vel-sparse"),
     "cheetah-vel": _quick_locomotion("cheetah-vel"),
