@@ -252,7 +252,7 @@ def test_hosts_that_cannot_be_served_are_refused_untouched(make_algorithm, chang
 def test_wrong_arguments_are_refused_before_anything_changes(make_algorithm):
     algorithm = make_algorithm()
     for arguments, message in [
-        (dict(relabeler="hrf"), "did you mean 'hfr'"),
+        (dict(relabeler="hffr"), "did you mean 'hfr'"),
         (dict(relabel_fraction=2.0), "between 0 and 1"),
         (dict(stale_context="perhaps"), "drop, keep"),
         (dict(host="oister"), "did you mean 'oyster'"),
