@@ -39,6 +39,7 @@ REFERENCE = {
         "rlkit_hfr.pearl.console.Console",
         "rlkit_hfr.pearl.writers",
     ],
+    "mier": ["rlkit_hfr.mier.config", "rlkit_hfr.mier.algorithm", "rlkit_hfr.mier.extrapolation"],
     "environments": [
         "env_wrappers.registry",
         "env_wrappers.base",
@@ -51,6 +52,7 @@ TITLES = {
     "plugin": "The plugin",
     "relabelers": "Relabelers",
     "pearl": "The built-in PEARL",
+    "mier": "MIER",
     "environments": "Task families",
     "functions": "Functions",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    announce("Loading PyTorch and the agent")
     from rlkit_hfr.experiments.runs.extrapolation import extrapolate
 
     out = args.out or args.run / "extrapolation.csv"

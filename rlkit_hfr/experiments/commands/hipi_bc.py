@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rlkit_hfr.experiments.commands.outcome import refuse
+from rlkit_hfr.experiments.commands.outcome import announce, refuse
 from rlkit_hfr.experiments.programs import command
 
 _DESCRIPTION = """\
@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    announce("Loading PyTorch and the environment")
     from rlkit_hfr.experiments.cloning.study import LABELLERS, Study, run_study, table
     from rlkit_hfr.experiments.runs.checkpoint import read_variant
     from rlkit_hfr.experiments.settings.variant import parse_assignment

@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of a run, with variant.json and params.pkl",
     )
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the pictures go (default: the run's folder)"
+    )
     p.add_argument("--task", type=int, help="which of the test tasks, from 0 (default: 0)")
     p.add_argument("--snapshot", default="params.pkl", help="file with the networks (default: params.pkl)")
     p.add_argument("--seed", type=int, default=0, help="(default: 0)")
@@ -45,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         if not 0 <= number < len(algorithm.eval_tasks):
             raise ValueError(f"--task must be in [0, {len(algorithm.eval_tasks)}), got {number}")
         headline = headline_of(args.run, number)
-        watch(algorithm, algorithm.eval_tasks[number], args.run, args.seed, headline)
+        out = args.out or args.run
+        out.mkdir(parents=True, exist_ok=True)
+        watch(algorithm, algorithm.eval_tasks[number], out, args.seed, headline)
     except (ValueError, OSError) as error:
-        return refuse(error, folder=args.run, advice="copy the folder to where you may write")
+        return refuse(error, folder=args.out or args.run, advice="choose another --out")
     return 0

@@ -4,6 +4,7 @@ oyster or of Berkeley's rlkit.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -17,17 +18,29 @@ from rlkit_hfr.experiments.runs.build import attach_relabeler, build_env, seed_e
 from rlkit_hfr.experiments.runs.checkouts import import_host
 from rlkit_hfr.experiments.settings.machine import machine
 from rlkit_hfr.experiments.settings.variant import Variant
+from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.writers import RowWriter, as_number, make_row_writers
 
 # Ours that oyster's and rlkit's algorithms do not have.
 _OURS_ALONE = {
     "entropy_weight",
     "eval_sampled",
+    "lr_end_factor",
+    "min_embedding_batch_size",
     "num_envs",
     "num_train_tasks_eval",
     "precision",
     "step_threads",
 }
+
+
+def ignored_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Settings that somebody changed and that oyster and rlkit do not have, but for those
+    of speed and of the entropy weight, which is put into the rewards.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(PEARLConfig)}
+    without_effect = _OURS_ALONE - {"entropy_weight", "num_envs", "precision", "step_threads"}
+    return sorted(name for name in without_effect if settings[name] != defaults[name])
 
 
 def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
@@ -212,6 +225,9 @@ class ForeignRun:
         for writer in self._writers:
             writer.open(folder, self.variant, [])
         copy_rows(host_logger, self._writers)
+        ignored = ignored_settings(self.variant["algo_params"])
+        if ignored:
+            host_logger.log(f"{self.variant['host']} has no {', '.join(ignored)}; these settings do nothing")
         if self._placeholders:
             names = ", ".join(self._placeholders)
             host_logger.log(

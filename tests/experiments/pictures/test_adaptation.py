@@ -35,6 +35,11 @@ def test_watching_a_run_shows_every_trajectory(trained, capsys):
     assert (trained / "adaptation.png").exists()
 
 
+def test_the_pictures_can_go_elsewhere(trained, tmp_path):
+    assert watch.main(["--run", str(trained), "--out", str(tmp_path / "pictures")]) == 0
+    assert (tmp_path / "pictures" / "adaptation.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

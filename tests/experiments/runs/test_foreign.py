@@ -8,6 +8,8 @@ import pytest
 
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs import foreign
+from rlkit_hfr.experiments.runs.foreign import ignored_settings
+from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.config import PEARLConfig
 
 
@@ -100,3 +102,10 @@ def test_settings_of_the_built_in_pearl_that_hosts_lack_are_known():
     }
     ours = {field.name for field in dataclasses.fields(PEARLConfig)}
     assert ours - foreign._OURS_ALONE == oysters
+
+
+def test_settings_that_a_host_does_not_have_are_named():
+    defaults = build_variant("point-robot", "hfr", None, None, [], 0)["algo_params"]
+    assert ignored_settings(defaults) == []
+    changed = {**defaults, "lr_end_factor": 0.5, "eval_sampled": True, "num_envs": 3, "batch_size": 7}
+    assert ignored_settings(changed) == ["eval_sampled", "lr_end_factor"]
