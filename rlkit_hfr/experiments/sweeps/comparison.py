@@ -193,10 +193,9 @@ class Comparison:
         for.
         """
         for job, handle in list(self._handles.items()):
-            code = self._executor.poll(handle)
-            if code is not None:
+            if self._executor.poll(handle) is not None:
                 del self._handles[job]
-                self._change(job, self._outcome(job, code))
+                self._change(job, self._outcome(job))
         if not self._stopping:
             self._look_elsewhere()
         for job in self._jobs:
@@ -218,9 +217,11 @@ class Comparison:
                 self._change(job, "running")
         return bool(self._handles) or (not self._stopping and "elsewhere" in self._state.values())
 
-    def _outcome(self, job: Job, code: int) -> str:
-        """The state of a job whose process has ended."""
-        if code == 0 and finished(job):
+    def _outcome(self, job: Job) -> str:
+        """The state of a job whose process has ended. One that was refused because another
+        comparison has the run, or has finished it meanwhile, did not fail.
+        """
+        if finished(job):
             return "finished"
         if self._stopping:
             return "stopped"
