@@ -4,8 +4,14 @@ import sys
 
 from rlkit_hfr.signals import exit_on_interrupt
 
-if __name__ == "__main__":
-    exit_on_interrupt()
-    from rlkit_hfr.cli import main
 
+def main() -> int:
+    """Of the command ``rlkit-hfr``, too: Ctrl-C is one line from here on."""
+    exit_on_interrupt()
+    from rlkit_hfr import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,7 @@ from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
+from rlkit_hfr.checks import whole
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.families import find_host
 from rlkit_hfr.hosts.half_precision import compute_in
@@ -145,7 +146,7 @@ def attach(
     """
     chosen = make_relabeler(relabeler, **relabeler_options)
     memory_seed, scorer_seed, router_seed, context_seed, host_seed, rewards_seed, sampled_seed = (
-        np.random.SeedSequence(seed).spawn(7)
+        np.random.SeedSequence(None if seed is None else whole("seed", seed)).spawn(7)
     )
     check_precision(precision)
     adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))

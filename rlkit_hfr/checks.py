@@ -21,6 +21,12 @@ def positive_int(name: str, value: int) -> int:
     return int(value)
 
 
+def whole(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise ValueError(f"{name} must be a whole number, zero or more, got {value!r}")
+    return int(value)
+
+
 def non_negative(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < float("inf"):
         raise ValueError(f"{name} must be a number, zero or more, got {value!r}")
@@ -50,6 +56,6 @@ def weights(name: str, values: Sequence[float]) -> list[float]:
 
 
 def one_of(name: str, value: str, known: Sequence[str]) -> str:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import platform
 import sys
@@ -54,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the command line names; returns its exit code."""
     exit_on_interrupt()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a folder's name may be none of the terminal's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             args = parser().parse_args(sys.argv[1:] if argv is None else list(argv))

@@ -6,15 +6,19 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import struct
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+
+from rlkit_hfr.signals import undone_on_interrupt, without_interrupts
 
 _SEAL = b"sha256:"
 _SEAL_SIZE = len(_SEAL) + 64
@@ -48,6 +52,45 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of a text file."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Another folder to write the files into that shall be in `folder`, which is made if
+    it is new. They are moved there after the block, all of them.
+
+    After an error or an interrupt all is as it was before.
+    """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    partial: Path | None = None
+
+    def undo() -> None:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        for place in made:
+            with suppress(OSError):  # somebody else's files are in it
+                place.rmdir()
+
+    with undone_on_interrupt(undo):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with without_interrupts():
+                partial = _partial_in(folder)
+            yield partial
+            with without_interrupts():
+                for file in sorted(partial.iterdir()):
+                    os.replace(file, folder / file.name)
+                partial.rmdir()
+        except BaseException:
+            undo()
+            raise
+
+
+def _partial_in(folder: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+    except OSError as error:  # the system's words, of the folder that the user named
+        raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
 def open_plain(path: Path, most_bytes: int | None = None) -> BinaryIO:

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
+from rlkit_hfr.checks import one_of
+
 PRECISIONS = ("fp32", "bf16", "auto")
 
 
 def check_precision(name: str) -> str:
-    if name not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {name!r}")
-    return name
+    return one_of("precision", name, PRECISIONS)
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:

@@ -152,11 +152,14 @@ def test_attach_and_detach_in_mid_run_change_the_rows_that_follow(make_algorithm
     algorithm.on_epoch_end = rows.append
     algorithm.train()
     relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
-    _go_on(algorithm, 3)
+    _go_on(algorithm, 6)
     relabeling.detach()
     _go_on(algorithm)
-    assert ["relabel/paths seen" in row for row in rows] == [False] * 2 + [True] * 3 + [False]
-    assert rows[4]["relabel/paths seen"] > 0
+    assert ["relabel/paths seen" in row for row in rows] == [False] * 2 + [True] * 6 + [False]
+    assert rows[2]["relabel/paths seen"] > 0
+    assert rows[2]["relabel/paths relabeled"] == 0  # not before every task has a new path
+    assert rows[7]["relabel/paths relabeled"] > 0
+    assert rows[7]["relabel/share that changed task"] > 0
 
 
 def test_attach_is_refused_where_a_file_has_the_columns_of_its_first_row(make_algorithm, tmp_path):
@@ -191,3 +194,41 @@ def test_a_copy_of_an_attached_algorithm_is_one_without_relabeling(make_algorith
 
 def copied_of(algorithm, copied):
     return copied(algorithm)
+
+
+class Forgetful(Relabeler):
+    name = "forgetful"
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        return []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"host": 5}, "unknown host 5"),
+        ({"host": ["oyster"]}, "unknown host"),
+        ({"original_contexts": "x"}, "original_contexts must be a number"),
+        ({"stale_context": ["drop"]}, "stale_context must be one of"),
+        ({"precision": np.array(["fp32"])}, "precision must be one of"),
+    ],
+)
+def test_options_of_attach_of_another_type_are_refused_by_name(make_algorithm, options, message):
+    algorithm = make_algorithm()
+    before = vars(algorithm).copy()
+    with pytest.raises(ValueError, match=message):
+        attach(algorithm, "random", **options)
+    assert vars(algorithm) == before
+
+
+@pytest.mark.parametrize("name", ["stored_trajectories", "stored_initial_states"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, "many", None])
+def test_what_a_relabeler_wants_kept_is_a_positive_number(make_algorithm, name, value):
+    relabeler = Forgetful()
+    setattr(relabeler, name, value)
+    with pytest.raises(ValueError, match=name):
+        attach(make_algorithm(), relabeler)

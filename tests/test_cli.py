@@ -5,6 +5,7 @@ to start it works.
 from __future__ import annotations
 
 import configparser
+import io
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from rlkit_hfr import __version__
 from rlkit_hfr.cli import EXTRAS, main
+from rlkit_hfr.experiments.commands import plot
 from rlkit_hfr.experiments.programs import PROGRAMS, command
 from rlkit_hfr.experiments.sweeps.executors import let_children_import
 
@@ -102,7 +104,10 @@ def test_only_the_two_packages_are_installed_and_the_command_with_them():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     assert config["options.packages.find"]["include"].split() == ["rlkit_hfr*", "env_wrappers*"]
-    assert config["options.entry_points"]["console_scripts"].split("=", 1)[1].strip() == "rlkit_hfr.cli:main"
+    assert (
+        config["options.entry_points"]["console_scripts"].split("=", 1)[1].strip()
+        == "rlkit_hfr.__main__:main"
+    )
 
 
 def _requirements(text: str) -> set[str]:
@@ -171,3 +176,36 @@ except AttributeError as error:
     print(error)
 """
     assert _python("-c", code).stdout == "module 'rlkit_hfr' has no attribute 'atach'\n"
+
+
+@pytest.mark.parametrize(("program", "module", "arguments"), [
+    ("train", "rlkit_hfr.experiments.runs", ["--env", "point-robot"]),
+    ("compare", "rlkit_hfr.experiments.sweeps", ["--env", "point-robot"]),
+    ("plot", "rlkit_hfr.experiments.analysis", ["runs"]),
+    ("watch", "rlkit_hfr.experiments.pictures", ["--run", "run"]),
+    ("show-env", "rlkit_hfr.experiments.pictures", ["--env", "point-robot"]),
+    ("four-corners", "rlkit_hfr.experiments.pictures", []),
+])  # fmt: skip
+@pytest.mark.parametrize("watched", [True, False])
+def test_something_is_said_before_anything_heavy_is_imported(
+    monkeypatch, capsys, program, module, arguments, watched
+):
+    for name in [name for name in sys.modules if name.startswith(module)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(module.rpartition(".")[0] + "." + module.rpartition(".")[2], raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: watched)
+    try:
+        code = import_module(PROGRAMS[program].module).main(arguments)
+    except ImportError:
+        code = None
+    assert code != 0
+    assert capsys.readouterr().err.startswith("Loading ") == watched
+
+
+def test_a_name_that_the_terminal_has_no_letters_for_is_no_error(monkeypatch):
+    said = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", said)
+    monkeypatch.setattr(plot, "main", lambda arguments: print("Log: caf\u00e9\udc80") or 0)
+    assert main(["plot"]) == 0
+    assert said.buffer.getvalue() == b"Log: caf\\xe9\\udc80\n"

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr.buffers.clone import clone_used, empty_like
+from rlkit_hfr.checks import one_of, share
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
@@ -117,19 +118,9 @@ class TrainingContext:
             buffer serves the RL batches as well.
         original_contexts: share of the batches that are drawn from the host's own buffer instead.
         """
-        if isinstance(original_contexts, bool) or not 0.0 <= original_contexts <= 1.0:
-            raise ValueError(f"original_contexts must be a number between 0 and 1, got {original_contexts!r}")
-        if stale_context not in STALE_CONTEXT:
-            raise ValueError(
-                f"stale_context must be one of {', '.join(STALE_CONTEXT)}, got {stale_context!r}"
-            )
-        self.hosts, self.rng, self._stale_context, self._accumulate = (
-            task_buffers,
-            rng,
-            stale_context,
-            accumulate,
-        )
-        self._original_contexts = float(original_contexts)
+        self._original_contexts = share("original_contexts", original_contexts)
+        self._stale_context = one_of("stale_context", stale_context, STALE_CONTEXT)
+        self.hosts, self.rng, self._accumulate = task_buffers, rng, accumulate
         self._parts: dict[Any, _Parts] = {}
 
     def takes_originals(self) -> bool:

@@ -45,6 +45,6 @@ def find_host(algorithm: Any, host: str | None) -> type[Host]:
     """
     if host is None:
         return min(HOSTS.values(), key=lambda family: len(family.missing(algorithm)))
-    if host not in HOSTS:
-        raise ValueError(f"unknown host {host!r}{did_you_mean(host, HOSTS)}; known: {', '.join(HOSTS)}")
+    if not isinstance(host, str) or host not in HOSTS:
+        raise ValueError(f"unknown host {host!r}{did_you_mean(str(host), HOSTS)}; known: {', '.join(HOSTS)}")
     return HOSTS[host]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rlkit_hfr.checks import positive_int
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
@@ -55,6 +56,8 @@ class TaskMemory:
         self, tasks: Sequence[int], num_trajectories: int, num_initial_states: int, rng: np.random.Generator
     ) -> None:
         """num_trajectories: reservoir of each task, and recent paths of all tasks together."""
+        num_trajectories = positive_int("stored_trajectories", num_trajectories)
+        num_initial_states = positive_int("stored_initial_states", num_initial_states)
         self._rng = rng
         self._trajectories = {task: Reservoir(num_trajectories) for task in tasks}
         self._initial_obs = {task: Reservoir(num_initial_states) for task in tasks}
@@ -66,13 +69,6 @@ class TaskMemory:
     def initial_states(self) -> int:
         """How many initial observations of each task are kept."""
         return next(iter(self._initial_obs.values())).capacity
-
-    def keep(self, trajectories: int, initial_states: int) -> None:
-        """Keep at least so many trajectories and initial observations of each task from now on."""
-        for reservoir in self._trajectories.values():
-            reservoir.capacity = max(reservoir.capacity, trajectories)
-        for reservoir in self._initial_obs.values():
-            reservoir.capacity = max(reservoir.capacity, initial_states)
 
     def add(self, task: int, context: np.ndarray, initial_obs: np.ndarray) -> None:
         """Note a trajectory that was stored for `task`. context: (T, D), with the rewards
@@ -123,8 +119,12 @@ class TaskMemory:
         return [paths[i] for i in chosen]
 
     def initial_obs(self, task: int, number: int) -> np.ndarray:
-        """`number` initial observations of `task`: (number, S)."""
-        return np.stack(self._initial_obs[task].draw(number, self._rng))
+        """`number` initial observations of `task`: (number, S). From now on as many are
+        kept: a relabeler that forgot to say so would be scored on the same few for ever.
+        """
+        kept = self._initial_obs[task]
+        kept.capacity = max(kept.capacity, number)
+        return np.stack(kept.draw(number, self._rng))
 
     def _parts(self) -> dict[str, Mapping[int, Any]]:
         return dict(trajectories=self._trajectories, initial_obs=self._initial_obs, visits=self._visits)

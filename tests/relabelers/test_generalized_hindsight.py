@@ -193,3 +193,35 @@ def test_options_are_checked():
     for options in ({"num_recent": 0}, {"num_candidates": -1}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_relabeler("air", **options)
+
+
+def test_what_is_logged_as_utility_is_what_is_maximised(make_path, scorer):
+    past, path = _paths(make_path, 4), make_path(6, seed=50)
+    expected = {
+        "return": [_slow_return(path, k) for k in range(K)],
+        "advantage": [_slow_advantage(path, k) for k in range(K)],
+        "air": [sum(_slow_return(path, k) >= _slow_return(other, k) for other in past) / 4 for k in range(K)],
+    }
+    for name, values in expected.items():
+        s, relabeler = scorer(), make_relabeler(name)
+        relabeler.observe(past, s)
+        (decision,) = relabeler.decide([path], [0], s, np.random.default_rng(0))
+        np.testing.assert_allclose(decision.utilities, values, rtol=1e-4)
+        assert np.isnan(decision.log_partition).all()
+        assert decision.probs[decision.tasks] == 1.0
+
+
+def test_what_hipi_logs_is_the_mean_over_transitions(make_path, scorer):
+    """The critic pays 10 z, whatever the transition, and log Z is that of the same values."""
+    (decision,) = make_relabeler("hipi", normaliser="path", temperature=1.0).decide(
+        [make_path(6)], [0], scorer(), np.random.default_rng(0)
+    )
+    np.testing.assert_allclose(decision.utilities, [1.0, 2.0, 3.0, 4.0], rtol=1e-5)
+    np.testing.assert_allclose(decision.log_partition, [1.0, 2.0, 3.0, 4.0], rtol=1e-5)
+    np.testing.assert_allclose(decision.probs, np.full(K, 1 / K), rtol=1e-5)
+    (plain,) = make_relabeler("hipi", normaliser="off", temperature=2.0).decide(
+        [make_path(6)], [0], scorer(), np.random.default_rng(0)
+    )
+    weights = np.exp(np.array([1.0, 2.0, 3.0, 4.0]) / 2.0)
+    np.testing.assert_allclose(plain.probs, weights / weights.sum(), rtol=1e-5)
+    assert plain.tasks.shape == (6,)

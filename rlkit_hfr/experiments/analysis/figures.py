@@ -45,7 +45,7 @@ def draw_all(study: Study, folder: Path) -> list[Figure]:
             figures.append(draw(name))
         except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
             plt.close("all")
-            leave_out(folder / f"{name}.png", error)
+            leave_out(Path(f"{name}.png"), error)
     return [figure for figure in figures if figure is not None]
 
 

@@ -1,4 +1,4 @@
-"""How a program that can't do what it was asked says so."""
+"""How a program says that it begins, and that it can't do what it was asked."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
             import rliable.library  # noqa: F401
 
             from rlkit_hfr.experiments.analysis import figures, logs, notices, report, study
+            from rlkit_hfr.files import staged
         except ImportError as error:
             raise ValueError(
                 f"figures need the package {error.name}; run: pip install 'rlkit-hfr[plots]'"
@@ -57,15 +58,15 @@ def main(argv: list[str] | None = None) -> int:
         with notices.told(lambda text: print(f"warning: {text}", file=sys.stderr)) as left_out:
             runs = logs.load_runs(args.folders)
             out = args.out or args.folders[0] / "report"
-            out.mkdir(parents=True, exist_ok=True)
             last = min(args.last, max(len(run.table) for run in runs))
             shown = study.Study(
                 runs=runs, folders=args.folders, last=last, window=args.smooth, statistic=args.statistic
             )
-            drawn = figures.draw_all(shown, out)
-            written = report.write_report(shown, drawn, out, left_out)
+            with staged(out) as folder:
+                drawn = figures.draw_all(shown, folder)
+                written = report.write_report(shown, drawn, folder, left_out)
         for file in (*(figure.file for figure in drawn), *written):
-            print(file)
+            print(out / file.name)
     except (ValueError, OSError) as error:
         return refuse(error, folder=args.out or args.folders[0], advice="choose another --out")
     return 0

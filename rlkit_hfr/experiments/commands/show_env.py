@@ -39,13 +39,16 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     announce("Loading PyTorch and the environment")
     from rlkit_hfr.experiments.pictures.families import show
+    from rlkit_hfr.files import staged
 
     try:
         if args.paths < 1:
             raise ValueError(f"--paths must be positive, got {args.paths}")
-        args.out.mkdir(parents=True, exist_ok=True)
         for name in ENVIRONMENTS if args.env == "all" else [args.env]:
-            show(name, args.out, args.paths, args.seed)
+            with staged(args.out) as folder:
+                files = show(name, folder, args.paths, args.seed)
+            for file in files:
+                print(args.out / file.name)
     except (ValueError, OSError) as error:
         return refuse(error, folder=args.out, advice="choose another --out")
     return 0

@@ -13,7 +13,7 @@ from rlkit_hfr.experiments.programs import command
 _DESCRIPTION = """\
 A trained agent adapts to a test task, trajectory by trajectory. Writes a picture of the
 trajectories before and after adaptation into the run's folder, and for MuJoCo families a
-GIF. No display is needed.
+GIF of the first and the last. No display is needed.
 """
 
 
@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     announce("Loading PyTorch and the agent")
     from rlkit_hfr.experiments.pictures.adaptation import headline_of, load_trained, watch
+    from rlkit_hfr.files import staged
 
     try:
         algorithm = load_trained(args.run, args.snapshot)
@@ -49,8 +50,10 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"--task must be in [0, {len(algorithm.eval_tasks)}), got {number}")
         headline = headline_of(args.run, number)
         out = args.out or args.run
-        out.mkdir(parents=True, exist_ok=True)
-        watch(algorithm, algorithm.eval_tasks[number], out, args.seed, headline)
+        with staged(out) as folder:
+            files = watch(algorithm, algorithm.eval_tasks[number], folder, args.seed, headline)
+        for file in files:
+            print(out / file.name)
     except (ValueError, OSError) as error:
         return refuse(error, folder=args.out or args.run, advice="choose another --out")
     return 0

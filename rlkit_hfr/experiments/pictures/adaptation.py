@@ -64,8 +64,10 @@ def headline_of(run: Path, number: int) -> str:
     return f"{variant['env_name']}, {variant['relabeler']}, seed {variant['seed']}: test task {number}"
 
 
-def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) -> None:
-    """Adapt once to `task`, print the return of each trajectory, write the pictures."""
+def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) -> list[Path]:
+    """Adapt once to `task`, print the return of each trajectory, write the pictures;
+    returns their files.
+    """
     print(headline)
     env, config = algorithm.env, algorithm.config
     films = isinstance(env, MujocoHindsightEnv)
@@ -88,10 +90,10 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
             "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md",
             file=sys.stderr,
         )
-        return
+        return []
     titles = [f"{name}\nreturn {value:.2f}" for name, value in zip(names, returns, strict=True)]
-    _picture(env, algorithm.train_tasks, task, paths, titles, headline, out / "adaptation.png")
-    print(out / "adaptation.png")
+    files = [out / "adaptation.png"]
+    _picture(env, algorithm.train_tasks, task, paths, titles, headline, files[0])
     if films:
         try:
             film = Film(env, place_goal(env, task))
@@ -101,9 +103,10 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
                 for frame in film.frames(path["env_infos"]["physics"][::2])
             ]
             save_gif(out / "adaptation.gif", frames)
-            print(f"{out / 'adaptation.gif'}: the first trajectory, then the last")
+            files.append(out / "adaptation.gif")
         except ValueError as error:
             print(f"no film: {error}", file=sys.stderr)
+    return files
 
 
 def _picture(

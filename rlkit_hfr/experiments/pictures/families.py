@@ -30,8 +30,8 @@ from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.references import file_name
 
 
-def show(name: str, out: Path, number: int, seed: int) -> None:
-    """Write the pictures of one family."""
+def show(name: str, out: Path, number: int, seed: int) -> list[Path]:
+    """Write the pictures of one family; returns their files."""
     variant = build_variant(name, "none", "paper", None, [], seed)
     env = make_env(name, seed=seed, **variant["env_params"])
     if not isinstance(env, HindsightEnv):
@@ -40,7 +40,7 @@ def show(name: str, out: Path, number: int, seed: int) -> None:
             "see docs/environments.md"
         )
     n_train, horizon = variant["n_train_tasks"], variant["algo_params"]["max_path_length"]
-    file = file_name(name)
+    files = [out / f"{file_name(name)}.png"]
     rng = np.random.default_rng(seed)
     paths = [random_path(env, int(rng.integers(len(env.tasks))), horizon, rng) for _ in range(number)]
     panels = (
@@ -51,13 +51,14 @@ def show(name: str, out: Path, number: int, seed: int) -> None:
     if isinstance(env, MujocoHindsightEnv):
         try:
             frames = Film(env, place_goal(env, paths[0]["task"])).frames(paths[0]["physics"][:100:2])
-            save_gif(out / f"{file}.gif", frames)
-            print(out / f"{file}.gif")
+            film = out / f"{file_name(name)}.gif"
+            save_gif(film, frames)
+            files.insert(0, film)
             panels.insert(0, ("rendered", frames[len(frames) // 2]))
         except ValueError as error:
             print(f"no film: {error}", file=sys.stderr)
-    _picture(name, env, paths, n_train, panels, out / f"{file}.png")
-    print(out / f"{file}.png")
+    _picture(name, env, paths, n_train, panels, files[-1])
+    return files
 
 
 def random_path(

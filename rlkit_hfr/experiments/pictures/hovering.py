@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.limits import check_seed
 from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.files import staged
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.learner import Learner
@@ -217,15 +217,18 @@ def show_example(args: argparse.Namespace) -> int:
             f"got {variant['relabeler']} and {variant['n_train_tasks']}"
         )
     check_seed(args.seed, "--seed")
-    args.output.mkdir(parents=True, exist_ok=True)
+    with staged(args.output) as folder:
+        _train_and_explain(args, variant, folder)
+    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
+    return 0
+
+
+def _train_and_explain(args: argparse.Namespace, variant: Variant, folder: Path) -> None:
     rng = np.random.default_rng(args.seed)
     algorithm, relabeling = _trained(variant, args.straight_paths, rng)
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()
-    if not scorer.memory.is_warm():
-        print("error: nothing was collected yet, so there is nothing to explain", file=sys.stderr)
-        return 130
     figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
     algorithm.agent.clear_z(num_tasks=4)
     history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(algorithm.train_tasks)]
@@ -234,19 +237,17 @@ def show_example(args: argparse.Namespace) -> int:
         f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and"
         f" {algorithm._n_train_steps_total:,} updates"
     )
-    draw(path, figures, make_env("four-corners"), args.output / "four_corners.png", subtitle)
+    draw(path, figures, make_env("four-corners"), folder / "four_corners.png", subtitle)
     caption = f"Where each method sends the hovering trajectory of the top-right task\n{subtitle}"
-    draw_choices(shares, TASK_NAMES, args.output / "choices.png", caption)
+    draw_choices(shares, TASK_NAMES, folder / "choices.png", caption)
     content = {"tasks": TASK_NAMES, **figures, "choices": shares, "variant": variant}
-    (args.output / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
+    (folder / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
     _print_tables(figures, shares)
-    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
-    return 0
 
 
 def _trained(variant: Variant, straight: int, rng: np.random.Generator) -> tuple[Learner, Relabeling]:
-    """An algorithm that has seen `straight` straight trajectories of each task and was trained, as far
-    as nobody interrupted it.
+    """An algorithm that has seen `straight` straight trajectories of each task and was
+    trained.
     """
     algorithm = build_algorithm(variant, torch.device("cpu"), callbacks=[Console()])
     relabeling = attach_relabeler(algorithm, variant)
@@ -254,11 +255,7 @@ def _trained(variant: Variant, straight: int, rng: np.random.Generator) -> tuple
         paths = straight_paths(make_env("four-corners"), task, straight, algorithm.max_path_length, rng)
         algorithm.replay_buffer.add_paths(task, paths)
         algorithm.enc_replay_buffer.add_paths(task, paths)
-    try:
-        algorithm.train()
-    except KeyboardInterrupt:
-        done = f"{algorithm.iterations_done} iterations"
-        print(f"\nInterrupted after {done}; explaining with what was learned so far.", file=sys.stderr)
+    algorithm.train()
     return algorithm, relabeling
 
 

@@ -13,6 +13,7 @@ from rlkit_hfr.experiments.programs import command
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import NAME, restore, save_checkpoint
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
+from rlkit_hfr.experiments.runs.journal import write_sums
 from rlkit_hfr.experiments.settings.machine import described, machine
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.console import Console
@@ -131,6 +132,13 @@ class CarriedRun:
             logger.close()
         if self._algorithm.iterations_done < self._algorithm.num_iterations:
             return self._stopped("interrupted", 130)
+        return self._finished()
+
+    def _finished(self) -> int:
+        try:
+            write_sums(self._folder)
+        except OSError as error:
+            return self._stopped(f"can't write: {error.strerror or error}; make room or allow writing", 1)
         if not self._keep_checkpoint:
             (self._folder / NAME).unlink(missing_ok=True)
         return 0

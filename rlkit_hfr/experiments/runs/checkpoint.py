@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from rlkit_hfr import Relabeling
-from rlkit_hfr.experiments.runs.journal import checked_rows
+from rlkit_hfr.experiments.runs.journal import check_sums, checked_rows, digest_of
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.variant import Variant, checked
 from rlkit_hfr.files import load_sealed, save_sealed
@@ -125,6 +125,7 @@ def is_finished(run: Path) -> bool:
     then, unless it was to be kept.
     """
     try:
+        check_sums(run)
         return checked_rows(run).number == read_variant(run)["algo_params"]["num_iterations"]
     except ValueError:
         return False
@@ -146,6 +147,7 @@ def read_journal(run: Path, variant: Variant) -> Journal:
     content = _load(run / NAME)
     if content is None:
         _check_without_checkpoint(run, rows.number, number)
+        check_sums(run)
         return Journal(None, rows.number == number)
     try:
         return _checked(run, content, variant, rows.columns, rows.number)
@@ -221,6 +223,12 @@ def _checked(run: Path, content: State, variant: Variant, columns: list[str] | N
         )
     if set(content["logger"]) & {"sizes"} and set(content["logger"]["sizes"]) != {PROGRESS, DEBUG}:
         raise ValueError(f"{run / NAME} speaks of other files than {PROGRESS} and {DEBUG}; start anew")
+    if done == number:
+        check_sums(run)
+        if content["logger"].get("progress_sha256", digest := digest_of(run / PROGRESS)) != digest:
+            raise ValueError(
+                f"{run / PROGRESS} is not the file that {NAME} was written with; put the original back"
+            )
     return Journal(content, done == number, bool(content.get("keep", False)))
 
 

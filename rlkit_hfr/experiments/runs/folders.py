@@ -135,6 +135,6 @@ def _remove_files(folder: Path) -> None:
 
 def clear_away(folder: Path) -> None:
     """Remove halves of files that a killed process left."""
-    halves = [folder / f"{name}.tmp" for name in ("checkpoint", "params", "variant")]
+    halves = [folder / f"{name}.tmp" for name in ("checkpoint", "params", "variant", "finished")]
     for half in (*halves, *folder.glob("itr_*.tmp"), *folder.glob("relabeling/epoch_*.tmp")):
         half.unlink(missing_ok=True)

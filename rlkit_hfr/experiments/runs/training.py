@@ -14,6 +14,7 @@ from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished, read_journal, read_variant
 from rlkit_hfr.experiments.runs.folders import LOCK, alone_in, begin, clear_away
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
+from rlkit_hfr.experiments.runs.journal import write_sums
 from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
 from rlkit_hfr.experiments.settings.machine import commit, described, now
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
@@ -92,6 +93,8 @@ def resume(args: argparse.Namespace) -> int:
         journal = read_journal(folder, variant)
         clear_away(folder)
         if journal.finished:
+            if journal.content is not None:  # the process was killed before it had written them
+                write_sums(folder)
             if not (args.keep_checkpoint or journal.keep):
                 (folder / NAME).unlink(missing_ok=True)
             return _finished_already(folder)

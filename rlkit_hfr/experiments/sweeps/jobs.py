@@ -25,7 +25,7 @@ from rlkit_hfr.experiments.runs.checkpoint import (
     set_generators,
 )
 from rlkit_hfr.experiments.runs.folders import CONSOLE, is_locked
-from rlkit_hfr.experiments.runs.journal import checked_rows
+from rlkit_hfr.experiments.runs.journal import check_sums, checked_rows
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.limits import check_name
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
@@ -114,6 +114,7 @@ class Job:
         if (self.folder / "variant.json").exists():
             found = self.recorded()
             checked_rows(self.folder)
+            check_sums(self.folder)
             odd = sorted(
                 key for key in {*wanted, *found} - {*_OF_THE_MACHINE} if wanted.get(key) != found.get(key)
             )

@@ -5,6 +5,7 @@ or deletes in between, and nothing is left over.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -73,6 +74,7 @@ def originals(tmp_path_factory):
     assert main([*ARGUMENTS, "--run-dir", str(folder / "finished")]) == 0
     assert sorted(os.listdir(folder / "finished")) == [
         "debug.log",
+        "finished.sha256",
         "params.pkl",
         "progress.csv",
         "relabeling",
@@ -272,6 +274,59 @@ def test_an_edited_number_of_iterations_is_refused(stopped, finished, capsys, nu
     _refused(finished, capsys, f"num_iterations = {number}" if number < 4 else "4 of 5 rows")
 
 
+def _with_another_learning_rate(folder: Path) -> None:
+    file = folder / "variant.json"
+    variant = json.loads(file.read_text())
+    variant["algo_params"]["qf_lr"] *= 2
+    file.write_text(json.dumps(variant))
+
+
+def _with_another_value(folder: Path) -> None:
+    lines = (folder / "progress.csv").read_bytes().split(b"\r\n")
+    values = lines[1].split(b",")
+    values[0] = values[0][:-1] + (b"1" if values[0][-1:] != b"1" else b"2")
+    (folder / "progress.csv").write_bytes(b"\r\n".join([lines[0], b",".join(values), *lines[2:]]))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda run: _more_columns(run), "progress.csv"),
+        (_with_another_value, "progress.csv"),
+        (_with_another_learning_rate, "variant.json"),
+        (lambda run: (run / "finished.sha256").write_text("junk"), "finished.sha256"),
+        (lambda run: (run / "finished.sha256").write_bytes(b"\xff"), "finished.sha256"),
+    ],
+)
+def test_a_finished_run_that_was_edited_is_refused(tmp_path, finished, capsys, edit, message, kept):
+    if kept:
+        finished = tmp_path / "kept"
+        assert main([*ARGUMENTS, "--run-dir", str(finished), "--keep-checkpoint"]) == 0
+    before = _contents(finished)
+    edit(finished)
+    assert _contents(finished) != before
+    assert not is_finished(finished)
+    _refused(finished, capsys, message)
+
+
+def test_the_log_of_a_kept_checkpoint_is_checked_without_sums(tmp_path, capsys):
+    assert main([*ARGUMENTS, "--run-dir", str(tmp_path / "a"), "--keep-checkpoint"]) == 0
+    (tmp_path / "a" / "finished.sha256").unlink()
+    _with_another_value(tmp_path / "a")
+    _refused(tmp_path / "a", capsys, "progress.csv is not the file that checkpoint.pt was written with")
+
+
+def test_sums_are_those_of_sha256sum_and_older_runs_have_none(finished, capsys):
+    for line in (finished / "finished.sha256").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert digest == hashlib.sha256((finished / name).read_bytes()).hexdigest()
+    (finished / "finished.sha256").unlink()
+    assert is_finished(finished)
+    assert main(["--resume", str(finished)]) == 0
+    assert not (finished / "finished.sha256").exists()
+
+
 def _more_columns(folder: Path) -> None:
     lines = (folder / "progress.csv").read_text().splitlines()
     (folder / "progress.csv").write_text("".join(f"{line},extra\r\n" for line in lines))
@@ -313,10 +368,7 @@ def test_another_column_in_every_row_is_refused(stopped, capsys):
 
 
 def test_another_value_in_a_row_is_refused(stopped, capsys):
-    lines = (stopped / "progress.csv").read_bytes().split(b"\r\n")
-    values = lines[1].split(b",")
-    values[0] = values[0][:-1] + (b"1" if values[0][-1:] != b"1" else b"2")
-    (stopped / "progress.csv").write_bytes(b"\r\n".join([lines[0], b",".join(values), *lines[2:]]))
+    _with_another_value(stopped)
     _refused(stopped, capsys, "progress.csv is not the file that the checkpoint was written with")
 
 
@@ -364,12 +416,16 @@ def test_what_a_kill_in_the_last_write_leaves_is_cleared_away(finished, stopped,
     shutil.copy(stopped / NAME, finished / NAME)
     content = torch.load(finished / NAME, weights_only=True)
     content["algorithm"]["iterations_done"] = 4
+    content["logger"]["progress_sha256"] = hashlib.sha256(
+        (finished / "progress.csv").read_bytes()
+    ).hexdigest()
     save_sealed(finished / NAME, content)
-    for name in ("checkpoint.tmp", "params.tmp", "lock", "relabeling/epoch_3.tmp"):
+    (finished / "finished.sha256").unlink()
+    for name in ("checkpoint.tmp", "params.tmp", "lock", "relabeling/epoch_3.tmp", "finished.tmp"):
         (finished / name).write_text("")
     assert main(["--resume", str(finished)]) == 0
     assert "Finished already" in capsys.readouterr().out
-    left = {"debug.log", "params.pkl", "progress.csv", "relabeling", "variant.json"}
+    left = {"debug.log", "finished.sha256", "params.pkl", "progress.csv", "relabeling", "variant.json"}
     assert set(os.listdir(finished)) == left
     assert not list(finished.rglob("*.tmp"))
 

@@ -1,0 +1,135 @@
+"""Files appear together, or not at all; an interrupt is one line and leaves nothing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlkit_hfr import cli
+from rlkit_hfr.experiments.commands.train import main as train
+from rlkit_hfr.files import staged
+from rlkit_hfr.signals import without_interrupts
+
+TINY = [
+    "num_iterations=1",
+    "num_initial_steps=40",
+    "num_tasks_sample=2",
+    "num_steps_prior=20",
+    "num_steps_posterior=20",
+    "num_train_steps_per_itr=2",
+    "num_steps_per_eval=40",
+    "net_size=8",
+    "batch_size=8",
+    "embedding_batch_size=8",
+]
+TINY_ARGUMENTS = [part for item in TINY for part in ("--set", item)]
+
+
+def _contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(f.relative_to(folder)): f.read_bytes() if f.is_file() else None for f in folder.rglob("*")}
+
+
+def test_files_are_moved_to_their_folder_together(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with staged(tmp_path / "new" / "deep") as folder:
+        (folder / "a.txt").write_text("1")
+        assert os.listdir(tmp_path / "new" / "deep") == [folder.name]
+    with staged(tmp_path) as folder:
+        (folder / "a.txt").write_text("2")
+        (folder / "b.txt").write_text("3")
+        assert (tmp_path / "a.txt").read_text() == "old"
+    files = {name: content for name, content in _contents(tmp_path).items() if content is not None}
+    assert files == {"a.txt": b"2", "b.txt": b"3", "new/deep/a.txt": b"1"}
+
+
+@pytest.mark.parametrize("where", [".", "new/deep"])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_after_an_error_all_is_as_before(tmp_path, where, error):
+    (tmp_path / "a.txt").write_text("old")
+
+    def fail():
+        with staged(tmp_path / where) as folder:
+            (folder / "a.txt").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert _contents(tmp_path) == {"a.txt": b"old"}
+
+
+def test_somebody_elses_files_stay(tmp_path):
+    def fail():
+        with staged(tmp_path / "new") as folder:
+            (folder.parent / "theirs.txt").write_text("precious")
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fail()
+    assert _contents(tmp_path) == {"new": None, "new/theirs.txt": b"precious"}
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError) as raised, staged(tmp_path / "file"):
+        pass
+    assert raised.value.filename == str(tmp_path / "file")
+
+
+def test_an_interrupt_waits_until_the_files_are_moved():
+    done = []
+
+    def work():
+        with without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == [1]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    small = ["n_train_tasks=3", "n_eval_tasks=2", *TINY]
+    pairs = [part for item in small for part in ("--set", item)]
+    assert train(["--env", "point-robot", "--preset", "quick", "--run-dir", str(folder), *pairs]) == 0
+    return folder
+
+
+_PICTURES = "rlkit_hfr.experiments.pictures"
+_COMMANDS = {
+    "plot": (["{run}", "--out", "{out}"], "rlkit_hfr.experiments.analysis.figures", "draw_curves"),
+    "watch": (["--run", "{run}"], f"{_PICTURES}.adaptation", "draw_path"),
+    "show-env": (["--env", "point-robot", "--out", "{out}"], f"{_PICTURES}.families", "draw_path"),
+    "four-corners": (["--output", "{out}", *TINY_ARGUMENTS], f"{_PICTURES}.hovering", "draw_choices"),
+}
+
+
+@pytest.mark.parametrize("program", _COMMANDS)
+def test_an_interrupt_while_pictures_are_made_is_one_line_and_leaves_nothing(tmp_path, run, program):
+    arguments, module, name = _COMMANDS[program]
+    given = [part.format(run=run, out=tmp_path / "a" / "b") for part in arguments]
+    before = _contents(run), _contents(tmp_path)
+    said, child = tmp_path.parent / f"{program}.txt", os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.stderr = os.fdopen(2, "w")
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            setattr(
+                importlib.import_module(module), name, lambda *_, **__: signal.raise_signal(signal.SIGINT)
+            )
+            code = cli.main([program, *given])
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert (os.waitstatus_to_exitcode(status), said.read_text()) == (130, "Interrupted.\n")
+    assert (_contents(run), _contents(tmp_path)) == before
