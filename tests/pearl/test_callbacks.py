@@ -144,7 +144,8 @@ def test_a_relabeling_says_what_it_does(make_algorithm):
     algorithm = make_algorithm()
     relabeling = attach(algorithm, "hfr", relabel_fraction=0.25, num_initial_states=4, seed=0)
     text = repr(relabeling)
-    assert text.startswith("<Relabeling by hfr(num_initial_states=4, num_latents=1, latent='mean'")
+    assert text.startswith("<Relabeling by hfr(num_initial_states=4, ")
+    assert "latent='mean'" in text
     assert "relabel_fraction=0.25, keep_original=False, on PEARLSoftActorCritic, 5 training tasks" in text
     assert text.endswith("0 of 0 paths of this iteration relabeled>")
     relabeling.detach()
