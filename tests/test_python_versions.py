@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -85,3 +86,17 @@ def test_the_plugin_is_imported_by_python_3_8():
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == [str(len(names))]
+
+
+def test_ruff_knows_the_tests_that_run_on_3_8():
+    listed = (ROOT / "noxfile.py").read_text().split("PLUGIN_TESTS = [")[1].split("]")[0]
+    names = re.findall(r'"(tests/[^"]*)"', listed)
+    assert len(names) > 5
+    settings = (ROOT / "pyproject.toml").read_text()
+    table = settings.split("[tool.ruff.per-file-target-version]")[1].split("[tool.")[0]
+    old = [line for line in table.splitlines() if line.endswith('"py38"')]
+    for name in names:
+        folder, file = name.rpartition("/")[::2]
+        known = [line for line in old if line.startswith(f'"{folder}/')]
+        stems = [file[: -len(".py")], file[len("test_") : -len(".py")]]
+        assert any("**" in line or any(stem in line for stem in stems) for line in known), name
