@@ -8,7 +8,9 @@ from typing import TypedDict
 
 # Okabe and Ito's colours, told apart with any colour vision; then further ones.
 _OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00")
-_FURTHER = ("#882255", "#44AA99", "#332288", "#999933", "#AA4499", "#117733", "#DDCC77", "#6699CC", "#661100")
+_FURTHER = ("#882255", "#44AA99", "#332288", "#999933", "#AA4499", "#117733", "#DDCC77", "#6699CC", "#661100",
+            "#EE8866", "#77AADD", "#BBCC33", "#AAAA00", "#99DDFF", "#FFAABB", "#CC3311", "#0077BB", "#33BBEE",
+            "#EE3377", "#BBBBBB", "#009988")  # fmt: skip
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)), (0, (3, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>"
 _KNOWN = ("none", "hfr", "air", "hipi", "random", "hfr-bellman", "advantage", "return", "hipi-trajectory",
