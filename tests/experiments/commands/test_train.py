@@ -65,6 +65,7 @@ def test_a_run_leaves_rlkits_files_with_live_columns(tmp_path, capsys):
         "debug.log",
         "params.pkl",
         "relabeling",
+        "finished.sha256",
     }
     rows = list(csv.DictReader((folder / "progress.csv").open()))
     assert [row["Epoch"] for row in rows] == ["0", "1"]
@@ -264,7 +265,7 @@ def test_interrupt_keeps_what_was_logged(tmp_path):
     assert process.returncode == 130, err
     assert "once more stops at once" in err
     assert "Stopped after" in err
-    assert "checkpoint.pt with: python launchers/pearl_hfr.py --resume " in err
+    assert "the checkpoint with: python launchers/pearl_hfr.py --resume " in err
     assert "Traceback" not in err
     (file,) = tmp_path.glob("*/*/progress.csv")
     rows = list(csv.DictReader(file.open()))
