@@ -5,6 +5,7 @@ release, and whatever else viskit reads.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 from collections import defaultdict
@@ -17,6 +18,7 @@ import pandas as pd
 
 from rlkit_hfr.experiments.analysis.notices import leave_out, printable
 from rlkit_hfr.experiments.settings.draft import Variant
+from rlkit_hfr.pearl.config import PEARLConfig
 
 # name here -> names in the logs, the first that has a value counts
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -184,10 +186,25 @@ def _variant(folder: Path) -> Variant:
         if not file.exists():
             continue
         try:
-            return read_object(file)
+            return _completed(read_object(file))
         except (OSError, ValueError) as error:
             leave_out(file, error)
     return {}
+
+
+def _completed(variant: Variant) -> Variant:
+    """A run of the built-in PEARL with the settings that are younger than it: at their
+    defaults these change nothing, so that it is not told apart from a later run by them.
+    """
+    algo = variant.get("algo_params")
+    if (
+        "preset" not in variant
+        or not isinstance(algo, Mapping)
+        or variant.get("algorithm", "pearl") != "pearl"
+    ):
+        return variant
+    defaults = {field.name: field.default for field in dataclasses.fields(PEARLConfig)}
+    return {**variant, "algorithm": "pearl", "algo_params": {**defaults, **algo}}
 
 
 def read_object(file: Path) -> Variant:

@@ -99,6 +99,13 @@ def test_methods_that_differ_in_a_setting_are_told_apart(write_run, tmp_path):
     assert sorted(run.seed for run in runs) == [0, 0, 1, 1]
 
 
+def test_a_setting_that_is_younger_than_a_run_counts_as_its_default(write_run, tmp_path):
+    for seed, algo in enumerate(({}, {"lr_end_factor": 1.0}, {"lr_end_factor": 0.5})):
+        write_run(f"s-{seed}", variant={**settings_of(seed=seed), "preset": "quick", "algo_params": algo})
+    methods = [run.method for run in sorted(load_runs([tmp_path]), key=lambda run: run.seed)]
+    assert methods == ["hfr lr_end_factor=1.0", "hfr lr_end_factor=1.0", "hfr lr_end_factor=0.5"]
+
+
 def test_unreadable_runs_are_left_out_and_named(write_run, tmp_path):
     write_run("good", variant=settings_of())
     write_run("bad", {"steps": "x", "return": "y"}, variant=settings_of())
