@@ -109,7 +109,7 @@ def test_copies_and_pickles_go_on_alike(name):
 def test_observation_and_action_sizes(name):
     sizes = {
         "cheetah-highdim": (18, 6),
-        "ant-dir": (27, 8),
+        **dict.fromkeys(("ant-dir", "ant-negated-joints", "ant-broken-leg"), (27, 8)),
         "sawyer": (6, 4),
         "cheetah": (20, 6),
         "ant": (113, 8),
