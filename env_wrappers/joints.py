@@ -78,6 +78,8 @@ class CheetahNegatedJoints(SameReward, CheetahEnv):
 class AntJoints(SameReward, AntDir):
     """The ant of `ant-dir` runs forward, whatever its actuators do."""
 
+    task_labels = ("factor on the first control", "factor on the second control")
+
     parts: tuple[np.ndarray, np.ndarray]
 
     def __init__(

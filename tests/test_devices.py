@@ -302,6 +302,7 @@ def test_every_host_scores_on_the_device(name, cuda):
             for path in algorithm.collected[task]:
                 first = np.asarray(path["observations"][0], np.float32)
                 scorer.memory.add(task, scorer.context_of(path), first)
+                scorer.memory.collected(task, path)
         cuda.reset()
         sources, rng = [algorithm.task_ids[0]] * len(paths), np.random.default_rng(0)
         with scorer.networks.isolated():

@@ -159,7 +159,13 @@ def test_a_reference_to_nothing_is_one_line_and_exit_2(
 
 
 def test_the_arguments_of_a_family_are_those_of_its_signature():
-    assert arguments_of(Chain).defaults == {"n_tasks": 10, "length": 1.0, "near": 0.0}
+    assert arguments_of(Chain).defaults == {
+        "n_tasks": 10,
+        "length": 1.0,
+        "near": 0.0,
+        "split": None,
+        "n_test_tasks": None,
+    }
     push = arguments_of(env_wrappers.find_family("sawyer-push"))
     assert {"n_tasks", "task_seed", "start", "obs_dim"} <= set(push.names)  # its base class's as well
     assert not push.any_others

@@ -32,6 +32,7 @@ def _cells() -> list[str]:
 def test_the_notebooks_cells_run(tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot", reason="the figures need matplotlib")
     plt.switch_backend("Agg")
+    plt.close("all")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for cell in _cells():
