@@ -23,6 +23,7 @@ from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished
 from rlkit_hfr.experiments.runs.folders import alone_in
 from rlkit_hfr.experiments.runs.journal import rows_written
 from rlkit_hfr.pearl import logger as logging
+from rlkit_hfr.pearl import writers
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 TINY = [
@@ -191,15 +192,15 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
 
     def die_in_a_row():
         def half(self, row):
-            with open(self._dir / "progress.csv", "a", newline="") as file:
+            with open(self._file, "a", newline="") as file:
                 file.write(",".join(map(str, row.values()))[:37])
-            if self._columns is not None and row.get("Epoch") == 2:
+            if self.columns is not None and row.get("Epoch") == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
-            with open(self._dir / "progress.csv", "r+") as file:
+            with open(self._file, "r+") as file:
                 file.truncate(os.path.getsize(file.name) - 37)
             append(self, row)
 
-        append, logging.Logger._append_csv = logging.Logger._append_csv, half
+        append, writers.CSVRows._append = writers.CSVRows._append, half
 
     def die_in_the_checkpoint():
         def half(content, file, *rest):
