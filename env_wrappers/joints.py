@@ -78,7 +78,7 @@ class CheetahNegatedJoints(SameReward, CheetahEnv):
 class AntJoints(SameReward, AntDir):
     """The ant of `ant-dir` runs forward, whatever its actuators do."""
 
-    task_labels = ("factor on the first control", "factor on the second control")
+    task_labels = ("factor on the first control", "factor on the second control")  # type: ignore[assignment]
 
     parts: tuple[np.ndarray, np.ndarray]
 
