@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,14 @@ TINY: dict[str, Any] = dict(
     batch_size=16,
     embedding_batch_size=12,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_interrupts():
+    """Also where the tests run in the background of a shell, which has its jobs ignore SIGINT; children inherit it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _reset_logger() -> None:
