@@ -35,7 +35,7 @@ TINY: dict[str, Any] = dict(
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_interrupts():
-    """Also where the tests run in the background of a shell, which has its jobs ignore SIGINT; children inherit it."""
+    """Also in the background of a shell, whose jobs ignore SIGINT; child processes inherit it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
