@@ -40,7 +40,8 @@ class RandomDynamics(MujocoHindsightEnv):
         multipliers = dynamics_multipliers(nominal, number, self.dynamics_seed, self.dynamics_range)
         self._multipliers = {name: values[rows] for name, values in multipliers.items()}
         self.model = copy.copy(nominal)
-        self.data, self._scratch = mujoco.MjData(self.model), mujoco.MjData(self.model)
+        self.data = mujoco.MjData(self.model)
+        self._scratch = mujoco.MjData(self.model)
         self._task_changed()
 
     def keep_tasks(self, rows: np.ndarray) -> None:
@@ -78,7 +79,8 @@ class AntGoalRandParams(RandomDynamics, AntGoal):
     def __init__(
         self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0
     ) -> None:
-        self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
+        self.dynamics_seed = task_seed
+        self.dynamics_range = dynamics_range
         super().__init__(n_tasks, task_seed, seed)
 
 
@@ -88,7 +90,8 @@ class CheetahVelSparseRandParams(RandomDynamics, CheetahVelSparse):
     def __init__(
         self, n_tasks: int = 130, task_seed: int = 1, seed: int | None = None, dynamics_range: float = 3.0
     ) -> None:
-        self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
+        self.dynamics_seed = task_seed
+        self.dynamics_range = dynamics_range
         super().__init__(n_tasks, task_seed, seed)
 
 
@@ -135,7 +138,8 @@ class PlanarRandParams(SameReward, RandomDynamics):
     def __init__(
         self, n_tasks: int = 50, task_seed: int = 1337, seed: int | None = None, dynamics_range: float = 3.0
     ) -> None:
-        self.dynamics_seed, self.dynamics_range = task_seed, dynamics_range
+        self.dynamics_seed = task_seed
+        self.dynamics_range = dynamics_range
         model = self._model()
         parts = dynamics_multipliers(model, n_tasks, task_seed, dynamics_range).values()
         super().__init__(

@@ -75,7 +75,8 @@ class VisualReacher(MujocoHindsightEnv):
 
     def _build(self) -> None:
         super()._build()
-        self._tip, self._elbow = self.model.body("fingertip").id, self.model.body("body1").id
+        self._tip = self.model.body("fingertip").id
+        self._elbow = self.model.body("body1").id
         size = self.image_shape[1]
         self._draw: Any = (
             ArmRasteriser(size, _HALF_WIDTH)
@@ -129,11 +130,9 @@ class MujocoCamera:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FREE
         self._camera.lookat[:] = 0.0, 0.0, 0.0
         fovy = np.radians(model.vis.global_.fovy)
-        self._camera.distance, self._camera.elevation, self._camera.azimuth = (
-            _HALF_WIDTH / np.tan(fovy / 2.0),
-            -90.0,
-            90.0,
-        )
+        self._camera.distance = _HALF_WIDTH / np.tan(fovy / 2.0)
+        self._camera.elevation = -90.0
+        self._camera.azimuth = 90.0
 
     def image(self, data: mujoco.MjData) -> np.ndarray:
         """(pixels, pixels, 3) uint8."""

@@ -94,7 +94,8 @@ class SawyerEnv(MujocoHindsightEnv):
 
     def _build(self) -> None:
         super()._build()
-        self._hand, self._object = self.model.body("hand").id, self.model.body("obj").id
+        self._hand = self.model.body("hand").id
+        self._object = self.model.body("obj").id
         self._claws = [self.model.body(name).id for name in ("rightclaw", "leftclaw")]
         self._object_geom = self.model.geom("objGeom").id
         self._fingers = [self.model.site(name).id for name in ("rightEndEffector", "leftEndEffector")]

@@ -31,7 +31,9 @@ class Thermostat(gymnasium.Env[np.ndarray, np.ndarray]):
     def __init__(self, hours: int = 8) -> None:
         self.tasks = np.linspace(15.0, 25.0, 5)
         self.hours = hours
-        self._goal, self._room, self._passed = self.tasks[0], 20.0, 0
+        self._goal = self.tasks[0]
+        self._room = 20.0
+        self._passed = 0
 
     def reset_task(self, idx: int) -> None:
         self._goal = self.tasks[idx]
@@ -40,7 +42,8 @@ class Thermostat(gymnasium.Env[np.ndarray, np.ndarray]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
-        self._room, self._passed = self.np_random.uniform(10.0, 30.0), 0
+        self._room = self.np_random.uniform(10.0, 30.0)
+        self._passed = 0
         return np.array([self._room], np.float32), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:

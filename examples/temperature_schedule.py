@@ -20,7 +20,8 @@ class CoolingHFR(HFRRelabeler):
     def __init__(self, *, temperature: float = 10.0, half_life: int = 10, **options: Any) -> None:
         """temperature: of the first iteration; options: as `HFRRelabeler`."""
         super().__init__(temperature=temperature, **options)
-        self.first, self.half_life = temperature, positive_int("half_life", half_life)
+        self.first = temperature
+        self.half_life = positive_int("half_life", half_life)
 
     def begin_iteration(self, iteration: int) -> None:
         self.temperature = self.first * 0.5 ** ((iteration - 1) / self.half_life)

@@ -36,7 +36,10 @@ class Relabeling:
         context: TrainingContext,
         sampled: SampledBatches | None = None,
     ) -> None:
-        self._host, self._router, self._context, self._sampled = host, router, context, sampled
+        self._host = host
+        self._router = router
+        self._context = context
+        self._sampled = sampled
 
     def __repr__(self) -> str:
         router, figures = self._router, self.statistics

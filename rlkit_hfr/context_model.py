@@ -30,7 +30,9 @@ class ContextModel(nn.Module):
         leaky-ReLU network (MIER appendix A: 4 x 200).
         """
         super().__init__()
-        self.input_dim, self.target_dim, self.latent_dim = input_dim, target_dim, latent_dim
+        self.input_dim = input_dim
+        self.target_dim = target_dim
+        self.latent_dim = latent_dim
         sizes = [input_dim + latent_dim, *[hidden_size] * layers]
         self.hidden = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(layers))
         self.heads = nn.Linear(sizes[-1], 2 * target_dim)

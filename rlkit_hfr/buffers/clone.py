@@ -32,7 +32,7 @@ def empty_like(buffer: Any) -> Any:
     return twin
 
 
-def _capacity(value: Any, depth: int = 3) -> int:
+def _capacity(value: object, depth: int = 3) -> int:
     """The number of rows of the longest array or tensor in a buffer."""
     if isinstance(value, (np.ndarray, torch.Tensor)):
         return len(value) if value.ndim else 0
@@ -41,7 +41,7 @@ def _capacity(value: Any, depth: int = 3) -> int:
     return max((_capacity(item, depth - 1) for item in _parts(value)), default=0)
 
 
-def _parts(value: Any) -> list[Any]:
+def _parts(value: object) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, (list, tuple, deque, set)):
@@ -49,7 +49,7 @@ def _parts(value: Any) -> list[Any]:
     return list(getattr(value, "__dict__", {}).values())
 
 
-def _clone(value: Any, used: int, capacity: int, done: dict[int, Any]) -> Any:
+def _clone(value: object, used: int, capacity: int, done: dict[int, Any]) -> Any:
     if isinstance(value, (*_SHARED, *_PLAIN)) or callable(value):
         return value
     if id(value) in done:

@@ -29,14 +29,14 @@ class RelabelingMixin:
     for several tasks.
     """
 
-    task_buffers: dict[Any, Any]
+    task_buffers: dict[int, Any]
     _router: RelabelingRouter | None = None
     _context: TrainingContext | None = None
     _sampled: SampledBatches | None = None
     _both_roles = False
     _serving = False
     _storing = False
-    _kept: dict[Any, Any] | None = None
+    _kept: dict[int, Any] | None = None
 
     @property
     def is_relabeling(self) -> bool:
@@ -52,7 +52,9 @@ class RelabelingMixin:
         """Route paths from now on. context: of the encoder buffer; None makes this the RL
         buffer. both_roles: it is the RL buffer, too. sampled: relabels batches of the RL buffer.
         """
-        self._router, self._context, self._both_roles = router, context, both_roles
+        self._router = router
+        self._context = context
+        self._both_roles = both_roles
         self._sampled = sampled
 
     def stop_relabeling(self) -> None:
@@ -74,7 +76,7 @@ class RelabelingMixin:
         self._add_routed(base.add_path, task, list(paths))
 
     def _add_routed(
-        self, add_path: Callable[[Any, PathDict], None], task: Any, paths: Sequence[PathDict]
+        self, add_path: Callable[[int, PathDict], None], task: int, paths: Sequence[PathDict]
     ) -> None:
         assert self._router is not None
         self._storing = True  # a base class may build one of its add methods on the other
@@ -85,9 +87,10 @@ class RelabelingMixin:
             else:
                 self._add_to_encoder(self._router, self._context, add_path, task, paths, self._both_roles)
         finally:
-            self._storing, self.task_buffers = False, serving
+            self._storing = False
+            self.task_buffers = serving
 
-    def _originals(self) -> dict[Any, Any]:
+    def _originals(self) -> dict[int, Any]:
         """The host's own per-task buffers, also while a training request is served; the
         context is told if they are others than before.
         """
@@ -99,8 +102,8 @@ class RelabelingMixin:
     @staticmethod
     def _add_to_rl(
         router: RelabelingRouter,
-        add_path: Callable[[Any, PathDict], None],
-        task: Any,
+        add_path: Callable[[int, PathDict], None],
+        task: int,
         paths: Sequence[PathDict],
         sampled: SampledBatches | None,
     ) -> None:
@@ -116,8 +119,8 @@ class RelabelingMixin:
     def _add_to_encoder(
         router: RelabelingRouter,
         context: TrainingContext,
-        add_path: Callable[[Any, PathDict], None],
-        task: Any,
+        add_path: Callable[[int, PathDict], None],
+        task: int,
         paths: Sequence[PathDict],
         both_roles: bool,
     ) -> None:
@@ -140,27 +143,33 @@ class RelabelingMixin:
             yield
             return
         self._router.training_requested()
-        self._kept, self._serving = self._originals(), True
+        self._kept = self._originals()
+        self._serving = True
         self.task_buffers = self._context.views()
         try:
             yield
         finally:
-            self.task_buffers, self._kept, self._serving = self._kept, None, False
+            self.task_buffers = self._kept
+            self._kept = None
+            self._serving = False
 
     @contextmanager
-    def sampling_request(self, tasks: Sequence[Any]) -> Iterator[None]:
+    def sampling_request(self, tasks: Sequence[int]) -> Iterator[None]:
         """Within the block, batches of the RL buffer are relabeled among `tasks`, the tasks of one request.
         A block inside another changes nothing.
         """
         if self._sampled is None or self._serving or not self._sampled.serves(tasks):
             yield
             return
-        self._kept, self._serving = self._originals(), True
+        self._kept = self._originals()
+        self._serving = True
         self.task_buffers = self._sampled.views(tasks, self._kept)
         try:
             yield
         finally:
-            self.task_buffers, self._kept, self._serving = self._kept, None, False
+            self.task_buffers = self._kept
+            self._kept = None
+            self._serving = False
 
     @contextmanager
     def originals_only(self) -> Iterator[None]:
@@ -171,7 +180,7 @@ class RelabelingMixin:
         finally:
             self._serving = before
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle as the host's own class, without the relabeling."""
         base = next(cls for cls in type(self).__mro__ if not issubclass(cls, RelabelingMixin))
         own: Any = getattr(super(), "__getstate__", None)  # every object has one from Python 3.11 on
@@ -198,7 +207,7 @@ def relabeling_buffer_class(base: Any) -> Any:
     ]
     if missing:
         raise ValueError(f"{base.__name__} is no multi-task replay buffer: it has no {', '.join(missing)}")
-    bases: tuple[Any, ...] = (RelabelingMixin, base)
+    bases: tuple[object, ...] = (RelabelingMixin, base)
     methods = {name: _serving_method(name) for name in batch_methods(base)}
     return types.new_class(
         f"Relabeling{base.__name__}", bases, exec_body=lambda namespace: namespace.update(methods)
@@ -208,7 +217,7 @@ def relabeling_buffer_class(base: Any) -> Any:
 def _serving_method(name: str) -> Callable[..., Any]:
     """A method of the buffer that draws batches: for several tasks it is a training request."""
 
-    def method(self: Any, *args: Any, **options: Any) -> Any:
+    def method(self: Any, *args: object, **options: object) -> Any:
         base = getattr(super(RelabelingMixin, self), name)
         tasks = tasks_asked_for(args, options, self.task_buffers)
         if tasks is None:

@@ -52,9 +52,9 @@ class RelabelingRouter:
         self.training_requests = 0
         self._rng = rng
         self._index = {task: k for k, task in enumerate(scorer.candidate_tasks)}
-        self._version: Any = scorer.networks.version()
+        self._version: object = scorer.networks.version()
         self._warm = False
-        self._last_pool_task: Any = None
+        self._last_pool_task: int | None = None
         self._rewards_checked = False
 
     @property
@@ -84,7 +84,7 @@ class RelabelingRouter:
             return [route if route.whole else Route(route.path, route.path) for route in routes]
         return routes
 
-    def _start_iteration(self, version: Any) -> None:
+    def _start_iteration(self, version: object) -> None:
         self._version = version
         self.ledger.begin_iteration()
         self.scorer.refresh()
@@ -150,7 +150,7 @@ class RelabelingRouter:
             tuple((new, self._relabeled(path, new, slice(None))) for new in others),
         )
 
-    def _relabeled(self, path: PathDict, new: Any, steps: Any) -> dict[str, Any]:
+    def _relabeled(self, path: PathDict, new: int, steps: Any) -> dict[str, Any]:
         """The path under another task; `steps` are those that move there."""
         relabeled = relabel_path(path, self.scorer.task_rewards(path), self._index[new])
         self.statistics.moved((relabeled["rewards"] != np.reshape(path["rewards"], (-1, 1)))[steps])
@@ -179,13 +179,12 @@ class RelabelingRouter:
         )
 
     def load_state_dict(self, state: State) -> None:
-        self.iteration, self.training_requests = state["iteration"], state["training_requests"]
+        self.iteration = state["iteration"]
+        self.training_requests = state["training_requests"]
         self._version = None if state["updated"] else self.scorer.networks.version()
-        self._warm, self._last_pool_task, self._rewards_checked = (
-            state["warm"],
-            state["last_pool_task"],
-            state["rewards_checked"],
-        )
+        self._warm = state["warm"]
+        self._last_pool_task = state["last_pool_task"]
+        self._rewards_checked = state["rewards_checked"]
         set_rng_state(self._rng, state["rng"])
         self.scorer.load_state_dict(state["scorer"])
         self.relabeler.load_state_dict(state["relabeler"])

@@ -43,8 +43,11 @@ class SampledBatches:
         relabel_fraction: float,
     ) -> None:
         """relabel_fraction: chance that a transition is offered; at 0 no batch is touched."""
-        self._relabeler, self._scorer, self._statistics = relabeler, scorer, statistics
-        self._rng, self._share = rng, relabel_fraction
+        self._relabeler = relabeler
+        self._scorer = scorer
+        self._statistics = statistics
+        self._rng = rng
+        self._share = relabel_fraction
         self._infos = TransitionInfos()
         self._candidates = set(scorer.candidate_tasks)
         self.requests = 0
@@ -55,24 +58,24 @@ class SampledBatches:
         if self._share > 0.0:
             self._infos.note(path)
 
-    def serves(self, tasks: Sequence[Any]) -> bool:
+    def serves(self, tasks: Sequence[int]) -> bool:
         """Whether batches of these tasks are relabeled."""
         self.requests += 1
         return self._share > 0.0 and self._candidates.issuperset(tasks) and self._scorer.memory.is_warm()
 
-    def views(self, tasks: Sequence[Any], hosts: Mapping[Any, Any]) -> dict[Any, Any]:
+    def views(self, tasks: Sequence[int], hosts: Mapping[int, Any]) -> dict[int, Any]:
         """Stand-ins for the hosts' per-task buffers, for one request for `tasks`."""
         request = _Request(self, tasks, hosts)
         return {task: _View(request, task, host) if task in tasks else host for task, host in hosts.items()}
 
-    def relabeled(self, tasks: Sequence[Any], batches: list[Any]) -> list[Any]:
+    def relabeled(self, tasks: Sequence[int], batches: list[Any]) -> list[Any]:
         """The batches, one of each of the tasks (which may repeat), with transitions exchanged."""
         if not all(isinstance(batch, dict) and set(batch) >= set(_TRANSITION) for batch in batches):
             return batches
         with self._statistics.timed():
             return self._exchanged(tasks, batches)
 
-    def _exchanged(self, tasks: Sequence[Any], batches: list[Any]) -> list[Any]:
+    def _exchanged(self, tasks: Sequence[int], batches: list[Any]) -> list[Any]:
         distinct = list(dict.fromkeys(tasks))
         sizes = [len(batch["rewards"]) for batch in batches]
         sources = np.repeat([distinct.index(task) for task in tasks], sizes)
@@ -137,11 +140,13 @@ class _Request:
     """A host's request for several tasks: their batches are drawn together, in the order of the tasks, when
     it asks for the first."""
 
-    def __init__(self, owner: SampledBatches, tasks: Sequence[Any], hosts: Mapping[Any, Any]) -> None:
-        self._owner, self._tasks, self._hosts = owner, list(tasks), hosts
+    def __init__(self, owner: SampledBatches, tasks: Sequence[int], hosts: Mapping[int, Any]) -> None:
+        self._owner = owner
+        self._tasks = list(tasks)
+        self._hosts = hosts
         self._waiting: list[tuple[Any, Any]] = []
 
-    def batch(self, task: Any, size: int, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def batch(self, task: int, size: int, args: tuple[object, ...], options: dict[str, object]) -> Any:
         if not any(waiting == task for waiting, _ in self._waiting):
             drawn = [self._hosts[each].random_batch(size, *args, **options) for each in self._tasks]
             relabeled = self._owner.relabeled(self._tasks, drawn)
@@ -153,10 +158,12 @@ class _Request:
 class _View:
     """Stands in for a task's host buffer while a request is served; all but batches is the host's."""
 
-    def __init__(self, request: _Request, task: Any, host: Any) -> None:
-        self._request, self._task, self._host = request, task, host
+    def __init__(self, request: _Request, task: int, host: Any) -> None:
+        self._request = request
+        self._task = task
+        self._host = host
 
-    def random_batch(self, batch_size: int, *args: Any, **options: Any) -> Any:
+    def random_batch(self, batch_size: int, *args: object, **options: object) -> Any:
         return self._request.batch(self._task, batch_size, args, options)
 
     def __getattr__(self, name: str) -> Any:
@@ -167,7 +174,7 @@ def _array(value: Any) -> np.ndarray:
     return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
 
 
-def _only(path: dict[str, Any], known: np.ndarray) -> dict[str, Any]:
+def _only(path: PathDict, known: np.ndarray) -> dict[str, Any]:
     """The rows of a path, and of its infos, that are known."""
     infos = {key: value[known] for key, value in path["env_infos"].items()}
     return {**{key: path[key][known] for key in _TRANSITION}, "env_infos": infos}

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +19,21 @@ class _Moments:
     """Mean, standard deviation, minimum and maximum of the finite values seen, in constant memory."""
 
     def __init__(self) -> None:
-        self.count, self.total, self.squares, self.low, self.high = 0, 0.0, 0.0, math.inf, -math.inf
+        self.count = 0
+        self.total = 0.0
+        self.squares = 0.0
+        self.low = math.inf
+        self.high = -math.inf
 
     def add(self, values: np.ndarray | float) -> None:
         finite = np.atleast_1d(np.asarray(values, np.float64))
         finite = finite[np.isfinite(finite)]
         if finite.size:
             self.count += finite.size
-            self.total, self.squares = (
-                self.total + float(finite.sum()),
-                self.squares + float(np.square(finite).sum()),
-            )
-            self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
+            self.total += float(finite.sum())
+            self.squares += float(np.square(finite).sum())
+            self.low = min(self.low, float(finite.min()))
+            self.high = max(self.high, float(finite.max()))
 
     @property
     def mean(self) -> float:
@@ -47,7 +49,8 @@ class _TaskMeans:
     """The mean per task of the finite values among rows (K,)."""
 
     def __init__(self, number: int) -> None:
-        self._totals, self._counts = np.zeros(number), np.zeros(number)
+        self._totals = np.zeros(number)
+        self._counts = np.zeros(number)
 
     def add(self, row: np.ndarray) -> None:
         finite = np.isfinite(row)
@@ -66,7 +69,7 @@ class RelabelStatistics:
     The keys and their order never change; what has no value is NaN.
     """
 
-    def __init__(self, tasks: Sequence[Any]) -> None:
+    def __init__(self, tasks: Sequence[int]) -> None:
         """tasks: the K candidate tasks."""
         self._tasks = list(tasks)
         self._index = {task: k for k, task in enumerate(self._tasks)}
@@ -78,13 +81,19 @@ class RelabelStatistics:
         number = len(self._tasks)
         self._paths = self._offered = self._sampled = 0
         self._seconds = 0.0
-        self._changed, self._entropies, self._effective, self._own_probs = (_Moments() for _ in range(4))
-        self._utilities, self._log_partition = _Moments(), _Moments()
-        self._other_reward, self._rewarded_before, self._rewarded_after, self._reward_error = (
-            _Moments() for _ in range(4)
-        )
+        self._changed = _Moments()
+        self._entropies = _Moments()
+        self._effective = _Moments()
+        self._own_probs = _Moments()
+        self._utilities = _Moments()
+        self._log_partition = _Moments()
+        self._other_reward = _Moments()
+        self._rewarded_before = _Moments()
+        self._rewarded_after = _Moments()
+        self._reward_error = _Moments()
         self._source_to_new = np.zeros((number, number))
-        self._task_utilities, self._task_log_partition = _TaskMeans(number), _TaskMeans(number)
+        self._task_utilities = _TaskMeans(number)
+        self._task_log_partition = _TaskMeans(number)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -97,11 +106,12 @@ class RelabelStatistics:
 
     def paths_seen(self, number: int) -> None:
         if self._reported_at is not None:
-            self._row_started, self._reported_at = self._reported_at, None
+            self._row_started = self._reported_at
+            self._reported_at = None
             self._clear()
         self._paths += number
 
-    def decided(self, decision: RelabelDecision, source: Any) -> None:
+    def decided(self, decision: RelabelDecision, source: int) -> None:
         """Note a decision on a path of `source`, one of the candidate tasks."""
         self._offered += 1
         nats = float(entropy(torch.as_tensor(decision.probs)))
@@ -118,7 +128,7 @@ class RelabelStatistics:
 
     def sampled(
         self,
-        tasks: Sequence[Any],
+        tasks: Sequence[int],
         sources: np.ndarray,
         new: np.ndarray,
         scores: BatchScores,

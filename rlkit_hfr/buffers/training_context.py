@@ -38,13 +38,15 @@ class _View:
     training context, all else is the host's.
     """
 
-    def __init__(self, context: TrainingContext, task: Any, host: Any) -> None:
-        self._context, self._task, self._host = context, task, host
+    def __init__(self, context: TrainingContext, task: int, host: Any) -> None:
+        self._context = context
+        self._task = task
+        self._host = host
 
     def num_steps_can_sample(self) -> int:
         return sum(part.num_steps_can_sample() for part in self._context.sources(self._task))
 
-    def random_batch(self, batch_size: int, *args: Any, **options: Any) -> dict[str, Any]:
+    def random_batch(self, batch_size: int, *args: object, **options: object) -> dict[str, Any]:
         """A uniform batch of the union of both parts; now and then one of what the host itself stored."""
         if self._context.takes_originals() and self._host.num_steps_can_sample():
             return self._host.random_batch(batch_size, *args, **options)
@@ -61,7 +63,7 @@ class _View:
         ]
         return _merge(batches, rng.permutation(batch_size)) if len(batches) == 2 else batches[0]
 
-    def _sequence(self, name: str, *args: Any, **options: Any) -> Any:
+    def _sequence(self, name: str, *args: object, **options: object) -> Any:
         """Rows in their order, by another drawing method of the host's: of one of both parts, by their
         sizes, because a sequence of two has no order."""
         if self._context.takes_originals() and self._host.num_steps_can_sample():
@@ -105,7 +107,7 @@ class TrainingContext:
 
     def __init__(
         self,
-        task_buffers: Mapping[Any, Any],
+        task_buffers: Mapping[int, Any],
         rng: np.random.Generator,
         stale_context: str = "drop",
         accumulate: bool = False,
@@ -120,14 +122,16 @@ class TrainingContext:
         """
         self._original_contexts = share("original_contexts", original_contexts)
         self._stale_context = one_of("stale_context", stale_context, STALE_CONTEXT)
-        self.hosts, self.rng, self._accumulate = task_buffers, rng, accumulate
-        self._parts: dict[Any, _Parts] = {}
+        self.hosts = task_buffers
+        self.rng = rng
+        self._accumulate = accumulate
+        self._parts: dict[int, _Parts] = {}
 
     def takes_originals(self) -> bool:
         """Whether the next batch comes from the host's own buffer, by a coin."""
         return self._original_contexts > 0.0 and bool(self.rng.random() < self._original_contexts)
 
-    def before_original(self, task: Any, path: PathDict, kept: PathDict | None, iteration: int) -> None:
+    def before_original(self, task: int, path: PathDict, kept: PathDict | None, iteration: int) -> None:
         """The host is about to store `path`, of which training keeps `kept` (the path
         itself, some of its steps, or nothing).
         """
@@ -138,11 +142,11 @@ class TrainingContext:
             parts.originals.add_path(kept)
         parts.visited_in = iteration
 
-    def after_original(self, task: Any) -> None:
+    def after_original(self, task: int) -> None:
         """The host has stored it."""
         self._parts[task].host_size = self.hosts[task].num_steps_can_sample()
 
-    def add_relabeled(self, task: Any, path: PathDict, iteration: int) -> None:
+    def add_relabeled(self, task: int, path: PathDict, iteration: int) -> None:
         """A path, with the rewards of `task`, was relabeled to it."""
         parts = self._synchronised(task)
         if parts.relabeled is None:
@@ -154,7 +158,7 @@ class TrainingContext:
         if parts.visited_in != iteration and self._stale_context == "drop" and not self._accumulate:
             parts.originals = empty_like(self.hosts[task])
 
-    def views(self) -> dict[Any, Any]:
+    def views(self) -> dict[int, Any]:
         """A stand-in for each task's buffer that draws from its training context; the
         host's own where that is the same.
         """
@@ -163,7 +167,7 @@ class TrainingContext:
             for task, host in self.hosts.items()
         }
 
-    def sources(self, task: Any) -> list[Any]:
+    def sources(self, task: int) -> list[Any]:
         """The buffers that make up a task's training context, one or two."""
         parts = self._synchronised(task)
         host = self.hosts[task]
@@ -172,7 +176,7 @@ class TrainingContext:
             part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()
         ] or [host]
 
-    def rebind(self, task_buffers: Mapping[Any, Any]) -> None:
+    def rebind(self, task_buffers: Mapping[int, Any]) -> None:
         """The host has put other buffers in the place of its own: begin anew with those that are new."""
         self._parts = {
             task: parts
@@ -181,7 +185,7 @@ class TrainingContext:
         }
         self.hosts = task_buffers
 
-    def _synchronised(self, task: Any) -> _Parts:
+    def _synchronised(self, task: int) -> _Parts:
         """Hosts clear their per-task buffers directly: an empty one that held something
         has been cleared. They also make new ones.
         """
@@ -206,7 +210,7 @@ class TrainingContext:
                 **{name: self._restored(task, saved[name]) for name in _BUFFERS}, **numbers
             )
 
-    def _restored(self, task: Any, saved: State | None) -> Any:
+    def _restored(self, task: int, saved: State | None) -> Any:
         if saved is None:
             return None
         buffer = empty_like(self.hosts[task])

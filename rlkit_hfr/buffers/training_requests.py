@@ -44,8 +44,8 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def tasks_asked_for(
-    arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[Any]
-) -> list[Any] | None:
+    arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[int]
+) -> list[int] | None:
     """The tasks of a request for several (training): the first of its arguments that is a
     collection of task indices. None for a request for one (collection, evaluation).
     """
@@ -55,7 +55,7 @@ def tasks_asked_for(
     return None
 
 
-def _are_tasks(value: Any, tasks: Container[Any]) -> bool:
+def _are_tasks(value: object, tasks: Container[int]) -> bool:
     if (
         not isinstance(value, Collection)
         or isinstance(value, (str, bytes, dict))

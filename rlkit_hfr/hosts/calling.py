@@ -94,7 +94,7 @@ class HostNetworks:
         """Around calls of the host's networks, and of nothing else."""
         return autocast(self.device, half)
 
-    def version(self) -> tuple[Any, ...]:
+    def version(self) -> tuple[object, ...]:
         """A figure of the critic's and the encoder's last weights, which every update
         changes: fused optimizers write them without counting in torch's version
         numbers. Networks that are swapped have another identity.
@@ -109,7 +109,7 @@ class HostNetworks:
         set_rng_state(self._seeds, state["seeds"])
         self.half = state["half"]  # also on a processor that "auto" would not take it on
 
-    def has_transitions(self, tasks: Sequence[Any]) -> bool:
+    def has_transitions(self, tasks: Sequence[int]) -> bool:
         buffers = self.parts.algorithm.replay_buffer.task_buffers
         return all(buffers[task].num_steps_can_sample() > 0 for task in tasks)
 
@@ -186,7 +186,7 @@ class HostNetworks:
                 ) from None
         return self._simulator, int(length)
 
-    def transitions(self, task: Any, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
         buffer = self.parts.algorithm.replay_buffer
         with borrowed_generators([buffer, buffer.task_buffers[task]], rng):
             return buffer.random_batch(task, number)

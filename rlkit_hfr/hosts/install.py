@@ -49,7 +49,8 @@ class Host:
     def __init__(self, algorithm: Any, seed: int) -> None:
         found = f"got {type(algorithm).__name__}"
         self._refuse(algorithm, found)
-        self.algorithm, self.env = algorithm, algorithm.env
+        self.algorithm = algorithm
+        self.env = algorithm.env
         self.train_tasks = self._task_ids(algorithm, found)
         self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
@@ -226,7 +227,8 @@ class Host:
                 delattr(self.algorithm, name)
             else:
                 setattr(self.algorithm, name, before)
-        self._buffer_classes, self._wrapped = [], {}
+        self._buffer_classes = []
+        self._wrapped = {}
 
 
 _ABSENT = object()

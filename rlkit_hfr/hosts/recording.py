@@ -48,9 +48,10 @@ class EvaluateOfACopy:
     """
 
     def __init__(self, algorithm: Any, name: str) -> None:
-        self._algorithm, self._name = algorithm, name
+        self._algorithm = algorithm
+        self._name = name
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: object, **options: object) -> Any:
         algorithm = self._algorithm
         vars(algorithm).pop(self._name, None)
         if has_our_columns(algorithm._old_table_keys):
@@ -63,7 +64,7 @@ class RecordingEvaluate(Wrapper):
     they would suppress some of the host's.
     """
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         if has_our_columns(getattr(self._algorithm, "_old_table_keys", None)):
             return EvaluateOfACopy, (self._algorithm, self._name)
         return super().__reduce__()
@@ -78,10 +79,13 @@ class RecordingEvaluate(Wrapper):
         sampled: SampledBatches | None = None,
     ) -> None:
         super().__init__(algorithm, name)
-        self._statistics, self._logger, self._router, self._sampled = statistics, logger, router, sampled
+        self._statistics = statistics
+        self._logger = logger
+        self._router = router
+        self._sampled = sampled
         self._warned = False
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: object, **options: object) -> Any:
         # rlkit's evaluation asks for several tasks at once
         with ExitStack() as stack:
             for buffer in (self._algorithm.enc_replay_buffer, self._algorithm.replay_buffer):

@@ -15,11 +15,12 @@ class Wrapper:
     """
 
     def __init__(self, algorithm: Any, name: str) -> None:
-        self._algorithm, self._name = algorithm, name
+        self._algorithm = algorithm
+        self._name = name
         self._method = getattr(algorithm, name)
         self.__doc__ = self._method.__doc__
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return getattr, (self._algorithm, self._name)
 
 
@@ -29,9 +30,10 @@ class TrainingRequest(Wrapper):
     def __init__(self, algorithm: Any, name: str, of_context: bool, of_rl: bool) -> None:
         """of_context, of_rl: whether the method draws from the encoder's buffer, and from the RL buffer."""
         super().__init__(algorithm, name)
-        self._of_context, self._of_rl = of_context, of_rl
+        self._of_context = of_context
+        self._of_rl = of_rl
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: object, **options: object) -> Any:
         context, rl = self._algorithm.enc_replay_buffer, self._algorithm.replay_buffer
         tasks = tasks_asked_for(args, options, context.task_buffers)
         with ExitStack() as stack:

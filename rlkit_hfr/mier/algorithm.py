@@ -68,7 +68,8 @@ class MIER(Learner):
         agent, self.qf1, self.qf2 = nets
         super().__init__(env, agent, train_tasks, eval_tasks, config, seed, **options)
         self.actor_critic = SoftActorCritic(agent.policy, self.qf1, self.qf2, config, self._autocast)
-        self.target_qf1, self.target_qf2 = self.actor_critic.target_qf1, self.actor_critic.target_qf2
+        self.target_qf1 = self.actor_critic.target_qf1
+        self.target_qf2 = self.actor_critic.target_qf2
         self.model.phi.requires_grad_(config.meta_learn_context)
         self.model_optimizer = torch.optim.Adam(
             [weight for weight in self.model.parameters() if weight.requires_grad],

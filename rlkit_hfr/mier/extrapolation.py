@@ -92,7 +92,8 @@ class Extrapolation:
         seed: of the transitions that are drawn. ValueError where the model predicts
         observations and the family does not say which of them end an episode.
         """
-        self.algorithm, self.config = algorithm, config
+        self.algorithm = algorithm
+        self.config = config
         self._rng = np.random.default_rng(seed)
         self._ends_at: Termination = getattr(algorithm.env, "ends_at", lambda next_obs: None)
         some = np.zeros((1, int(np.prod(algorithm.env.observation_space.shape))), np.float32)

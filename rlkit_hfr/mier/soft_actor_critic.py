@@ -48,12 +48,16 @@ class SoftActorCritic:
         autocast: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """autocast: around the networks' matrix products."""
-        self.policy, self.qf1, self.qf2 = policy, qf1, qf2
-        self.target_qf1, self.target_qf2 = copy.deepcopy(qf1), copy.deepcopy(qf2)
+        self.policy = policy
+        self.qf1 = qf1
+        self.qf2 = qf2
+        self.target_qf1 = copy.deepcopy(qf1)
+        self.target_qf2 = copy.deepcopy(qf2)
         for target in (self.target_qf1, self.target_qf2):
             target.requires_grad_(False)
         self.entropy = EntropyWeight()
-        self.config, self._autocast = config, autocast
+        self.config = config
+        self._autocast = autocast
         actions = policy.last_fc.out_features
         self.target_entropy = -(config.entropy_deficit or float(actions))
         adam = torch.optim.Adam

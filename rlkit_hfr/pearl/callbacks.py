@@ -5,15 +5,17 @@ by itself.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rlkit_hfr.pearl.logger import create_log_dir, logger, reopen_logger, setup_logger
+from rlkit_hfr.pearl.logger import LogRow, create_log_dir, logger, reopen_logger, setup_logger
 
 if TYPE_CHECKING:
     from rlkit_hfr.pearl.meta_algorithm import MetaRLAlgorithm
+
+T = TypeVar("T")
 
 
 class Callback:
@@ -24,13 +26,13 @@ class Callback:
     def on_start(self, algorithm: MetaRLAlgorithm) -> None:
         """Before the first iteration, or before the next one of a training that goes on."""
 
-    def progress(self, items: Iterable[Any], phase: str) -> Iterable[Any]:
+    def progress(self, items: Iterable[T], phase: str) -> Iterable[T]:
         """The items of a phase of an iteration, one after the other: "initial data",
         "collect" or "update".
         """
         return items
 
-    def on_iteration(self, algorithm: MetaRLAlgorithm, row: Mapping[str, Any]) -> None:
+    def on_iteration(self, algorithm: MetaRLAlgorithm, row: LogRow) -> None:
         """After an iteration, with its row of progress.csv."""
 
     def on_end(self, algorithm: MetaRLAlgorithm) -> None:

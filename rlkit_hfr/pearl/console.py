@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from tqdm import tqdm
 
 from rlkit_hfr.pearl.callbacks import Callback
-from rlkit_hfr.pearl.logger import logger
+from rlkit_hfr.pearl.logger import LogRow, logger
 
 
 class Console(Callback):
@@ -38,7 +38,7 @@ class Console(Callback):
         label = f"{self.finished + 1}/{self.num_iterations} {phase}{self._result}"
         return tqdm(items, desc=label, leave=False, disable=None, dynamic_ncols=True)
 
-    def on_iteration(self, algorithm: Any, row: Mapping[str, Any]) -> None:
+    def on_iteration(self, algorithm: Any, row: LogRow) -> None:
         """Report a row of progress.csv, in a line that fits 80 columns."""
         self.finished += 1
         figures = [f"return {_brief(row['AverageReturn_all_test_tasks'])}"]

@@ -35,7 +35,8 @@ class Mlp(nn.Module):
         features.output_size); None for the input itself.
         """
         super().__init__()
-        self.input_size, self.output_size = input_size, output_size
+        self.input_size = input_size
+        self.output_size = output_size
         sizes = [input_size if features is None else int(features.output_size), *hidden_sizes]  # type: ignore[arg-type]
         self.features = features
         layers = [nn.Linear(a, b) for a, b in itertools.pairwise(sizes)]

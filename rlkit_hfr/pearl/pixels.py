@@ -41,7 +41,8 @@ class ConvPixels(nn.Module):
     def __init__(self, width: int, images: Sequence[slice], image_shape: tuple[int, int, int]) -> None:
         """image_shape: channels, height and width of an image."""
         super().__init__()
-        self._images, self._shape = list(images), image_shape
+        self._images = list(images)
+        self._shape = image_shape
         pixels = math.prod(image_shape)
         channels, height, breadth = image_shape
         self.conv1 = nn.Conv2d(channels, 16, 3, stride=2, padding=1)

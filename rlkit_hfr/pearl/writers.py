@@ -75,7 +75,9 @@ class CSVRows(RowWriter):
 
     def __init__(self) -> None:
         self.columns: list[str] | None = None
-        self.size, self.digest = 0, hashlib.sha256()  # of what was written
+        # of what was written
+        self.size = 0
+        self.digest = hashlib.sha256()
         self._file = Path()
 
     def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:

@@ -14,7 +14,7 @@ _TOLERANCE = 1e-3  # of the sum of probabilities: they may come from half precis
 
 
 def check_decisions(
-    decisions: Any, paths: Sequence[PathDict], tasks: Collection[Any], relabeler: Relabeler
+    decisions: object, paths: Sequence[PathDict], tasks: Collection[int], relabeler: Relabeler
 ) -> list[RelabelDecision]:
     """The decisions on `paths`, one each. tasks: the candidate tasks.
 
@@ -40,7 +40,7 @@ def check_decisions(
     return list(decisions)
 
 
-def _check_tasks(decision: RelabelDecision, steps: int, tasks: Collection[Any], where: str) -> None:
+def _check_tasks(decision: RelabelDecision, steps: int, tasks: Collection[int], where: str) -> None:
     chosen = decision.tasks
     if isinstance(chosen, np.ndarray):
         if chosen.shape != (steps,) or chosen.dtype.kind not in "iu":
@@ -65,7 +65,7 @@ def _check_tasks(decision: RelabelDecision, steps: int, tasks: Collection[Any], 
         raise ValueError(f"{where}: tasks must be distinct, got {chosen!r}; name each task once")
 
 
-def _check_probs(probs: Any, number: int, where: str) -> None:
+def _check_probs(probs: object, number: int, where: str) -> None:
     values = _numbers("probs", probs, number, where)
     wrong = np.flatnonzero(~np.isfinite(values) | (values < 0.0))
     if wrong.size:
@@ -76,7 +76,7 @@ def _check_probs(probs: Any, number: int, where: str) -> None:
         raise ValueError(f"{where}: probs must sum to 1, got {values.sum():.6g}; divide them by their sum")
 
 
-def _numbers(name: str, values: Any, number: int, where: str) -> np.ndarray:
+def _numbers(name: str, values: object, number: int, where: str) -> np.ndarray:
     expected = f"{where}: {name} must be an array of {number} real numbers, one per candidate task"
     if not isinstance(values, np.ndarray):
         raise ValueError(f"{expected}, got {type(values).__name__}; give a numpy array")
@@ -85,5 +85,5 @@ def _numbers(name: str, values: Any, number: int, where: str) -> np.ndarray:
     return values.astype(np.float64)
 
 
-def _some(tasks: list[Any]) -> str:
+def _some(tasks: list[int]) -> str:
     return ", ".join(map(repr, tasks[:10])) + (", ..." if len(tasks) > 10 else "")

@@ -20,7 +20,7 @@ THRESHOLD = "or set threshold to the reward that a step must exceed"
 
 
 def earning_steps(
-    path: PathDict, scorer: Scorer, threshold: float | None, tasks: Sequence[Any] | None = None
+    path: PathDict, scorer: Scorer, threshold: float | None, tasks: Sequence[int] | None = None
 ) -> np.ndarray:
     """Which steps earn the sparse reward of each of the tasks (None: the candidates): (K, T) bool.
 
@@ -75,7 +75,7 @@ class HTRRelabeler(Relabeler):
             for k, p, s in zip(sample_rows(probs, rng), probs, shares)
         ]
 
-    def _cluster(self, earned: np.ndarray, source: Any, rng: np.random.Generator) -> np.ndarray:
+    def _cluster(self, earned: np.ndarray, source: int, rng: np.random.Generator) -> np.ndarray:
         """The one task of each path of a visit (N, K): one that the visit has been sent to before, if it
         rewards the path, or else one that rewards most of the paths that are left, and so on."""
         chosen = np.zeros(earned.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class SamplingRelabeler(Relabeler):
 
     @abc.abstractmethod
     def score_batch(
-        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[Any], scorer: Scorer
+        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[int], scorer: Scorer
     ) -> BatchScores:
         """Where the transitions of a batch would go. rows: a path of the R transitions, with what was
         recorded of each; sources: (R,) places in `tasks`, the N distinct tasks of the batch."""
@@ -67,7 +67,7 @@ class HIPISamplingRelabeler(SamplingRelabeler):
 
     @torch.no_grad()
     def score_batch(
-        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[Any], scorer: Scorer
+        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[int], scorer: Scorer
     ) -> BatchScores:
         scale = scorer.networks.reward_scale
         temperature = default_temperature(scale) if self.temperature is None else self.temperature
@@ -94,7 +94,7 @@ class HTRSamplingRelabeler(SamplingRelabeler):
         self.needs_goals = threshold is None
 
     def score_batch(
-        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[Any], scorer: Scorer
+        self, rows: PathDict, sources: np.ndarray, tasks: Sequence[int], scorer: Scorer
     ) -> BatchScores:
         earned = earning_steps(rows, scorer, self.threshold, tasks).T
         probs = np.where(earned.any(axis=1, keepdims=True), earned, np.eye(len(tasks))[sources])

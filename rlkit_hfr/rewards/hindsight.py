@@ -20,7 +20,7 @@ GoalDistances = Callable[[PathDict, Sequence[int]], np.ndarray]
 class RewardLearner(Protocol):
     """A reward that is trained on what is collected."""
 
-    def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
+    def observe(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         """Note paths collected for `task`; returns the squared errors of their rewards as
         predicted so far, empty before any training.
         """
@@ -62,7 +62,7 @@ def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]
     }
 
 
-def warn_unless_own_rewards(path: PathDict, hindsight: np.ndarray, tasks: Sequence[Any]) -> None:
+def warn_unless_own_rewards(path: PathDict, hindsight: np.ndarray, tasks: Sequence[int]) -> None:
     """Warn if hindsight rewards (T,) of each step's own task are not those that were recorded. tasks: the
     task of each step."""
     recorded = np.asarray(path["rewards"], np.float64).reshape(-1)

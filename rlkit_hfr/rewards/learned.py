@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ class LearnedReward:
 
     def __init__(
         self,
-        task_vectors: Mapping[Any, np.ndarray],
+        task_vectors: Mapping[int, np.ndarray],
         terminals: RewardFunction | None,
         seed: int,
         hidden_size: int = 128,
@@ -46,13 +45,14 @@ class LearnedReward:
             of which the terminals are taken, None for none;
         capacity: transitions that are kept; fit_steps: gradient steps of a `fit`.
         """
-        self._vectors, self._terminals, self._seed = (
-            {task: np.asarray(v, np.float32) for task, v in task_vectors.items()},
-            terminals,
-            seed,
-        )
-        self._hidden_size, self._capacity, self._fit_steps = hidden_size, capacity, fit_steps
-        self._batch_size, self._learning_rate = batch_size, learning_rate
+        self._vectors = {task: np.asarray(v, np.float32) for task, v in task_vectors.items()}
+        self._terminals = terminals
+        self._seed = seed
+        self._hidden_size = hidden_size
+        self._capacity = capacity
+        self._fit_steps = fit_steps
+        self._batch_size = batch_size
+        self._learning_rate = learning_rate
         self._rng = np.random.default_rng(seed)
         self._data: SimpleReplayBuffer | None = None
         self._has_sparse = False
@@ -72,7 +72,7 @@ class LearnedReward:
         )
         return data
 
-    def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
+    def observe(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         errors = [np.zeros(0)]
         for path in paths:
             obs = np.asarray(path["observations"], np.float32).reshape(len(path["rewards"]), -1)
@@ -122,7 +122,7 @@ class LearnedReward:
         self._fitted_rows = self._data.num_steps_can_sample()
 
     @torch.no_grad()
-    def _predict(self, path: PathDict, tasks: Sequence[Any]) -> np.ndarray:
+    def _predict(self, path: PathDict, tasks: Sequence[int]) -> np.ndarray:
         """(heads, K, T) rewards and, where there are any, sparse rewards."""
         obs, actions = (
             np.asarray(path[key], np.float32).reshape(len(path["rewards"]), -1)
@@ -144,7 +144,7 @@ class LearnedReward:
         )
         return (out * self._target_scale[1] + self._target_scale[0]).T.reshape(-1, *grid).numpy()
 
-    def rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
+    def rewards(self, path: PathDict, tasks: Sequence[int]) -> TaskRewards:
         """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
         if self._data is not None and self._data.num_steps_can_sample() >= 2 * self._fitted_rows:
             self.fit()  # before the first update: the initial pool goes on growing

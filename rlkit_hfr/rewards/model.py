@@ -36,7 +36,7 @@ class ModelReward:
 
     def __init__(
         self,
-        tasks: Sequence[Any],
+        tasks: Sequence[int],
         terminals: RewardFunction | None,
         seed: int,
         own_model: tuple[Any, InnerSteps] | None = None,
@@ -57,11 +57,15 @@ class ModelReward:
             raise ValueError(
                 f'rewards="model" needs torch 2.0 or newer, got {torch.__version__}; use rewards="learned"'
             )
-        self._tasks, self._terminals, self._seed = list(tasks), terminals, seed
+        self._tasks = list(tasks)
+        self._terminals = terminals
+        self._seed = seed
         self._own: Any = None if own_model is None else own_model[0]
         self._how = _HOW if own_model is None else own_model[1]
-        self._capacity, self._fit_steps = capacity, fit_steps
-        self._adapt_rows, self._train_rows = adapt_rows, train_rows
+        self._capacity = capacity
+        self._fit_steps = fit_steps
+        self._adapt_rows = adapt_rows
+        self._train_rows = train_rows
         self._rng = np.random.default_rng(seed)
         self._data: dict[Any, SimpleReplayBuffer] = {}
         self._has_sparse = False
@@ -87,7 +91,7 @@ class ModelReward:
             self._optimizer = torch.optim.Adam(self._model.parameters(), lr=_LEARNING_RATE)
         self._phi = self._model.phi.detach().repeat(len(self._tasks), 1)
 
-    def observe(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
+    def observe(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         errors = [np.zeros(0)]
         for path in paths:
             if not self._data:
@@ -103,7 +107,7 @@ class ModelReward:
     def _rows(self) -> int:
         return sum(buffer.num_steps_can_sample() for buffer in self._data.values())
 
-    def _batch(self, tasks: Sequence[Any], number: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, tasks: Sequence[int], number: int) -> tuple[Tensor, Tensor]:
         """Inputs (N, number, I) and targets (N, number, O) of N tasks."""
         batches = [self._data[task].random_batch(number) for task in tasks]
         columns = {key: self._tensor(np.stack([batch[key] for batch in batches])) for key in batches[0]}
@@ -130,7 +134,7 @@ class ModelReward:
             self._phi[known] = phi
         self._fitted_rows = self._rows()
 
-    def _train(self, tasks: Sequence[Any]) -> None:
+    def _train(self, tasks: Sequence[int]) -> None:
         """MIER's outer loss: that of fresh rows with phi adapted to others of the same task."""
         inputs, targets = self._batch(tasks, self._adapt_rows)
         self._model.standardise(inputs.flatten(0, 1), targets.flatten(0, 1))
@@ -146,7 +150,7 @@ class ModelReward:
                 self._optimizer.step()
 
     @torch.no_grad()
-    def _predict(self, path: PathDict, tasks: Sequence[Any]) -> np.ndarray:
+    def _predict(self, path: PathDict, tasks: Sequence[int]) -> np.ndarray:
         """(heads, K, T) rewards and, where there are any, sparse rewards."""
         path = _flat(path)
         rows = self._tensor(np.concatenate([path["observations"], path["actions"]], axis=1))
@@ -159,7 +163,7 @@ class ModelReward:
         heads = means if self._own is None else means[..., -1:]
         return heads.permute(2, 0, 1).cpu().numpy()
 
-    def rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
+    def rewards(self, path: PathDict, tasks: Sequence[int]) -> TaskRewards:
         """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
         if self._data and self._rows() >= 2 * self._fitted_rows:
             self.fit()  # before the first update: the initial pool goes on growing

@@ -21,8 +21,8 @@ LEARNED, MODEL = "learned", "model"
 
 def resolve_hindsight(
     env: Any,
-    tasks: Sequence[Any],
-    rewards: Callable[..., Any] | str | None,
+    tasks: Sequence[int],
+    rewards: Callable[..., object] | str | None,
     seed: int,
     own_model: Any = None,
 ) -> Hindsight:
@@ -52,7 +52,7 @@ def resolve_hindsight(
     return Hindsight(learner.rewards, goal_distances, learner)
 
 
-def _vectors(env: Any, rewards: Callable[..., Any] | str | None) -> VectorRewards | None:
+def _vectors(env: Any, rewards: Callable[..., object] | str | None) -> VectorRewards | None:
     """Rewards by task vector: the caller's `VectorRewards`, or else those of an environment with
     ``rewards_of_vectors(path, vectors)``, ``tasks`` and ``sample_tasks(number, rng)``.
     """
@@ -65,7 +65,7 @@ def _vectors(env: Any, rewards: Callable[..., Any] | str | None) -> VectorReward
     return None
 
 
-def resolve_rewards(env: Any, rewards: Callable[..., Any] | str | None = None) -> RewardFunction:
+def resolve_rewards(env: Any, rewards: Callable[..., object] | str | None = None) -> RewardFunction:
     """The hindsight rewards to use, the first of: the caller's own function; the
     environment's ``compute_rewards(path, tasks)``; the HFR release's ``reward(info,
     goal)`` with ``get_train_goals``; what is known of the stock environments of oyster

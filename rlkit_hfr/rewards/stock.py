@@ -12,7 +12,7 @@ import numpy as np
 
 from rlkit_hfr.paths import PathDict, info_column, info_rows
 
-Rewards = Callable[[PathDict, Sequence[int]], Any]
+Rewards = Callable[[PathDict, Sequence[int]], object]
 
 
 def stock_rewards(env: Any) -> Rewards | None:
@@ -34,7 +34,7 @@ def _point(env: Any) -> Rewards | None:
         return None
     radius = getattr(env, "goal_radius", None)
 
-    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> object:
         targets = np.asarray(env.goals, np.float64)[np.asarray(tasks)]
         delta = np.asarray(path["next_observations"], np.float64)[None, :, :2] - targets[:, None]
         dense = -np.sqrt(delta[..., 0] ** 2 + delta[..., 1] ** 2)
@@ -54,7 +54,7 @@ def _cheetah_velocity(env: Any) -> Rewards | None:
     if not _records(env, "forward_vel"):
         return None
 
-    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> object:
         speed, control = (_required(path, key, "HalfCheetahVelEnv") for key in ("forward_vel", "reward_ctrl"))
         goals = np.array([env.tasks[task]["velocity"] for task in tasks], np.float64)
         values = -np.abs(speed - goals[:, None]) + control
@@ -71,7 +71,7 @@ def _cheetah_direction(env: Any) -> Rewards | None:
     if not (_records(env, "reward_forward") and _records(env, "task")):
         return None
 
-    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> object:
         forward, control = (
             _required(path, key, "HalfCheetahDirEnv") for key in ("reward_forward", "reward_ctrl")
         )
@@ -92,7 +92,7 @@ def _ant_direction(env: Any) -> Rewards | None:
     if not _records(env, "torso_velocity"):
         return None
 
-    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> object:
         moved = (
             np.stack([np.asarray(info["torso_velocity"], np.float64)[:2] for info in info_rows(path)])
             / env.dt
@@ -122,8 +122,8 @@ def _records(env: Any, info: str) -> bool:
     return isinstance(code, types.CodeType) and info in _constants(code)
 
 
-def _constants(code: types.CodeType) -> set[Any]:
-    found: set[Any] = set()
+def _constants(code: types.CodeType) -> set[object]:
+    found: set[object] = set()
     for constant in code.co_consts:
         found |= set(constant) if isinstance(constant, tuple) else {constant}
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ RewardFunction = Callable[[PathDict, Sequence[int]], TaskRewards]
 
 
 def as_task_rewards(
-    result: Any, path: PathDict, num_tasks: int, source: str = "a reward function"
+    result: object, path: PathDict, num_tasks: int, source: str = "a reward function"
 ) -> TaskRewards:
     """Bring what a reward function returned to `TaskRewards`. source: what to call it in messages.
 
@@ -47,7 +47,7 @@ def as_task_rewards(
     )
 
 
-def _real(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+def _real(name: str, values: object, shape: tuple[int, int], source: str) -> np.ndarray:
     """(K, T) float32."""
     array = _array(name, values, shape, source)
     if array.dtype.kind not in "fiub":
@@ -60,7 +60,7 @@ def _real(name: str, values: Any, shape: tuple[int, int], source: str) -> np.nda
     return single
 
 
-def _truths(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+def _truths(name: str, values: object, shape: tuple[int, int], source: str) -> np.ndarray:
     """(K, T) bool."""
     array = _array(name, values, shape, source)
     if array.dtype.kind not in "fiub":
@@ -72,7 +72,7 @@ def _truths(name: str, values: Any, shape: tuple[int, int], source: str) -> np.n
     return array.astype(bool, copy=False)
 
 
-def _array(name: str, values: Any, shape: tuple[int, int], source: str) -> np.ndarray:
+def _array(name: str, values: object, shape: tuple[int, int], source: str) -> np.ndarray:
     expected = f"hindsight {name} of {source} must have shape (K, T) = {shape}"
     if values is None:
         raise ValueError(f"{expected}, got None; return one row per task")

@@ -28,7 +28,8 @@ class VectorRewards:
         """function: (path, vectors (V, G)) -> rewards (V, T), (rewards, terminals) or (rewards, terminals,
         sparse rewards); vectors: (n_tasks, G), of each task by its index; sample: (number, generator) ->
         (number, G), new tasks of the family's distribution."""
-        self.function, self._sample = function, sample
+        self.function = function
+        self._sample = sample
         self.vectors = np.asarray(vectors, np.float64)
         if self.vectors.ndim != 2 or not np.isfinite(self.vectors).all():
             raise ValueError(

@@ -26,7 +26,7 @@ class HostView(Protocol):
     def version(self) -> Any:
         """Something that changes whenever the networks are updated."""
 
-    def has_transitions(self, tasks: Sequence[Any]) -> bool:
+    def has_transitions(self, tasks: Sequence[int]) -> bool:
         """Whether the RL buffer holds data of every task."""
 
     @property

@@ -12,7 +12,7 @@ from torch import Tensor
 
 def rollout_utilities(
     env: Any,
-    tasks: Sequence[Any],
+    tasks: Sequence[int],
     z: Tensor,
     act: Callable[[Tensor, Tensor], Tensor],
     discount: float,
@@ -39,7 +39,7 @@ def rollout_utilities(
 
 def _return(
     env: Any,
-    task: Any,
+    task: int,
     z: Tensor,
     act: Callable[[Tensor, Tensor], Tensor],
     discount: float,

@@ -57,7 +57,9 @@ class Scorer:
         max_rows: int | None = None,
     ) -> None:
         """max_rows: of one forward pass; None for what suits the networks' device."""
-        self.networks, self.memory, self.candidate_tasks = networks, memory, list(candidate_tasks)
+        self.networks = networks
+        self.memory = memory
+        self.candidate_tasks = list(candidate_tasks)
         self._max_rows = max_rows
         self._hindsight = hindsight
         self._rewards: dict[int, TaskRewards] = {}
@@ -65,7 +67,7 @@ class Scorer:
         self._rng = np.random.default_rng(numpy_seed)
         self._torch_seed = int(torch_seed.generate_state(1)[0])
         self._generator: torch.Generator | None = None
-        self._kept: dict[Any, Any] = {}
+        self._kept: dict[int, Any] = {}
 
     @property
     def max_rows(self) -> int:
@@ -93,11 +95,11 @@ class Scorer:
         """The paths asked about so far may cease to exist, and others take their identity."""
         self._rewards.clear()
 
-    def hindsight_rewards(self, path: PathDict, tasks: Sequence[Any]) -> TaskRewards:
+    def hindsight_rewards(self, path: PathDict, tasks: Sequence[int]) -> TaskRewards:
         """Hindsight rewards of a path under any tasks, worked out anew."""
         return self._hindsight.rewards(path, tasks)
 
-    def goal_distances(self, path: PathDict, tasks: Sequence[Any] | None = None) -> np.ndarray:
+    def goal_distances(self, path: PathDict, tasks: Sequence[int] | None = None) -> np.ndarray:
         """How far each step is from the goal of each of the tasks (None: the candidates), in
         units of the goal's tolerance: (K, T). ValueError if there are no goals.
         """
@@ -130,7 +132,7 @@ class Scorer:
     def has_goals(self) -> bool:
         return self._hindsight.goal_distances is not None
 
-    def rewarded_steps(self, path: PathDict, task: Any) -> np.ndarray | None:
+    def rewarded_steps(self, path: PathDict, task: int) -> np.ndarray | None:
         """Which steps of a path of `task` get a sparse reward, or are within the tolerance
         of its goal: (T,) bool; None if neither exists.
         """
@@ -147,7 +149,7 @@ class Scorer:
     def learns_rewards(self) -> bool:
         return self._hindsight.learner is not None
 
-    def collected(self, paths: Sequence[PathDict], task: Any) -> np.ndarray:
+    def collected(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         """Tell a reward that is learned of paths collected for `task`; returns its squared
         errors on them, none if nothing is learned.
         """
@@ -199,7 +201,7 @@ class Scorer:
             rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
         return context_rows(path, rewards, self.networks.layout.with_next_obs)
 
-    def context_rewards(self, path: PathDict, tasks: Sequence[Any] | None = None) -> np.ndarray:
+    def context_rewards(self, path: PathDict, tasks: Sequence[int] | None = None) -> np.ndarray:
         """What the context's reward column holds under each of the tasks (None: the candidates): (K, T)."""
         return self._seen_by_context(
             self.task_rewards(path) if tasks is None else self.hindsight_rewards(path, tasks)
@@ -299,7 +301,7 @@ class Scorer:
 
     @torch.no_grad()
     def task_latents(
-        self, number: int = 1, latent: str = "sample", tasks: Sequence[Any] | None = None
+        self, number: int = 1, latent: str = "sample", tasks: Sequence[int] | None = None
     ) -> Tensor:
         """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each
         of the tasks (None: the candidates): (number, K, Z).
@@ -317,7 +319,7 @@ class Scorer:
             draws.append(self.latents(posterior, latent))
         return torch.stack(draws)
 
-    def _task_context(self, task: Any) -> np.ndarray:
+    def _task_context(self, task: int) -> np.ndarray:
         """A context batch (T, D) of rows of the trajectories stored for a task; for a host that reads them in
         order, of whole trajectories one after the other, as many as fit and one at least."""
         stored, size = self.memory.all_trajectories(task), self.networks.context_batch_size

@@ -41,7 +41,8 @@ class Reservoir:
         return dict(seen=self.seen, items=[as_tensor(item) for item in self.items])
 
     def load_state_dict(self, state: State) -> None:
-        self.seen, self.items = state["seen"], [item.numpy() for item in state["items"]]
+        self.seen = state["seen"]
+        self.items = [item.numpy() for item in state["items"]]
 
 
 class TaskMemory:
@@ -156,7 +157,8 @@ class Visit:
 
     def add(self, context: np.ndarray, iteration: int) -> None:
         if iteration != self.iteration:
-            self.iteration, self.rows = iteration, []
+            self.iteration = iteration
+            self.rows = []
         self.rows.append(context)
 
     def state_dict(self) -> State:
@@ -177,7 +179,7 @@ def path_state(path: PathDict) -> State:
     }
 
 
-def _is_numeric(value: Any) -> bool:
+def _is_numeric(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 

@@ -34,7 +34,9 @@ class ScriptedAgent:
 
     def __init__(self, env: Any, noise: float, rng: np.random.Generator) -> None:
         """noise: standard deviation, in units of actions, which are in [-1, 1]."""
-        self._env, self._noise, self._rng = env, noise, rng
+        self._env = env
+        self._noise = noise
+        self._rng = rng
         self.z = torch.zeros(1, 1)
 
     def get_actions(self, obs: np.ndarray, deterministic: bool = False) -> np.ndarray:

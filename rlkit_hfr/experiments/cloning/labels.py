@@ -44,7 +44,9 @@ class BareNetworks:
     reward_scale, discount, context_batch_size = 1.0, 0.99, 64
 
     def __init__(self, layout: ContextLayout, sparse_rewards: bool, labeller: str) -> None:
-        self.layout, self.sparse_rewards, self._labeller = layout, sparse_rewards, labeller
+        self.layout = layout
+        self.sparse_rewards = sparse_rewards
+        self._labeller = labeller
 
     @contextmanager
     def isolated(self) -> Iterator[None]:

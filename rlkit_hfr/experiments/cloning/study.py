@@ -21,6 +21,7 @@ from rlkit_hfr.experiments.cloning.labels import REFERENCES, Labelled, label, la
 from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
 from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
+from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
 from rlkit_hfr.paths import PathDict, recorded_rewards
@@ -101,7 +102,7 @@ def _file(out: Path, name: str, seed: int) -> Path:
     return out / f"{name.replace(':', '.')}-s-{seed}.json"
 
 
-def _run_seed(study: Study, variant: dict[str, Any], missing: list[str], seed: int, out: Path) -> None:
+def _run_seed(study: Study, variant: Variant, missing: list[str], seed: int, out: Path) -> None:
     env = build_env(variant)
     tasks = list(env.get_all_task_idx())
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]

@@ -42,7 +42,8 @@ class Film:
 
         Raises ValueError where no OpenGL is to be had.
         """
-        self._env, self._goal = env, goal
+        self._env = env
+        self._goal = goal
         self._renderer = make_renderer(env.model, *_SIZE)
         self._camera: Any = "track" if env.view is None else _camera(*env.view)
 
@@ -80,7 +81,10 @@ def _camera(
     lookat: tuple[float, float, float], distance: float, elevation: float, azimuth: float
 ) -> mujoco.MjvCamera:
     camera = mujoco.MjvCamera()
-    camera.lookat[:], camera.distance, camera.elevation, camera.azimuth = lookat, distance, elevation, azimuth
+    camera.lookat[:] = lookat
+    camera.distance = distance
+    camera.elevation = elevation
+    camera.azimuth = azimuth
     return camera
 
 

@@ -66,7 +66,7 @@ def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
     return algorithm
 
 
-def _with_entropy_weight_one(settings: Mapping[str, Any]) -> dict[str, float]:
+def _with_entropy_weight_one(settings: Variant) -> dict[str, float]:
     """The reward scale and KL weight that mean the same on a host whose entropy weight is 1.
 
     Values and entropy are divided by the weight, and with them the critic's loss by its
@@ -78,15 +78,13 @@ def _with_entropy_weight_one(settings: Mapping[str, Any]) -> dict[str, float]:
     return dict(reward_scale=settings["reward_scale"] / weight, kl_lambda=settings["kl_lambda"] / weight**2)
 
 
-def _sizes(env: Any, variant: Variant, settings: dict[str, Any]) -> tuple[int, int, int, int, list[int]]:
+def _sizes(env: Any, variant: Variant, settings: Variant) -> tuple[int, int, int, int, list[int]]:
     obs, action = (int(np.prod(space.shape)) for space in (env.observation_space, env.action_space))
     row = obs + action + 1 + (obs if settings["use_next_obs_in_context"] else 0)
     return obs, action, variant["latent_size"], row, [variant["net_size"]] * 3
 
 
-def _build_oyster(
-    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
-) -> Any:
+def _build_oyster(env: Any, train: list[int], test: list[int], variant: Variant, settings: Variant) -> Any:
     networks = importlib.import_module("rlkit.torch.networks")
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     settings |= dict(recurrent=False, dump_eval_paths=False)
@@ -113,9 +111,7 @@ def _build_oyster(
     )
 
 
-def _build_rlkit(
-    env: Any, train: list[int], test: list[int], variant: Variant, settings: dict[str, Any]
-) -> Any:
+def _build_rlkit(env: Any, train: list[int], test: list[int], variant: Variant, settings: Variant) -> Any:
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     mlp = importlib.import_module("rlkit.torch.networks").ConcatMlp
     smac = importlib.import_module("rlkit.torch.smac.networks")

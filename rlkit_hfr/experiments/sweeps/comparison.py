@@ -141,7 +141,8 @@ class Comparison:
     """Runs jobs to their ends and shows how far they are."""
 
     def __init__(self, jobs: Sequence[Job], executor: Executor) -> None:
-        self._jobs, self._executor = list(jobs), executor
+        self._jobs = list(jobs)
+        self._executor = executor
         self._state: dict[Job, str] = {job: "finished" if finished(job) else "waiting" for job in jobs}
         self._totals = {job: job.variant()["algo_params"]["num_iterations"] for job in jobs}
         self._handles: dict[Job, Any] = {}
