@@ -13,6 +13,7 @@ import torch
 
 from rlkit_hfr import RelabelDecision, Relabeler, attach
 from rlkit_hfr.pearl.logger import logger, setup_logger
+from rlkit_hfr.rewards.hindsight import relabel_path
 from rlkit_hfr.rewards.task_rewards import as_task_rewards
 
 
@@ -232,3 +233,19 @@ def test_what_a_relabeler_wants_kept_is_a_positive_number(make_algorithm, name, 
     setattr(relabeler, name, value)
     with pytest.raises(ValueError, match=name):
         attach(make_algorithm(), relabeler)
+
+
+@pytest.mark.parametrize("name", ["", None, 5])
+def test_a_relabeler_has_a_name(make_algorithm, name):
+    relabeler = type("Nameless", (Forgetful,), {"name": name})
+    with pytest.raises(ValueError, match="Nameless needs a name"):
+        attach(make_algorithm(), relabeler)
+
+
+def test_a_relabeled_path_has_columns_of_the_hosts_shape(make_path):
+    path = make_path(6)
+    rewards = as_task_rewards((_good((3, 6)) + 2, np.eye(3, 6)), path, 3)
+    relabeled = relabel_path(path, rewards, 1)
+    assert relabeled["rewards"].shape == relabeled["terminals"].shape == (6, 1)
+    assert relabeled["terminals"][:, 0].tolist() == [False, True, False, False, False, False]
+    assert (relabeled["rewards"] == 2).all()

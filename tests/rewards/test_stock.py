@@ -168,6 +168,15 @@ def test_stock_environments_by_what_their_paths_record(cls):
     _round_trip(env, range(len(getattr(env, "tasks", getattr(env, "goals", [])))))
 
 
+def test_a_path_that_lacks_what_its_environment_records_is_said():
+    env = HalfCheetahVelEnv()
+    path = _record(env, 0, np.random.default_rng(0))
+    for info in path["env_infos"]:
+        del info["forward_vel"]
+    with pytest.raises(ValueError, match='the paths of HalfCheetahVelEnv lack info."forward_vel"'):
+        resolve_rewards(env)(path, [0])
+
+
 def test_a_cheetah_that_hides_its_speed_is_refused_until_it_is_wrapped():
     with pytest.raises(
         ValueError, match="no stock environment whose paths record enough.*env_wrappers.recording"

@@ -1,0 +1,448 @@
+"""Do the tests notice when the mathematics is wrong? ``python benchmarks/mutation.py --number
+200 --seed 0``.
+
+Each mutant is one small change of one module: another comparison, operator, number or
+truth value, a negated condition, a statement left out, a mean made a sum. The tests that
+run the changed lines run on it, the quickest first, in a process of their own, and stop at
+the first that fails. The mutant is *killed* by a failure or by running out of time, and
+else it *survives*. No file is edited: the changed module is compiled in memory. Which lines
+a test runs is noted once, by a run of all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any, TextIO
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGETS = (
+    "rlkit_hfr/relabelers",
+    "rlkit_hfr/scoring",
+    "rlkit_hfr/rewards",
+    "rlkit_hfr/buffers",
+    "rlkit_hfr/utility.py",
+    "rlkit_hfr/distribution.py",
+)
+TESTS = (
+    "tests/test_utility.py",
+    "tests/test_distribution.py",
+    "tests/relabelers",
+    "tests/scoring",
+    "tests/rewards",
+    "tests/buffers",
+    "tests/test_borders.py",
+    "tests/test_registration.py",
+    "tests/test_attach.py",
+    "tests/test_precision.py",
+    "tests/hosts/test_refusals.py",
+    "tests/hosts/test_standins.py",
+    "tests/experiments/runs/test_checkpoint.py",
+)
+
+_COMPARISONS: dict[type, type] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+_OPERATORS: dict[type, type] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
+_METHODS = {
+    "mean": "sum",
+    "sum": "mean",
+    "min": "max",
+    "max": "min",
+    "amax": "amin",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "any": "all",
+    "all": "any",
+    "zeros": "ones",
+    "cos": "sin",
+    "sin": "cos",
+    "append": "index",
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """file: relative to the repository; line, end: where the change is; at_import: not in a
+    function's body; number: its place among the changes of that file.
+    """
+
+    file: str
+    line: int
+    end: int
+    at_import: bool
+    number: int
+    change: str
+
+
+class _Mutator(ast.NodeTransformer):
+    """Walks a module and counts the changes that could be made; makes the one of `number`, if any."""
+
+    def __init__(self, number: int | None = None) -> None:
+        self.number, self.found = number, list[tuple[int, int, bool, str]]()
+        self._depth = 0
+
+    def _mutate(self, node: Any, change: str) -> bool:
+        """Whether this change, of what stands where `node` stands, is the one to make."""
+        self.found.append((node.lineno, node.end_lineno, self._depth == 0, change))
+        return len(self.found) - 1 == self.number
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        node.defaults = [self.visit(default) for default in node.defaults]
+        node.kw_defaults = [None if default is None else self.visit(default) for default in node.kw_defaults]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.visit_arguments(node.args)
+        self._depth += 1
+        node.body = [self.visit(statement) for statement in node.body]
+        self._depth -= 1
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        return node if node.arg == "strict" else self.generic_visit(node)  # of zip: an assertion
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if self._mutate(node, "raise left out"):
+            return ast.copy_location(ast.Pass(), node)
+        return node  # a message is not mathematics
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if "TYPE_CHECKING" in ast.dump(node.test):
+            return node
+        if self._mutate(node.test, "condition negated"):
+            node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node)
+            return node
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        if self._mutate(node, "branches exchanged"):
+            node.body, node.orelse = node.orelse, node.body
+            return node
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        if isinstance(node.value, ast.Constant):  # a docstring
+            return node
+        if isinstance(node.value, ast.Call) and self._mutate(node, "call left out"):
+            return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if self._mutate(node, "statement left out"):
+            return ast.copy_location(ast.Pass(), node)
+        return self._operator(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name == "warn":
+            return node
+        if isinstance(node.func, ast.Attribute) and name in _METHODS:
+            other = _METHODS[name]
+            if self._mutate(node, f"{name} -> {other}"):
+                node.func.attr = other
+                return node
+        return self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        for i, op in enumerate(node.ops):
+            other = _COMPARISONS[type(op)]
+            if self._mutate(node, f"{type(op).__name__} -> {other.__name__}"):
+                node.ops[i] = other()
+                return node
+        return self.generic_visit(node)
+
+    def _operator(self, node: Any) -> ast.AST:
+        other = _OPERATORS.get(type(node.op))
+        if other is not None and self._mutate(node, f"{type(node.op).__name__} -> {other.__name__}"):
+            node.op = other()
+            return node
+        return self.generic_visit(node)
+
+    visit_BinOp = visit_BoolOp = _operator
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        if self._mutate(node, f"{type(node.op).__name__} left out"):
+            return node.operand
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, bool):
+            other: Any = not node.value
+        elif isinstance(node.value, (int, float)):
+            other = node.value + 1
+        else:
+            return node
+        if self._mutate(node, f"{node.value!r} -> {other!r}"):
+            return ast.copy_location(ast.Constant(other), node)
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return node
+
+
+def mutants() -> Iterator[Mutant]:
+    """Every mutant of every target, in a fixed order."""
+    for target in TARGETS:
+        place = ROOT / target
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            walk = _Mutator()
+            walk.visit(ast.parse(file.read_text()))
+            name = file.relative_to(ROOT).as_posix()
+            for number, (line, end, at_import, change) in enumerate(walk.found):
+                yield Mutant(name, line, end, at_import, number, change)
+
+
+def compiled(mutant: Mutant) -> CodeType:
+    """The changed module."""
+    file = ROOT / mutant.file
+    tree = ast.parse(file.read_text())
+    changed = _Mutator(mutant.number).visit(copy.deepcopy(tree))
+    assert ast.dump(changed) != ast.dump(tree)
+    return compile(ast.fix_missing_locations(changed), str(file), "exec")
+
+
+class _Changed(importlib.abc.MetaPathFinder):
+    """Imports one module from given code instead of its file."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._file, self._code = ROOT / mutant.file, compiled(mutant)
+        self._name = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> Any:
+        if fullname != self._name:
+            return None
+        code = self._code
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def get_code(self, fullname: str) -> CodeType:
+                return code
+
+        return importlib.util.spec_from_file_location(
+            fullname, self._file, loader=Loader(fullname, str(self._file))
+        )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A test. seconds: of processor time; lines: of the targets that it runs, by file."""
+
+    name: str
+    seconds: float
+    lines: dict[str, frozenset[int]]
+
+
+class _Watch:
+    """A plugin of pytest that notes which lines of the targets each test runs."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to, self._prefix = to, f"{ROOT}/"
+        self._lines: dict[str, set[int]] = {}
+
+    def _trace(self, frame: Any, event: str, argument: Any) -> Any:
+        file = frame.f_code.co_filename
+        if not file.startswith(self._prefix) or not file.removeprefix(self._prefix).startswith(TARGETS):
+            return None
+        noted = self._lines.setdefault(file.removeprefix(self._prefix), set())
+
+        def line(frame: Any, event: str, argument: Any) -> Any:
+            noted.add(frame.f_lineno)
+            return line
+
+        return line(frame, event, argument)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+        started = time.process_time()
+        self._lines = {}
+        sys.settrace(self._trace)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            lines = {file: sorted(noted) for file, noted in self._lines.items()}
+            test = dict(name=item.nodeid, seconds=time.process_time() - started, lines=lines)
+            self._to.write(json.dumps(test) + "\n")
+            self._to.flush()
+
+
+class _InOrder:
+    """A plugin of pytest that runs tests in a given order."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._place = {name: i for i, name in enumerate(names)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: self._place[item.nodeid])
+
+
+def reaches(file: Path) -> list[Reach]:
+    """Which lines each test runs, from a file that is made if it is not there."""
+    if not file.exists():
+        partial = file.with_suffix(".tmp")
+        code, _ = _in_a_child(lambda: _note_reaches(partial), None)
+        if code != 0:
+            raise SystemExit(f"the tests must pass before they can be tested; see {partial}")
+        partial.rename(file)
+    found = map(json.loads, file.read_text().splitlines())
+    return [
+        Reach(test["name"], test["seconds"], {f: frozenset(lines) for f, lines in test["lines"].items()})
+        for test in found
+    ]
+
+
+def _note_reaches(file: Path) -> int:
+    present = [name for name in TESTS if (ROOT / name).exists()]
+    with open(file, "w") as opened:
+        return int(pytest.main(["-q", "-p", "no:cacheprovider", *present], plugins=[_Watch(opened)]))
+
+
+def tests_of(mutant: Mutant, known: Sequence[Reach]) -> list[Reach]:
+    """The tests that run a mutant's lines, the quickest first. What is run at an import
+    alone, such as a default, is for all tests of its file.
+    """
+    lines = set(range(mutant.line, mutant.end + 1))
+    running = [test for test in known if lines & test.lines.get(mutant.file, frozenset())]
+    touching = [test for test in known if mutant.file in test.lines]
+    return sorted(touching if mutant.at_import or not running else running, key=lambda test: test.seconds)
+
+
+def outcome_of(mutant: Mutant, tests: Sequence[Reach], patience: float) -> str:
+    """ "survived", "killed" or "out of time". patience: processor seconds, as a multiple of
+    what the tests take.
+    """
+    names = [test.name for test in tests]
+    if not names:
+        return "survived"
+
+    def work() -> int:
+        sys.meta_path.insert(0, _Changed(mutant))
+        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *names], plugins=[_InOrder(names)]))
+
+    code, number = _in_a_child(work, 30.0 + patience * sum(test.seconds for test in tests))
+    if number == signal.SIGXCPU:
+        return "out of time"
+    return "survived" if code == 0 else "killed"
+
+
+def _in_a_child(work: Callable[[], int], seconds: float | None) -> tuple[int, int]:
+    """The exit code of work in a process of its own, and the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            if seconds is not None:
+                limit = int(time.process_time() + seconds)
+                resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+            code = work()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return max(code, 0), max(-code, 0)
+
+
+def _import_what_stays() -> None:
+    """What tests import and no mutant changes: it is shared by all processes."""
+    import torch
+
+    import env_wrappers  # noqa: F401
+
+    torch.set_num_threads(1)
+    ours = [name for name in sys.modules if name.split(".")[0] == "rlkit_hfr"]
+    assert not ours, f"{ours} would be shared with the mutants"
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--number", type=int, default=200, help="mutants to draw (default: 200)")
+    p.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    p.add_argument("--only", default="", metavar="TEXT", help="of files whose name has this")
+    p.add_argument("--patience", type=float, default=10.0, help="how many times longer tests may take (10)")
+    p.add_argument(
+        "--reaches",
+        type=Path,
+        default=Path("output/reaches.jsonl"),
+        metavar="FILE",
+        help="where it is kept which lines each test runs (default: output/reaches.jsonl)",
+    )
+    p.add_argument("--list", action="store_true", help="show the mutants and stop")
+    args = p.parse_args()
+    known = [mutant for mutant in mutants() if args.only in mutant.file]
+    drawn = random.Random(args.seed).sample(known, min(args.number, len(known)))
+    print(f"{len(drawn)} of {len(known)} mutants", flush=True)
+    if args.list:
+        for mutant in drawn:
+            print(f"{mutant.file}:{mutant.line}: {mutant.change}")
+        return 0
+    file = args.reaches.absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    _import_what_stays()
+    tests = reaches(file)
+    outcomes: dict[Mutant, str] = {}
+    for mutant in drawn:
+        outcomes[mutant] = outcome_of(mutant, tests_of(mutant, tests), args.patience)
+        print(f"{outcomes[mutant]:<12}{mutant.file}:{mutant.line}: {mutant.change}", flush=True)
+    killed = sum(outcome != "survived" for outcome in outcomes.values())
+    late = sum(outcome == "out of time" for outcome in outcomes.values())
+    print(f"score: {killed} of {len(drawn)} killed, {killed / len(drawn):.1%}; {late} by the time limit")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
