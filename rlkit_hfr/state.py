@@ -24,3 +24,29 @@ def set_rng_state(rng: np.random.Generator, state: State) -> None:
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """An array as a tensor that shares its memory: a state is to be saved before the run goes on."""
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def check_alike(found: Any, own: Any, where: str) -> None:
+    """ValueError that names the place if a part of a saved state is of another kind than
+    the same part of one's own: other names, a number for a text, a tensor of other columns.
+
+    What one's own has not got yet (None, an empty dict or list) may be anything.
+    """
+    if isinstance(own, dict):
+        if not isinstance(found, dict):
+            raise ValueError(f"{where} must be a dict, got {type(found).__name__}")
+        if own and all(isinstance(name, str) for name in own) and set(found) != set(own):
+            odd = ", ".join(sorted(map(str, set(found) ^ set(own)))[:3])
+            raise ValueError(f"{where} has other parts than the run: {odd:.100}")
+        for name in own:
+            if name in found:
+                check_alike(found[name], own[name], f"{where}.{name}")
+    elif isinstance(own, torch.Tensor):
+        if not isinstance(found, torch.Tensor) or found.dtype != own.dtype:
+            raise ValueError(f"{where} must be a tensor of {own.dtype}, got {type(found).__name__}")
+        if own.numel() and found.shape[1:] != own.shape[1:]:
+            raise ValueError(f"{where} must have rows of {tuple(own.shape[1:])}, got {tuple(found.shape)}")
+    elif isinstance(own, (bool, int, float, str)):
+        kind = (int, float) if type(own) is float else type(own)
+        if not isinstance(found, kind) or isinstance(found, bool) != isinstance(own, bool):
+            raise ValueError(f"{where} must be a {type(own).__name__}, got {type(found).__name__}")

@@ -19,7 +19,7 @@ from rlkit_hfr.experiments.settings.variant import Variant, checked
 from rlkit_hfr.files import load_sealed, save_sealed
 from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.pearl.logger import DEBUG, PROGRESS, VARIANT, logger
-from rlkit_hfr.state import State
+from rlkit_hfr.state import State, check_alike
 
 NAME = "checkpoint.pt"
 _FORMAT = 2  # of files with a checksum; those of version 0.1.0 have none
@@ -151,7 +151,7 @@ def read_journal(run: Path, variant: Variant) -> Journal:
         return Journal(None, rows.number == number)
     try:
         return _checked(run, content, variant, rows.columns, rows.number)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(
             f"{run / NAME} is damaged or not a checkpoint ({type(error).__name__}: {error}); "
             "nothing was changed; put a good copy back or start anew"
@@ -239,6 +239,8 @@ def restore(content: State, algorithm: Learner, relabeling: Relabeling) -> None:
     ValueError if it does not fit them; no file was touched then.
     """
     try:
+        for name, part in (("algorithm", algorithm), ("relabeling", relabeling)):
+            check_alike(content[name], part.state_dict(), name)
         algorithm.load_state_dict(content["algorithm"])
         relabeling.load_state_dict(content["relabeling"])
         set_generators(content["generators"])

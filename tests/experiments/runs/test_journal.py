@@ -247,6 +247,28 @@ def test_a_part_that_lacks_something_is_refused_before_a_file_is_touched(stopped
     _refused(stopped, capsys, NAME)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("previous_eval_time",), torch.zeros(3)),
+        (("previous_eval_time",), None),
+        (("env_steps",), "many"),
+        (("rng", "state", "state"), 1.5),
+        (("rng", "state"), {}),
+        (("networks",), {"more": torch.zeros(3)}),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_before_a_file_is_touched(stopped, capsys, place, value):
+    def change(content):
+        part = content["algorithm"]
+        for name in place[:-1]:
+            part = part[name]
+        part[place[-1]] = value
+
+    _rewrite(stopped, change)
+    _refused(stopped, capsys, f"algorithm.{'.'.join(place)}")
+
+
 @pytest.mark.parametrize("value", [None, "two", 2.0, -1, 99, True, [2]])
 def test_a_number_of_iterations_that_is_none_is_refused(stopped, capsys, value):
     _rewrite(stopped, lambda content: content["algorithm"].update(iterations_done=value))
