@@ -21,7 +21,8 @@ from rlkit_hfr.precision import check_precision
 from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.resolve import MODEL, resolve_hindsight
-from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
+from rlkit_hfr.scoring.path_rewards import NO_GOALS, NO_VECTORS
+from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 from rlkit_hfr.state import State
 

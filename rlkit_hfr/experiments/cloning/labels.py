@@ -16,7 +16,8 @@ from rlkit_hfr.paths import ContextLayout, PathDict
 from rlkit_hfr.relabelers import Relabeler, find_relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.rewards.resolve import resolve_hindsight
-from rlkit_hfr.scoring.scorer import NO_GOALS, NO_VECTORS, Scorer
+from rlkit_hfr.scoring.path_rewards import NO_GOALS, NO_VECTORS
+from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
 # labels that no relabeler gives
