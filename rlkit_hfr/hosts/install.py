@@ -8,8 +8,6 @@ import sys
 import warnings
 from typing import Any
 
-import numpy as np
-
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin, relabeling_buffer_class
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
@@ -19,6 +17,7 @@ from rlkit_hfr.buffers.training_requests import batch_methods
 from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.recording import RecordingEvaluate, has_our_columns, is_our_column
+from rlkit_hfr.hosts.refusals import refuse, task_ids
 from rlkit_hfr.hosts.wrappers import TrainingRequest, Wrapper
 
 
@@ -48,10 +47,10 @@ class Host:
 
     def __init__(self, algorithm: Any, seed: int) -> None:
         found = f"got {type(algorithm).__name__}"
-        self._refuse(algorithm, found)
+        refuse(algorithm, found, self.name, self.missing(algorithm))
         self.algorithm = algorithm
         self.env = algorithm.env
-        self.train_tasks = self._task_ids(algorithm, found)
+        self.train_tasks = task_ids(algorithm, found)
         self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
         self._wrapped: dict[str, Any] = {}
@@ -63,60 +62,6 @@ class Host:
     def reward_model(self) -> Any:
         """The algorithm's own model of rewards and how it adapts, None if it has none."""
         return getattr(self.algorithm, "reward_model", None)
-
-    @classmethod
-    def _refuse(cls, algorithm: Any, found: str) -> None:
-        if hasattr(algorithm, "relabel_method"):  # michaelwan11/hfr: rlkit/core/rl_algorithm.py
-            raise UnsupportedHost(
-                f"{found}, which relabels by itself (relabel_method); attach to a PEARL without relabeling,"
-                " such as oyster"
-            )
-        # rlkit: core/meta_rl_algorithm.py, stores paths without a task
-        if getattr(algorithm, "use_meta_learning_buffer", False):
-            raise UnsupportedHost(
-                f"{found} with use_meta_learning_buffer=True, which stores paths without their task; set it"
-                " to False"
-            )
-        missing = cls.missing(algorithm)
-        if missing:
-            raise UnsupportedHost(
-                f"{found} without {', '.join(missing)}; expected a PEARL algorithm ({cls.name} family)"
-            )
-        for name in ("observation_space", "action_space"):
-            if not getattr(getattr(algorithm.env, name, None), "shape", None):
-                raise UnsupportedHost(
-                    f"{found} whose env has no {name} with a shape; expected continuous observations and"
-                    " actions (gym's Box)"
-                )
-        if getattr(algorithm.agent, "policy", None) is None:
-            raise UnsupportedHost(f"{found} whose agent has no policy; expected one that acts on z")
-        for name in ("replay_buffer", "enc_replay_buffer"):
-            buffer = getattr(algorithm, name)
-            if not isinstance(getattr(buffer, "task_buffers", None), dict):
-                raise UnsupportedHost(
-                    f"{found} whose {name} has no task_buffers; expected one buffer per task, by task index"
-                )
-            if isinstance(buffer, RelabelingMixin) and buffer.is_relabeling:
-                raise UnsupportedHost(
-                    f"{found}, to which a relabeler is attached already; call its detach() first"
-                )
-
-    @staticmethod
-    def _task_ids(algorithm: Any, found: str) -> list[Any]:
-        """The training tasks' indices: rlkit keeps descriptions in `train_tasks` and
-        indices in `train_task_indices`.
-        """
-        indices = getattr(algorithm, "train_task_indices", None)
-        tasks = list(algorithm.train_tasks if indices is None else indices)
-        keys = algorithm.replay_buffer.task_buffers
-        unknown = [task for task in tasks if not isinstance(task, (int, np.integer)) or task not in keys]
-        if unknown or not tasks:
-            raise UnsupportedHost(
-                f"{found} whose training tasks {unknown[:3] if unknown else 'are none'} are no keys of"
-                f" replay_buffer.task_buffers ({list(keys)[:3]}...); expected task indices in"
-                " train_task_indices or train_tasks"
-            )
-        return tasks
 
     def install(
         self,
