@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 
 import numpy as np
 import pytest
@@ -131,6 +132,21 @@ def test_the_share_is_that_of_the_offered_transitions(world):
         assert statistics.columns()["relabel/sampled transitions relabeled"] / 4000 == pytest.approx(
             share, abs=0.04
         )
+
+
+def test_rewards_that_hindsight_does_not_give_back_are_said_once(world):
+    batches, hosts, _ = world()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _ask(batches, hosts, TASKS)  # what was recorded is what hindsight says
+    batches, hosts, _ = world()
+    for host in hosts.values():
+        host._rewards += 1.0
+    with pytest.warns(UserWarning, match="hindsight rewards do not give back"):
+        _ask(batches, hosts, TASKS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _ask(batches, hosts, TASKS)
 
 
 def test_what_is_drawn_is_what_the_host_draws_without_us(world):

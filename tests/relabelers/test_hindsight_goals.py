@@ -45,8 +45,8 @@ def _decide(name, scorer, path, source, seed=0):
 def test_final_state_goes_where_the_path_ended_and_not_where_it_passed(world):
     env, scorer = world
     assert _decide("final-state", scorer, _path(env, [(0, 0), (1.0, 0), (0.0, 0.95)]), LEFT) == TOP
-    # no goal within 0.2 of the end
-    assert _decide("final-state", scorer, _path(env, [(0, 0), (0.9, 0.1), (0.0, 0.5)]), LEFT) == LEFT
+    # no goal within 0.2 of the end, one at 0.3
+    assert _decide("final-state", scorer, _path(env, [(0, 0), (0.9, 0.1), (0.0, 0.7)]), LEFT) == LEFT
     # nearer than none other
     assert _decide("final-state", scorer, _path(env, [(0, 0), (0, 1.0), (0.85, 0.05)]), TOP) == RIGHT
 

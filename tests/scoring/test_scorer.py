@@ -1,13 +1,16 @@
-"""The scorer's own noise."""
+"""The scorer's own noise, and posteriors of a grid of paths and tasks."""
 
 from __future__ import annotations
 
 import types
 
 import numpy as np
+import pytest
 import torch
 
+from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
@@ -32,3 +35,37 @@ def test_noise_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     _scorer(0).noise(5)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class _CountsAndSums:
+    """A host whose "posterior" of a context has the mean (its rows, their rewards' sum)."""
+
+    sparse_rewards, layout, device = False, ContextLayout(1, 1), torch.device("cpu")
+
+    def posterior(self, context, mask):
+        rewards = context[..., self.layout.reward] * mask
+        return torch.stack([mask.sum(-1).float(), rewards.sum(-1)], -1), torch.ones(len(context), 2)
+
+
+def _path(steps):
+    zeros = np.zeros((steps, 1), np.float32)
+    return dict(observations=zeros, next_observations=zeros, actions=zeros, rewards=zeros,
+                terminals=zeros, agent_infos={}, env_infos={})  # fmt: skip
+
+
+@pytest.mark.parametrize("max_rows", [1, 4, 1000])
+def test_the_posterior_of_each_path_and_task_is_that_of_its_rows_with_the_tasks_rewards(max_rows):
+    """However many rows a forward pass may have, and with paths of other lengths beside it."""
+
+    def rewards(path, tasks):
+        values = np.repeat(np.asarray(tasks, np.float32)[:, None], len(path["rewards"]), axis=1)
+        return TaskRewards(values, np.zeros(values.shape, bool), None)
+
+    memory = TaskMemory([1, 5, 7], 1, 1, np.random.default_rng(0))
+    scorer = Scorer(
+        _CountsAndSums(), memory, Hindsight(rewards), [1, 5, 7], np.random.SeedSequence(0), max_rows=max_rows
+    )
+    mean, variance = scorer.path_posteriors([_path(2), _path(3)])
+    assert mean.shape == variance.shape == (2, 3, 2)
+    np.testing.assert_array_equal(mean[..., 0], [[2, 2, 2], [3, 3, 3]])
+    np.testing.assert_array_equal(mean[..., 1], [[2, 10, 14], [3, 15, 21]])
