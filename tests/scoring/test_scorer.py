@@ -69,3 +69,20 @@ def test_the_posterior_of_each_path_and_task_is_that_of_its_rows_with_the_tasks_
     assert mean.shape == variance.shape == (2, 3, 2)
     np.testing.assert_array_equal(mean[..., 0], [[2, 2, 2], [3, 3, 3]])
     np.testing.assert_array_equal(mean[..., 1], [[2, 10, 14], [3, 15, 21]])
+
+
+def test_new_networks_forget_what_was_computed_and_train_the_learned_reward():
+    class Learner:
+        fits = 0
+
+        def fit(self):
+            self.fits += 1
+
+    learner = Learner()
+    networks = types.SimpleNamespace(device=torch.device("cpu"))
+    memory = TaskMemory([0], 1, 1, np.random.default_rng(0))
+    scorer = Scorer(networks, memory, Hindsight(pytest.fail, learner=learner), [0], np.random.SeedSequence(0))
+    assert [scorer.once("x", lambda: 1), scorer.once("x", lambda: 2)] == [1, 1]
+    scorer.refresh()
+    assert scorer.once("x", lambda: 3) == 3
+    assert learner.fits == 1
