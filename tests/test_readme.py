@@ -54,6 +54,6 @@ def test_every_environment_and_relabeler_is_listed(name):
 
 
 def test_links_lead_somewhere():
-    for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "results").glob("*.md")]:
+    for file in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "results").rglob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", file.read_text()):
-            assert (file.parent / target).exists(), f"{file.name} links to {target}"
+            assert (file.parent / target).exists(), f"{file.relative_to(ROOT)} links to {target}"

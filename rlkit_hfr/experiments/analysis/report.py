@@ -130,7 +130,8 @@ def _commands(study: Study) -> list[str]:
     if not lines:
         ours = [run for run in study.runs if "algo_params" in run.variant and "relabeler" in run.variant]
         lines = [_line("train", "--config", run.folder / "variant.json", "--seed", run.seed) for run in ours]
-    return [*lines, _line("plot", *study.folders)]
+    options = ("--last", study.last, "--smooth", study.window, "--statistic", study.statistic)
+    return [*lines, _line("plot", *study.folders, *options)]
 
 
 def _line(program: str, *arguments: object) -> str:

@@ -55,7 +55,10 @@ def test_a_report_names_seeds_versions_commands_and_single_seeds(write_run, tmp_
     assert "<table>" in (out / "report.html").read_text()
     (run,) = (run for run in load_runs([folder]))
     np.testing.assert_array_equal(source_to_new(run), [[2, 6], [0, 0]])
-    assert main([str(tmp_path / "sweep"), "--out", str(tmp_path / "again"), "--statistic", "mean"]) == 0
+    options = ["--last", "1", "--smooth", "2", "--statistic", "mean"]
+    assert main([str(tmp_path / "sweep"), "--out", str(tmp_path / "again"), *options]) == 0
+    commands = (tmp_path / "again" / "report.md").read_text().split("## Repeat")[1]
+    assert f"{tmp_path / 'sweep'} {' '.join(options)}\n" in commands
     capsys.readouterr()
     assert main([str(tmp_path / "nothing")]) == 2
     assert capsys.readouterr().err.startswith("error: no progress.csv below")

@@ -4,10 +4,19 @@ missing.
 
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
 from rlkit_hfr.experiments.commands import watch
 from rlkit_hfr.experiments.commands.train import main
+
+ROOT = Path(__file__).parents[3]
+AGENTS = sorted((ROOT / "results").rglob("params.pkl"))
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^python launchers/watch.py (--run results.*)$", README, re.M)
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +63,24 @@ def test_watch_says_what_is_wrong(trained, capsys, arguments, message):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_the_recorded_agents_are_small_and_named_in_the_readme():
+    assert len(AGENTS) == 2
+    assert sum(file.stat().st_size for file in AGENTS) < 500_000
+    named = {ROOT / shlex.split(command)[1] / "params.pkl" for command in COMMANDS}
+    assert named == set(AGENTS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_recorded_agent_adapts_without_training(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(command)
+    words[words.index("--out") + 1] = str(tmp_path)
+    assert watch.main(words) == 0
+    out = capsys.readouterr().out
+    succeeded = re.findall(r"(exploring|adapted): .* success ([01])$", out, re.M)
+    assert succeeded[0] == ("exploring", "0")
+    assert succeeded[-1] == ("adapted", "1")
+    assert (tmp_path / "adaptation.png").stat().st_size > 10_000
+    assert (tmp_path / "adaptation.gif").exists() == ("sawyer" in command)
