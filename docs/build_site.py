@@ -63,7 +63,7 @@ def pages() -> list[Path]:
     recorded runs, which have pictures that are not kept.
     """
     found = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-    for folder in ("docs", "examples", "benchmarks", "results"):
+    for folder in ("docs", "examples", "benchmarks", "results", "tests"):
         found += sorted(page for page in (ROOT / folder).rglob("*.md") if page.name != "report.md")
     return found
 
