@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from env_wrappers.base import HindsightEnv, Split
 
 _MOST_TASKS = 100_000  # drawn in search of those that a split asks for
+_MOST_DRAWS = 10_000  # of `sample_tasks`, until enough lie in the interval
 
 
 def build_split(
@@ -20,7 +22,8 @@ def build_split(
 
     build: the family with so many tasks; split: a name of its `splits`, or the four ends of
     the intervals of `split_coordinate`. The family draws tasks as ever, more of them, of
-    which those in the intervals are kept. ValueError if it has not enough.
+    which those in the intervals are kept. ValueError if it has not enough. Its
+    `sample_tasks`, where it has one, draws tasks for training alone.
     """
     testing = max(1, n_tasks - round(0.8 * n_tasks)) if n_test_tasks is None else n_test_tasks
     if not 1 <= testing < n_tasks:
@@ -47,7 +50,25 @@ def build_split(
     env.keep_tasks(np.concatenate([train, test]))
     if chosen.even:
         env.tasks[-testing:, 0] = np.linspace(*chosen.test, testing)
+    if hasattr(env, "sample_tasks"):
+        setattr(env, "sample_tasks", partial(_sample_within, env, chosen.train))  # noqa: B010
     return env
+
+
+def _sample_within(
+    env: Any, interval: tuple[float, float], number: int, rng: np.random.Generator
+) -> np.ndarray:
+    """New tasks of the family's distribution, given that they lie in the interval: (number, G)."""
+    found = np.empty((0, env.tasks.shape[1]))
+    for _ in range(_MOST_DRAWS):
+        if len(found) >= number:
+            return found[:number]
+        drawn = type(env).sample_tasks(env, number, rng)
+        found = np.concatenate([found, drawn[_within(env.split_coordinate(drawn), interval)]])
+    raise ValueError(
+        f"sample_tasks of {type(env).__name__} gave {len(found)} of {number} tasks in the split's interval"
+        f" for training, {interval}; widen it"
+    )
 
 
 def _within(values: np.ndarray, interval: tuple[float, float]) -> np.ndarray:

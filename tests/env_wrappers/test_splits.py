@@ -9,7 +9,9 @@ import pytest
 
 from env_wrappers import make_env
 from env_wrappers.joints import broken_legs, negated_joints
+from env_wrappers.point import SparsePointRobot
 from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.rewards.resolve import resolve_hindsight
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,41 @@ def test_dynamics_stay_with_their_tasks_in_copies():
             (number,) = np.flatnonzero(everything.tasks[:, 0] == other.tasks[task, 0])
             everything.reset_task(int(number))
             np.testing.assert_array_equal(other.model.body_mass, everything.model.body_mass)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "train"),
+    [
+        ("cheetah-vel", "hard", (0.0, 1.5)),
+        ("cheetah-vel", "paper", (0.0, 1.0)),
+        ("point-robot", [-1, 0, 0.3, 1], (-1.0, 0.0)),
+        ("sparse-point-robot", [2.0, 2.5, 0, 1], (2.0, 2.5)),
+    ],
+)
+def test_new_tasks_are_for_training_alone(name, split, train):
+    """Those that `virtual` takes for candidates, of a copy as well, and spread over the interval."""
+    env = make_env(name, split=split, n_tasks=10)
+    drawn = copy.deepcopy(env).sample_tasks(500, np.random.default_rng(0))
+    assert drawn.shape == (500, env.tasks.shape[1])
+    where = env.split_coordinate(drawn)
+    low, high = train
+    assert ((low <= where) & (where <= high)).all()
+    assert where.mean() == pytest.approx((low + high) / 2, abs=0.05 * (high - low))
+    assert np.ptp(where) > 0.95 * (high - low)
+    seen = resolve_hindsight(env, range(8), None, 0).vectors.sample(500, np.random.default_rng(0))
+    np.testing.assert_array_equal(seen, drawn)
+    whole = make_env(name, n_tasks=10).sample_tasks(500, np.random.default_rng(0))
+    assert env.split_coordinate(whole).max() > high
+
+
+def test_a_family_that_draws_nothing_in_the_interval_says_so():
+    class Elsewhere(SparsePointRobot):
+        def sample_tasks(self, number, rng):
+            return np.tile([0.0, -1.0], (number, 1))
+
+    env = make_env(Elsewhere, split=[0, 1, 2, 3], n_tasks=4)
+    with pytest.raises(ValueError, match=r"gave 0 of 3 tasks .*\(0\.0, 1\.0\); widen it"):
+        env.sample_tasks(3, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
