@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -53,6 +54,32 @@ def _fresh_logger():
     _reset_logger()
     yield
     _reset_logger()
+
+
+@pytest.fixture
+def kill_in_call() -> Callable[..., None]:
+    """Do some work in a forked process that gets a SIGKILL when a function is called for the n-th time."""
+
+    def run(work: Callable[[], object], owner: Any, name: str, call: int) -> None:
+        child = os.fork()
+        if child == 0:
+            original, calls = getattr(owner, name), []
+
+            def counted(*args: Any, **options: Any) -> Any:
+                calls.append(name)
+                if len(calls) == call:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*args, **options)
+
+            try:
+                setattr(owner, name, counted)
+                _reset_logger()
+                work()
+            finally:
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture

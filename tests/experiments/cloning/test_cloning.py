@@ -170,26 +170,39 @@ def _files(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_a_study_that_was_stopped_goes_on_bit_for_bit_and_inverse_rl_beats_random(tmp_path, monkeypatch):
-    results = run_study(SMALL, tmp_path / "whole")
+def test_a_study_that_was_killed_goes_on_bit_for_bit_and_inverse_rl_beats_random(
+    tmp_path, monkeypatch, kill_in_call
+):
+    made = []
+
+    def recorded(*args):
+        """Clones, and writes the weights down under the error that the policy's result has."""
+        policy, errors = clone(*args)
+        weights = torch.cat([weight.flatten() for weight in policy.state_dict().values()])
+        place = tmp_path / f"weights of {study}"
+        place.mkdir(exist_ok=True)
+        (place / repr(min(errors))).write_bytes(weights.numpy().tobytes())
+        made.append(study)
+        return policy, errors
+
+    monkeypatch.setattr(studies, "clone", recorded)
+    study = "whole"
+    results = run_study(SMALL, tmp_path / study)
     returns = {name: [r["return"] for r in results if r["labeller"] == name] for name in SMALL.labellers}
     assert min(returns["hipi-trajectory"]) > max(returns["random"])
-    calls, real = [], studies.clone
 
-    def stopping(*args):
-        calls.append(args)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(studies, "clone", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        run_study(SMALL, tmp_path / "stopped")
-    (tmp_path / "stopped" / "hipi-trajectory-s-0.tmp").write_text("{half a re")  # what a kill leaves
-    assert not (tmp_path / "stopped" / "table.md").exists()
-    run_study(SMALL, tmp_path / "stopped")
-    assert len(calls) == 5  # what was done was not done again
-    assert _files(tmp_path / "stopped") == _files(tmp_path / "whole")
+    study = "killed"
+    # in a gradient step of the second policy
+    steps = 10 + 5 * results[0]["epochs"]
+    kill_in_call(lambda: run_study(SMALL, tmp_path / study), torch.optim.Adam, "step", steps)
+    assert [file.name for file in (tmp_path / study).glob("*-s-*")] == ["random-s-0.json"]
+    (tmp_path / study / "hipi-trajectory-s-0.tmp").write_text("{half a re")  # what a kill may leave
+    run_study(SMALL, tmp_path / study)
+    assert made == ["whole"] * 4 + ["killed"] * 3  # what was done was not done again
+    assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
+    weights = _files(tmp_path / "weights of whole")
+    assert len(weights) == 4
+    assert _files(tmp_path / "weights of killed") == weights
     with pytest.raises(ValueError, match="other settings"):
         run_study(Study(env="point-robot"), tmp_path / "whole")
 
