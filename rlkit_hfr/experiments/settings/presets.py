@@ -347,12 +347,10 @@ QUICK: dict[str, Preset] = {
         num_initial_states=256,
         num_train_tasks_eval=4,
     ),
-    # Random actions reach a 5 cm ball in one episode of hundreds: twice the tolerance, and twenty random
-    # episodes of each task, so that the first updates know the lower goals too. A success ends an
+    # Random actions reach a 5 cm ball in one episode of hundreds: twice the tolerance. A success ends an
     # episode, so that one row of a trajectory tells where the goal is: context batches that take in most
     # of a visit, of drawn sizes, because the first trajectories of an adaptation tell less. Positions in
-    # decimetres, since what tells one goal from another is a tenth of what an action is. Six trajectories
-    # to adapt in.
+    # decimetres, since what tells one goal from another is a tenth of what an action is.
     "sawyer-reach": _quick_sawyer(
         "sawyer-reach",
         length=75,
@@ -360,9 +358,8 @@ QUICK: dict[str, Preset] = {
         obs_unit=0.1,
         num_iterations=25,
         num_train_steps_per_itr=500,
-        num_initial_steps=1500,
+        num_initial_steps=300,
         num_tasks_sample=20,
-        num_steps_per_eval=450,
         embedding_batch_size=256,
         min_embedding_batch_size=4,
         kl_lambda=1e-3,
