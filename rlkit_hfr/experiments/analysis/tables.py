@@ -42,7 +42,7 @@ _Run = TypedDict(
         "folder": str,
     },
 )
-_STARRED = "* when the log was last written; the start is not recorded."
+_STARRED = "* when the file of the log was last written, which a copy changes; the start is not recorded."
 
 
 def relabeling_table(study: Study) -> tuple[Table | None, dict[str, object]]:
