@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -278,3 +279,13 @@ def test_rows_reach_the_csv_in_one_order(make_algorithm, tmp_path):
     assert lines[0].split(",") == list(rows[0])
     assert len(lines) == 4
     assert all(len(line.split(",")) == len(rows[0]) for line in lines)
+
+
+def test_requests_of_training_are_counted(make_algorithm):
+    algorithm = make_algorithm()
+    relabeling = attach(algorithm, "random", seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none came: that is warned of
+        algorithm.train()
+    updates = algorithm.config.num_iterations * algorithm.config.num_train_steps_per_itr
+    assert relabeling._router.training_requests == updates

@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 import pytest
 
-from rlkit_hfr import attach
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.paths import ContextLayout
@@ -322,13 +321,3 @@ def test_rewards_come_back_within_a_thousandth(make_router, make_path, paid, war
         warnings.simplefilter("always")
         make_router().routes("rl", 10, [make_path(rewards=np.full((5, 1), paid))])
     assert bool(said) == warned
-
-
-def test_requests_of_training_are_counted(make_algorithm):
-    algorithm = make_algorithm()
-    relabeling = attach(algorithm, "random", seed=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # none came: that is warned of
-        algorithm.train()
-    updates = algorithm.config.num_iterations * algorithm.config.num_train_steps_per_itr
-    assert relabeling._router.training_requests == updates
