@@ -100,6 +100,16 @@ def test_clustered_paths_of_a_visit_share_as_few_tasks_as_can_be(scorer):
     assert chosen == {RIGHT, TOP}
 
 
+def test_a_visit_that_no_one_task_rewards_whole_is_shared_by_several(scorer):
+    """RIGHT rewards two paths of the five, TOP one, and LEFT, their own, the two that reached nothing."""
+    right = _path([(0, 0), (1.0, 0.0)])
+    for seed in range(5):
+        relabeler = make_relabeler("htr", episodes="clustered")
+        visit = [NONE, ONE, right, right, NONE]
+        decisions = relabeler.decide(visit, [LEFT] * 5, scorer, np.random.default_rng(seed))
+        assert [d.tasks for d in decisions] == [LEFT, TOP, RIGHT, RIGHT, LEFT]
+
+
 def test_visits_of_different_tasks_are_clustered_apart_and_remembered_by_a_checkpoint(scorer):
     relabeler, rng = make_relabeler("htr", episodes="clustered"), np.random.default_rng(0)
     relabeler.decide([ONE], [RIGHT], scorer, rng)

@@ -54,6 +54,26 @@ def test_its_error_is_measured_before_it_has_seen_a_path(make_path):
     np.testing.assert_allclose(model.observe([new], 3), expected, rtol=1e-5)
 
 
+def test_the_units_and_the_origins_of_rewards_and_observations_are_taken_out(make_path):
+    """Rewards in another unit, from far away: the same network learns the same."""
+    plain, moved = LearnedReward(GOALS, None, seed=0), LearnedReward(GOALS, None, seed=0)
+    for i in range(5):
+        for task, goal in GOALS.items():
+            path = make_path(20, seed=100 * i + task)
+            paid = _paid(path, goal)
+            plain.observe([{**path, "rewards": paid, "env_infos": {}}], task)
+            far = path["observations"] + np.float32(64.0)
+            moved.observe(
+                [{**path, "observations": far, "rewards": 500.0 + 3.0 * paid, "env_infos": {}}], task
+            )
+        plain.fit()
+        moved.fit()
+    path = make_path(50, seed=99_999)
+    far = {**path, "observations": path["observations"] + np.float32(64.0)}
+    expected = 500.0 + 3.0 * plain.rewards(path, list(GOALS)).rewards
+    np.testing.assert_allclose(moved.rewards(far, list(GOALS)).rewards, expected, atol=0.1)
+
+
 def test_sparse_rewards_are_learned_beside_the_dense(make_path):
     model = LearnedReward(GOALS, None, seed=0)
     _teach(model, make_path, env_infos={"sparse_reward": np.full(20, 3.0)})

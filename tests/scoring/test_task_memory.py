@@ -99,6 +99,7 @@ def test_a_state_goes_on_alike(memory, make_path):
         memory.visited(task, _row(task + 1.0), 3)
     state = memory.state_dict()
     twin = TaskMemory([4, 7, 9], 6, 3, np.random.default_rng(5))
+    twin.collected(9, make_path(seed=1))  # goes when the state comes
     twin.load_state_dict(state)
     for i in range(10):
         for one in (memory, twin):
