@@ -102,8 +102,8 @@ def test_ruff_knows_the_tests_that_run_on_3_8():
         assert any("**" in line or any(stem in line for stem in stems) for line in known), name
 
 
-def test_the_tests_of_the_plugin_need_neither_environments_nor_the_built_in_pearl():
+def test_the_tests_of_the_plugin_need_what_it_needs_alone():
     listed = (ROOT / "noxfile.py").read_text().split("PLUGIN_TESTS = [")[1].split("]")[0]
-    newer = re.compile(r"make_algorithm|env_wrappers|rlkit_hfr\.(?:experiments|mier|pearl)")
+    newer = r"make_algorithm|env_wrappers|rlkit_hfr\.(?:experiments|mier|pearl)|torch\.testing\.assert_close"
     for name in re.findall(r'"(tests/[^"]*)"', listed):
-        assert newer.findall((ROOT / name).read_text()) == [], name
+        assert re.findall(newer, (ROOT / name).read_text()) == [], name
