@@ -34,6 +34,7 @@ from scipy import stats
 
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.relabelers import RelabelDecision, make_relabeler
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
@@ -184,9 +185,16 @@ def measured_run(env: str, seed: int, args: argparse.Namespace) -> list[dict[str
     algorithm = build_algorithm(variant, torch.device("cpu"))
     iterations = algorithm.num_iterations
     stages = {max(1, round(share * iterations)): share for share in args.stages}
-    relabeling = attach(algorithm, variant["relabeler"], seed=seed, **variant["relabel_params"])
+    given = variant["relabel_params"]
+    trainer = make_relabeler(
+        variant["relabeler"], **{key: value for key, value in given.items() if key not in ATTACH_KEYS}
+    )
+    # as much as any of the methods asks for
+    trainer.stored_trajectories = 40
+    trainer.stored_initial_states = given.get("num_initial_states", 64)
+    attached = {key: value for key, value in given.items() if key in ATTACH_KEYS}
+    relabeling = attach(algorithm, trainer, seed=seed, **attached)
     scorer, memory = relabeling.scorer, relabeling.scorer.memory
-    memory.keep(trajectories=40, initial_states=variant["relabel_params"].get("num_initial_states", 64))
     methods = {}
     for name, (relabeler, options) in METHODS.items():
         asked = args.temperature is not None and relabeler in WITH_TEMPERATURE
