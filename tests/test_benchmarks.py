@@ -9,10 +9,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TINY = (
-    "num_iterations=2 num_train_steps_per_itr=3 num_initial_steps=200 n_train_tasks=4 n_eval_tasks=2"
-    " num_tasks_sample=3 meta_batch=3 num_initial_states=4"
-).split()
+TINY = [
+    "num_iterations=2",
+    "num_train_steps_per_itr=3",
+    "num_initial_steps=200",
+    "n_train_tasks=4",
+    "n_eval_tasks=2",
+    "num_tasks_sample=3",
+    "meta_batch=3",
+    "num_initial_states=4",
+]
 
 
 def test_quality_of_methods_whose_answer_is_known(tmp_path):
