@@ -176,6 +176,14 @@ def test_stored_trajectories_are_remembered_for_the_partition(make_router, make_
     assert (router.scorer.memory.all_trajectories(20)[-1][:, 4] == 20.0).all()
 
 
+def test_the_first_observation_of_what_is_stored_is_an_initial_state_of_its_task(make_router, make_path):
+    router = make_router(tasks=30, warm=False)
+    path = make_path(seed=3)
+    router.routes("rl", 10, [path])  # nothing is relabeled yet: it is stored for 10
+    memory = router._scorer.memory
+    np.testing.assert_array_equal(memory.initial_obs(10, 1), path["observations"][:1])
+
+
 def test_statistics_count_what_happened(make_router, make_path):
     router = make_router(tasks=20)
     router.routes("rl", 10, [make_path(seed=1)])
