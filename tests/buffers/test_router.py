@@ -180,7 +180,7 @@ def test_the_first_observation_of_what_is_stored_is_an_initial_state_of_its_task
     router = make_router(tasks=30, warm=False)
     path = make_path(seed=3)
     router.routes("rl", 10, [path])  # nothing is relabeled yet: it is stored for 10
-    memory = router._scorer.memory
+    memory = router.scorer.memory
     np.testing.assert_array_equal(memory.initial_obs(10, 1), path["observations"][:1])
 
 
