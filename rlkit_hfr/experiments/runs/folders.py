@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ except ImportError:  # not on Windows, where folders go without a lock
 LOCK = "lock"
 _TRIES, _PAUSE = 5, 0.02  # seconds
 CONSOLE = "console.log"  # where a comparison keeps what a run prints
-_OF_A_START = frozenset({LOCK, CONSOLE, "variant.tmp"})  # what a start that was killed at once leaves
+_HALF = "variant.tmp"
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def begin(
 
 
 def _refuse_unless_empty(folder: Path) -> None:
-    held = sorted({entry.name for entry in os.scandir(folder)} - _OF_A_START)
+    held = sorted({entry.name for entry in os.scandir(folder)} - _of_a_start(folder))
     if "variant.json" in held or "progress.csv" in held:
         raise ValueError(
             f"--run-dir {folder} holds a run already; go on with it by --resume, or give another folder"
@@ -123,6 +124,18 @@ def _refuse_unless_empty(folder: Path) -> None:
             f"--run-dir {folder} must be empty or new, and holds {', '.join(held[:3])}"
             f"{', ...' if len(held) > 3 else ''}; give another folder"
         )
+
+
+def _of_a_start(folder: Path) -> set[str]:
+    """Names in a folder that a start which was killed at once leaves: its lock, which is
+    empty, and beside it half of the settings. Whatever else has these names is somebody's.
+    """
+    found = {CONSOLE}
+    with contextlib.suppress(OSError):
+        lock = os.lstat(folder / LOCK)
+        if stat.S_ISREG(lock.st_mode) and lock.st_size == 0:
+            found |= {LOCK, _HALF}
+    return found
 
 
 def _remove_files(folder: Path) -> None:

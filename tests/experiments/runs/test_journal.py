@@ -394,7 +394,9 @@ def test_another_value_in_a_row_is_refused(stopped, capsys):
     _refused(stopped, capsys, "progress.csv is not the file that the checkpoint was written with")
 
 
-@pytest.mark.parametrize("held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/"])
+@pytest.mark.parametrize(
+    "held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/", "lock", "lock/", "variant.tmp"]
+)
 def test_a_run_begins_in_an_empty_or_a_new_folder_alone(tmp_path, capsys, held):
     folder = tmp_path / "run"
     folder.mkdir()
