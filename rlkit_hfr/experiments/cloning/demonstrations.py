@@ -45,15 +45,20 @@ class ScriptedAgent:
         return np.clip(noisy, -1.0, 1.0).astype(np.float32)
 
 
-def scripted(
-    env: Any, tasks: Sequence[int], number: int, max_path_length: int, noise: float, seed: int
-) -> Demonstrations:
-    """`number` demonstrations of random tasks. ValueError for a family without an expert."""
+def require_expert(env: Any) -> None:
+    """ValueError for a family without a scripted expert."""
     if not hasattr(env, "expert_actions"):
         raise ValueError(
             f"{type(env).__name__} has no scripted expert, expert_actions(obs, tasks); take the"
             " demonstrations of a trained agent by --run"
         )
+
+
+def scripted(
+    env: Any, tasks: Sequence[int], number: int, max_path_length: int, noise: float, seed: int
+) -> Demonstrations:
+    """`number` demonstrations of random tasks. ValueError for a family without an expert."""
+    require_expert(env)
     seeds = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(seeds[0])
     drawn = rng.choice(np.asarray(tasks), number)

@@ -16,17 +16,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlkit_hfr.experiments.cloning.demonstrations import Demonstrations, of_agent, roll_out, scripted
+from rlkit_hfr.experiments.cloning.demonstrations import (
+    Demonstrations,
+    of_agent,
+    require_expert,
+    roll_out,
+    scripted,
+)
 from rlkit_hfr.experiments.cloning.labels import REFERENCES, Labelled, label, labeller_of
 from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
 from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.draft import Variant
+from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
 from rlkit_hfr.paths import PathDict, recorded_rewards
 
 LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
+_MAY_LACK = ("success", "true_labels", "return_under_label")  # figures that are null where there are none
+_MOST = 1_000_000  # of seeds, demonstrations and episodes
 _REPETITIONS = 2000
 
 
@@ -49,8 +58,8 @@ class Study:
     def check(self) -> None:
         """ValueError for what can be seen to be wrong before anything is collected."""
         for name in ("seeds", "demonstrations", "episodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name} must be 1 or more, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise ValueError(f"--{name} must be from 1 to {_MOST:,}, got {getattr(self, name)}")
         if not 0.0 <= self.noise < float("inf"):
             raise ValueError(f"--noise must be zero or more, got {self.noise}")
         for name in self.labellers:
@@ -71,18 +80,19 @@ def _own_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
 def run_study(study: Study, out: Path) -> list[dict[str, Any]]:
     """Run what is missing of a study in the folder `out`; returns all results and writes the table."""
     study.check()
-    torch.set_num_threads(1)
-    _claim(out, study)
     if study.run is None:
         variant = build_variant(study.env, "none", "quick", None, study.assignments, 0)
+        require_expert(build_env(variant))
     else:
         variant = read_variant(Path(study.run))
+    torch.set_num_threads(1)
+    _claim(out, study)
     results = []
     for seed in range(study.seeds):
         missing = [name for name in study.labellers if not _file(out, name, seed).exists()]
         if missing:
             _run_seed(study, {**variant, "seed": seed}, missing, seed, out)
-        results += [json.loads(_file(out, name, seed).read_text()) for name in study.labellers]
+        results += [_result(_file(out, name, seed)) for name in study.labellers]
     write_text(out / "table.md", table(results))
     return results
 
@@ -94,8 +104,30 @@ def _claim(out: Path, study: Study) -> None:
     file = out / "study.json"
     if not file.exists():
         write_text(file, settings)
-    elif json.loads(file.read_text()) != json.loads(settings):
+    elif _object_in(file) != json.loads(settings):
         raise ValueError(f"{out} holds a study with other settings (study.json); choose another --output")
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    """ValueError, with the file's name, if it can't be read or holds something else."""
+    try:
+        return read_object(file)
+    except OSError as error:
+        raise ValueError(f"can't read {file}: {error.strerror}; choose another --output") from None
+    except ValueError as error:
+        raise ValueError(f"{file} {error}; choose another --output") from None
+
+
+def _result(file: Path) -> dict[str, Any]:
+    """What `_run_seed` wrote. ValueError if the file holds something else."""
+    result = _object_in(file)
+    numbers = ("return", "success", "true_labels", "return_under_label", "epochs")
+    if type(result.get("labeller")) is not str or not all(
+        type(result.get(key, "")) in (int, float) or (result.get(key, "") is None and key in _MAY_LACK)
+        for key in numbers
+    ):
+        raise ValueError(f"{file} is no result of a study; remove it, and it is made again")
+    return result
 
 
 def _file(out: Path, name: str, seed: int) -> Path:

@@ -41,9 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     announce("Loading PyTorch and the agent")
     from rlkit_hfr.experiments.pictures.adaptation import headline_of, load_trained, watch
+    from rlkit_hfr.experiments.settings.limits import check_seed
     from rlkit_hfr.files import staged
 
     try:
+        check_seed(args.seed, "--seed")
         algorithm = load_trained(args.run, args.snapshot)
         number = 0 if args.task is None else args.task
         if not 0 <= number < len(algorithm.eval_tasks):

@@ -34,7 +34,7 @@ def chosen_seeds(args: argparse.Namespace) -> list[int]:
         if args.seeds < 1:
             raise ValueError(f"--seeds must be positive, got {args.seeds}")
         if args.seeds > _MOST_SEEDS:
-            raise ValueError(f"--seeds must be at most {_MOST_SEEDS:,}, got {args.seeds:.3g}")
+            raise ValueError(f"--seeds must be at most {_MOST_SEEDS:,}, got {str(args.seeds)[:40]}")
         return list(range(args.seeds))
     seeds: list[int] = args.seed_list
     if len(set(seeds)) < len(seeds) or min(seeds) < 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import re
 
 import numpy as np
@@ -250,7 +252,11 @@ def test_the_demonstrations_of_a_trained_agent_and_labellers_that_ask_it(tmp_pat
     [
         ([], "give --env NAME"),
         (["--env", "point-robot", "--run", "x"], "leave out --env"),
-        (["--env", "point-robot", "--seeds", "0"], "--seeds must be 1 or more"),
+        (["--env", "point-robot", "--seeds", "0"], "--seeds must be from 1 to"),
+        (["--env", "point-robot", "--episodes", str(2**63)], "--episodes must be from 1 to"),
+        (["--env", "nope"], "unknown environment 'nope'"),
+        (["--env", "point-robot", "--set", "n_train_tasks=0"], "n_train_tasks"),
+        (["--env", "cheetah-vel"], "has no scripted expert"),
         (["--env", "point-robot", "--labellers", "hipii"], "did you mean 'hipi'"),
         (["--env", "point-robot", "--option", "tempo=1"], "no labeller of .* has an option 'tempo'"),
         (["--env", "point-robot", "--noise", "-1"], "--noise must be zero or more"),
@@ -258,8 +264,29 @@ def test_the_demonstrations_of_a_trained_agent_and_labellers_that_ask_it(tmp_pat
     ],
 )
 def test_what_it_cannot_do_is_one_line(tmp_path, capsys, arguments, message):
-    assert hipi_bc.main([*arguments, "--output", str(tmp_path)]) == 2
+    assert hipi_bc.main([*arguments, "--output", str(tmp_path / "a" / "b")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert len(error.splitlines()) == 1
     assert re.search(message, error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["study.json", "true-s-0.json"])
+@pytest.mark.parametrize("content", ["{", "[1]", "{}", '{"labeller": "true", "return": "<script>"}', None])
+def test_a_damaged_file_of_a_study_is_named(tmp_path, capsys, name, content):
+    arguments = ["--env", "point-robot", "--labellers", "true", "--seeds", "1", "--output", str(tmp_path)]
+    settings = dataclasses.asdict(Study(env="point-robot", labellers=("true",), seeds=1))
+    (tmp_path / "study.json").write_text(json.dumps(settings, default=list))
+    (tmp_path / name).unlink(missing_ok=True)
+    if content is None:
+        os.mkfifo(tmp_path / name)
+    else:
+        (tmp_path / name).write_text(content)
+    before = sorted(os.listdir(tmp_path))
+    assert hipi_bc.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert len(error.splitlines()) == 1
+    assert name in error
+    assert sorted(os.listdir(tmp_path)) == before

@@ -53,6 +53,8 @@ def test_the_pictures_can_go_elsewhere(trained, tmp_path):
     ("arguments", "message"),
     [
         (["--task", "9"], "--task must be in"),
+        (["--seed", str(2**64)], "--seed must be at most"),
+        (["--seed", "-1"], "--seed must be a whole number, zero or more"),
         (["--snapshot", "itr_7.pkl"], "can't read"),
         (["--snapshot", "progress.csv"], "no snapshot"),
         (["--run", "/nowhere"], "holds no run"),

@@ -185,6 +185,7 @@ def test_a_pipe_or_a_huge_file_as_a_config_is_refused(tmp_path, capsys):
         (["--set", "task_seed=1,-1"], "task_seed"),
         (["--env", "sawyer-push", "--set", "start=nowhere"], "start"),
         (["--seeds", "9" * 25], "--seeds"),
+        (["--seeds", "1" + "0" * 400], "--seeds"),
         (["--hours", "nan"], "--hours"),
         (["--hours", "-1"], "--hours"),
     ],
