@@ -149,3 +149,11 @@ def test_what_a_caller_gives_is_checked(make_path):
     for options in ({"num_virtual": 0}, {"ranking": "x"}, {"fits_none": "go"}, {"num_recent": 0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_relabeler("virtual", **options)
+
+
+def test_to_equal_a_recent_path_is_as_good_as_to_beat_it(make_path):
+    relabeler = make_relabeler("virtual", num_virtual=1, ranking="air", num_recent=2)
+    scorer, _ = _scorer([[3.0]])
+    relabeler.observe([_path(make_path, 0.5), _path(make_path, -20.0)], scorer)
+    (decision,) = _decide(scorer, [_path(make_path, 0.5)], [WEST], relabeler)
+    np.testing.assert_array_equal(decision.utilities, [1.0, 1.0])

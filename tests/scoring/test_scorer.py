@@ -86,3 +86,17 @@ def test_new_networks_forget_what_was_computed_and_train_the_learned_reward():
     scorer.refresh()
     assert scorer.once("x", lambda: 3) == 3
     assert learner.fits == 1
+
+
+def test_returns_of_the_pool_are_of_the_rewards_that_the_context_sees():
+    class SparseContext(_CountsAndSums):
+        sparse_rewards = True
+
+    def rewards(path, tasks):
+        dense = np.ones((len(tasks), len(path["rewards"])), np.float32)
+        return TaskRewards(dense, np.zeros(dense.shape, bool), 10.0 * np.asarray(tasks)[:, None] * dense)
+
+    memory = TaskMemory([1, 2], 2, 1, np.random.default_rng(0))
+    memory.collected(1, _path(3))
+    scorer = Scorer(SparseContext(), memory, Hindsight(rewards), [1, 2], np.random.SeedSequence(0))
+    np.testing.assert_array_equal(scorer.sampled_returns("pooled", 5), [[30.0, 60.0]])

@@ -1,0 +1,25 @@
+"""Which argument of a request names its tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rlkit_hfr.buffers.training_requests import tasks_asked_for
+
+TASKS = {3, 5, 7}
+
+
+@pytest.mark.parametrize("tasks", [[5, 3], (5, 3), np.array([5, 3]), {5: None, 3: None}.keys()])
+def test_the_first_collection_of_task_indices(tasks):
+    assert tasks_asked_for((64, tasks), {"to_tensor": True}, TASKS) == [5, 3]
+    assert tasks_asked_for((64,), {"indices": tasks}, TASKS) == [5, 3]
+    assert tasks_asked_for(([7], tasks), {}, TASKS) == [7]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [5, "57", b"57", {5: 3}, [], [4], [5, 4], ["a"], [True], [5.0], np.zeros((0,)), np.array([[5, 3]]), None],
+)
+def test_anything_else_is_a_request_for_one(value):
+    assert tasks_asked_for((value,), {"other": value}, TASKS) is None
