@@ -226,14 +226,14 @@ def test_a_path_given_twice_in_one_call_is_decided_once_for_both_buffers(make_ro
     assert len({id(route) for route in first + second}) == 1
 
 
-@pytest.mark.filterwarnings("error")
 def test_rewards_that_do_not_come_back_are_said_once(make_router, make_path):
-    honest = make_router()
-    honest.routes("rl", 10, [make_path(rewards=np.full((5, 1), 10.0, np.float32))])
-    router = make_router()
+    honest, router = make_router(), make_router()
     with pytest.warns(UserWarning, match="step 0 was paid 3, hindsight says 10"):
         router.routes("rl", 10, [make_path(rewards=np.full((5, 1), 3.0, np.float32))])
-    router.routes("rl", 10, [make_path(seed=5)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        honest.routes("rl", 10, [make_path(rewards=np.full((5, 1), 10.0, np.float32))])
+        router.routes("rl", 10, [make_path(seed=5)])
 
 
 def test_several_tasks_get_the_whole_path(make_router, make_path):

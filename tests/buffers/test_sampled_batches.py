@@ -105,6 +105,7 @@ def test_transitions_change_places_and_get_the_rewards_of_their_new_task(world):
     columns = statistics.columns()
     assert columns["relabel/sampled transitions relabeled"] == 48
     assert columns["relabel/share that changed task"] == pytest.approx(2 / 3)
+    assert columns["relabel/probability of own task"] == pytest.approx(1 / 3)
     assert columns["relabel/share of moved steps with another reward"] == 1.0
     np.testing.assert_array_equal(statistics.arrays()["source_to_new"], [[0, 16, 0], [16, 0, 0], [0, 0, 16]])
 

@@ -126,8 +126,9 @@ def test_visits_of_different_tasks_are_clustered_apart_and_remembered_by_a_check
 
 
 def test_without_goals_a_threshold_is_asked_for(make_algorithm):
-    with pytest.raises(ValueError, match="needs goals.*or set threshold"):
-        attach(make_algorithm("point-robot"), "htr")
+    for name in ("htr", "htr-sampling"):
+        with pytest.raises(ValueError, match="needs goals.*or set threshold"):
+            attach(make_algorithm("point-robot"), name)
     algorithm = make_algorithm("point-robot", num_iterations=1)
     rows = []
     algorithm.on_epoch_end = rows.append
