@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,15 +57,24 @@ def undone_on_interrupt(undo: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Within the block Ctrl-C waits. For what takes no time and must not be half done."""
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+    """Within the block Ctrl-C waits. For what takes no time and must not be half done.
+
+    The handler is held back and not the signal: where other threads run, as torch's do, one
+    of them would take a signal that the first has blocked.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    came: list[Any] = []
+    # handlers run in the first thread alone, and one that is not Python's can't be put back
+    if before is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(frame))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def pipe_closed() -> int:

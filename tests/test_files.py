@@ -6,6 +6,8 @@ import importlib
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -80,16 +82,24 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     assert raised.value.filename == str(tmp_path / "file")
 
 
-def test_an_interrupt_waits_until_the_files_are_moved():
-    done = []
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another thread"])
+def test_an_interrupt_waits_until_the_files_are_moved(beside):
+    done, over = [], threading.Event()
 
     def work():
         with without_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)  # for the other thread to take it
             done.append(1)
 
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    other = threading.Thread(target=over.wait)
+    if beside:
+        other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        over.set()
     assert done == [1]
 
 

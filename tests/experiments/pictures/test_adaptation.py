@@ -80,9 +80,10 @@ def test_a_recorded_agent_adapts_without_training(command, tmp_path, monkeypatch
     words = shlex.split(command)
     words[words.index("--out") + 1] = str(tmp_path)
     assert watch.main(words) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     succeeded = re.findall(r"(exploring|adapted): .* success ([01])$", out, re.M)
     assert succeeded[0] == ("exploring", "0")
     assert succeeded[-1] == ("adapted", "1")
     assert (tmp_path / "adaptation.png").stat().st_size > 10_000
-    assert (tmp_path / "adaptation.gif").exists() == ("sawyer" in command)
+    films = "sawyer" in command and "OpenGL" not in err
+    assert (tmp_path / "adaptation.gif").exists() == films
