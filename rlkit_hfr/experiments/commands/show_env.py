@@ -15,6 +15,8 @@ task space and the rewards of one trajectory under every task, and for MuJoCo fa
 rendered GIF. No display is needed.
 """
 
+_MOST_PATHS = 1000  # a picture shows no more
+
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
@@ -39,11 +41,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     announce("Loading PyTorch and the environment")
     from rlkit_hfr.experiments.pictures.families import show
+    from rlkit_hfr.experiments.settings.limits import check_seed
     from rlkit_hfr.files import staged
 
     try:
-        if args.paths < 1:
-            raise ValueError(f"--paths must be positive, got {args.paths}")
+        check_seed(args.seed, "--seed")
+        if not 1 <= args.paths <= _MOST_PATHS:
+            raise ValueError(f"--paths must be from 1 to {_MOST_PATHS:,}, got {args.paths}")
         for name in ENVIRONMENTS if args.env == "all" else [args.env]:
             with staged(args.out) as folder:
                 files = show(name, folder, args.paths, args.seed)

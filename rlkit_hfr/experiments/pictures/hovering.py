@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
+_MOST = 10_000  # draws of z, and straight episodes
 _COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")
 
 
@@ -205,9 +206,9 @@ def _draw_probabilities(axis: Axes, figures: dict[str, list[float]]) -> None:
 
 def show_example(args: argparse.Namespace) -> int:
     """Train, explain and draw; returns the exit code."""
-    if args.samples < 1 or args.straight_paths < 0:
+    if not (1 <= args.samples <= _MOST and 0 <= args.straight_paths <= _MOST):
         raise ValueError(
-            "--samples must be positive and --straight-paths zero or more, "
+            f"--samples must be from 1 to {_MOST:,} and --straight-paths from 0, "
             f"got {args.samples} and {args.straight_paths}"
         )
     variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)

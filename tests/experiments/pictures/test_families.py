@@ -52,9 +52,21 @@ def test_with_egl_there_is_a_film(tmp_path):
     assert (tmp_path / "visual-reacher.gif").read_bytes()[:4] == b"GIF8"
 
 
-def test_no_trajectories_are_refused(capsys, tmp_path):
-    assert show_env.main(["--env", "point-robot", "--paths", "0", "--out", str(tmp_path)]) == 2
-    assert "--paths must be positive" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "number", "message"),
+    [
+        ("--paths", 0, "--paths must be from 1 to 1,000, got 0"),
+        ("--paths", 10**9, "--paths must be from 1 to 1,000, got 1000000000"),
+        ("--seed", 2**64, "--seed must be at most"),
+        ("--seed", -1, "--seed must be a whole number"),
+    ],
+)
+def test_numbers_without_a_picture_are_refused(capsys, tmp_path, option, number, message):
+    assert show_env.main(["--env", "point-robot", f"{option}={number}", "--out", str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_environments_are_named(capsys, tmp_path):

@@ -55,3 +55,10 @@ def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
 def test_bad_input_is_one_line(capsys):
     assert main(["--preset", "fast"]) == 2
     assert capsys.readouterr().err.startswith("error: unknown preset")
+
+
+@pytest.mark.parametrize("option", ["--samples=0", f"--samples={10**9}", f"--straight-paths={10**9}"])
+def test_numbers_without_end_are_refused(capsys, tmp_path, option):
+    assert main([option, "--output", str(tmp_path / "a")]) == 2
+    assert "--samples must be from 1 to 10,000" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
