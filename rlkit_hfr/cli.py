@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from rlkit_hfr._version import __version__
-from rlkit_hfr.experiments.programs import PROGRAMS, command
+from rlkit_hfr.experiments.programs import PROGRAMS, Parser, command
 from rlkit_hfr.signals import INTERRUPTED, exit_on_interrupt, pipe_closed, raise_on_interrupt
 
 NEEDS = (3, 10)  # Python, of the commands; the plugin by itself runs on 3.8
@@ -40,7 +40,7 @@ EXTRAS = {
 
 def parser() -> argparse.ArgumentParser:
     lines = [f"  {name:<14}{program.summary}" for name, program in PROGRAMS.items()]
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command(),
         description="Hindsight Foresight Relabeling for PEARL on rlkit.",
         epilog="\n".join(["programs:", *lines, "", f"{command()} PROGRAM --help describes one."]),

@@ -50,6 +50,16 @@ def test_the_version_is_said():
     assert _python("-m", "rlkit_hfr", "--version").stdout == f"rlkit-hfr {__version__}\n"
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_typed_can_not_break_the_line_or_command_the_terminal(program, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([program, "--run", "x", "--env", "x", "--no\x1e\x1b[31m\x85such\u2028thing"])
+    *usage, last = capsys.readouterr().err.splitlines()
+    assert "error: " in last
+    assert last.endswith("--no \\x1b[31m such thing")
+    assert all(line.startswith(("usage: ", " ")) for line in usage)
+
+
 def test_an_unknown_program_is_refused_with_those_there_are(capsys):
     with pytest.raises(SystemExit) as end:
         main(["trian"])

@@ -4,10 +4,12 @@ commands that work there.
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 _MODULES = "rlkit_hfr.experiments.commands"
 
@@ -63,6 +65,20 @@ PROGRAMS = {
         summary="clone demonstrations that a relabeler has labelled",
     ),
 }
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line, whatever was typed there."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(in_one_line(message))
+
+
+def in_one_line(text: str) -> str:
+    """Text without anything that a terminal obeys: white space is a single space, and what
+    else can't be printed is written as in Python's strings.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
 def command(program: str = "") -> str:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 # Said here again, because its home imports torch, for which --help should not wait. A test compares them.
 _LOGS = ("csv", "tensorboard", "wandb", "jsonl")
@@ -21,7 +21,7 @@ with the others.
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("compare"),
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 Adapt a trained agent to each of its test tasks. MIER's model adapts and is trained on, and
@@ -19,7 +19,7 @@ The run must have been made with --keep-checkpoint.
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("extrapolate"),
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 The didactic example of HFR section 4: which task should a trajectory over the penalty
@@ -19,7 +19,7 @@ some of which do (``--straight-paths 0`` for none).
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("four-corners"),
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 Behaviour cloning of demonstrations whose tasks nobody knows (HIPI section 6.2): a
@@ -18,7 +18,7 @@ agent. A study that was stopped goes on where it was, in the same --output.
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("hipi-bc"),
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

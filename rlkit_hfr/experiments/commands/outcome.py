@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rlkit_hfr.experiments.programs import in_one_line
 from rlkit_hfr.signals import pipe_closed
 
 
@@ -25,5 +26,5 @@ def refuse(error: Exception, *, folder: Path, advice: str) -> int:
     text = str(error)
     if isinstance(error, OSError) and error.strerror is not None:  # the system's; our own have a sentence
         text = f"can't write {error.filename or folder}: {error.strerror}; {advice}"
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    print(f"error: {in_one_line(text)}", file=sys.stderr)
     return 2

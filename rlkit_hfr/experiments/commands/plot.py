@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 Figures and a report of recorded runs. Reads the logs of the built-in PEARL, oyster, rlkit,
@@ -18,7 +18,7 @@ be read is left out, with a warning that names it.
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("plot"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders with runs in or below them")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from env_wrappers import ENVIRONMENTS
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 What a task family looks like. Writes a picture of its tasks with random trajectories in
@@ -19,7 +19,7 @@ _MOST_PATHS = 1000  # a picture shows no more
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("show-env"),
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from env_wrappers import ENVIRONMENTS
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 # Said here again, because their homes import torch, for which --help should not wait. A test compares them.
 _RELABELERS = (
@@ -39,9 +39,7 @@ _SNAPSHOT_MODES = ("all", "last", "gap", "gap_and_last", "none")
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog=command("train"), description="Meta-train PEARL or MIER with relabeling."
-    )
+    p = Parser(prog=command("train"), description="Meta-train PEARL or MIER with relabeling.")
     _add_what_runs(p.add_argument)
     _add_where_it_goes(p.add_argument)
     return p

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from rlkit_hfr.experiments.commands.outcome import announce, refuse
-from rlkit_hfr.experiments.programs import command
+from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 A trained agent adapts to a test task, trajectory by trajectory. Writes a picture of the
@@ -18,7 +18,7 @@ GIF of the first and the last. No display is needed.
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog=command("watch"), description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument(
