@@ -37,6 +37,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     After an error there is no new file.
     """
     partial = path.with_suffix(".tmp")
+    if partial == path:
+        partial = path.with_name(f"{path.name}.tmp")
     partial.unlink(missing_ok=True)  # left by a process that was killed
     try:
         with open(partial, "x+b") as file:

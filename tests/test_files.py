@@ -14,7 +14,7 @@ import pytest
 
 from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
-from rlkit_hfr.files import staged
+from rlkit_hfr.files import staged, write_text
 from rlkit_hfr.signals import without_interrupts
 
 TINY = [
@@ -80,6 +80,14 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     with pytest.raises(OSError) as raised, staged(tmp_path / "file"):
         pass
     assert raised.value.filename == str(tmp_path / "file")
+
+
+def test_a_file_that_is_itself_called_tmp_is_replaced_and_not_lost(tmp_path):
+    file = tmp_path / "rows.tmp"
+    for text in ("first", "second"):
+        write_text(file, text)
+        assert file.read_text() == text
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another thread"])
