@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlkit_hfr._version import __version__
 
@@ -44,7 +44,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'rlkit_hfr' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
@@ -58,7 +58,7 @@ def __dir__() -> list[str]:
 class _Package(ModuleType):
     """Python binds a module to its name in the package; a public name stays what it is."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         public = name in _HOMES and isinstance(value, ModuleType)
         super().__setattr__(name, getattr(value, name) if public else value)
 

@@ -18,6 +18,7 @@ from rlkit_hfr.hosts.families import find_host
 from rlkit_hfr.hosts.half_precision import compute_in
 from rlkit_hfr.hosts.install import Host
 from rlkit_hfr.precision import check_precision
+from rlkit_hfr.protocols import HostAlgorithm
 from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.resolve import MODEL, resolve_hindsight
@@ -108,10 +109,10 @@ def _described(relabeler: Relabeler) -> str:
 
 
 def attach(
-    algorithm: Any,
+    algorithm: HostAlgorithm,
     relabeler: str | Relabeler | type[Relabeler] | None = "hfr",
     *,
-    rewards: Callable[..., Any] | str | None = None,
+    rewards: Callable[..., object] | str | None = None,
     relabel_fraction: float = 0.5,
     keep_original: bool = False,
     relabel_into: str = "both",

@@ -14,7 +14,6 @@ import platform
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from rlkit_hfr._version import __version__
 from rlkit_hfr.experiments.programs import PROGRAMS, Parser, command
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.version_info < NEEDS:
                 return refuse(f"got Python {platform.python_version()}, the commands need 3.10 or newer")
             try:
-                program: Any = import_module(PROGRAMS[args.program].module)
+                program = import_module(PROGRAMS[args.program].module)
                 return int(program.main(args.arguments))
             except ModuleNotFoundError as error:
                 if error.name is None or error.name.partition(".")[0] not in EXTRAS:

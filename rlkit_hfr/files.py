@@ -111,7 +111,7 @@ def open_plain(path: Path, most_bytes: int | None = None) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def save_sealed(path: Path, content: Mapping[str, Any]) -> None:
+def save_sealed(path: Path, content: Mapping[str, object]) -> None:
     """``torch.save`` with a checksum of every byte; `path` is at any moment the old file
         or the new one, whole.
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PathDict = typing.Mapping[str, Any]
+PathDict = typing.Mapping[str, Any]  # the arrays, and infos in either format
+Info = typing.Mapping[str, Any]  # what a step tells besides: the environment's own
+Infos = typing.Union[Info, typing.Sequence[Info]]  # of a path: arrays by name, or step by step
 
 
 def path_length(path: PathDict) -> int:
@@ -25,7 +27,7 @@ def info_column(path: PathDict, key: str) -> np.ndarray | None:
     return np.reshape(np.asarray(infos[key], np.float32), (-1, 1)) if key in infos else None
 
 
-def info_rows(path: PathDict) -> list[Mapping[str, Any]]:
+def info_rows(path: PathDict) -> list[Info]:
     """The infos of a path step by step, from either format."""
     infos = path.get("env_infos", {})
     if not isinstance(infos, Mapping):
@@ -107,14 +109,14 @@ def pad(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return rows, mask
 
 
-def take_steps(path: PathDict, rows: np.ndarray) -> dict[str, Any]:
+def take_steps(path: PathDict, rows: np.ndarray) -> PathDict:
     """A new path of the steps where the boolean mask `rows` (T,) is True; what is not
     stored per step is carried over.
     """
     return {key: _take(value, rows) for key, value in path.items()}
 
 
-def _take(value: Any, rows: np.ndarray) -> Any:
+def _take(value: object, rows: np.ndarray) -> object:
     if isinstance(value, Mapping):
         return {key: _take(item, rows) for key, item in value.items()}
     if isinstance(value, np.ndarray) and value.ndim and len(value) == len(rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
-from typing import Any
+from typing import NoReturn
 
 # mujoco_py can't be installed any more on most machines, rand_param_envs is a git
 # submodule of oyster that needs it, and rlkit reads the S3 folder of its authors.
@@ -30,12 +30,12 @@ _SETTINGS = {"rlkit.launchers.conf_private": {"AWS_S3_PATH": ""}}
 class _Absent(type):
     """A class that may be derived from and asked for attributes, but not called."""
 
-    def __getattr__(cls, name: str) -> Any:
+    def __getattr__(cls, name: str) -> _Absent:
         if name.startswith("__"):
             raise AttributeError(name)
         return _absent(f"{cls.__module__}.{cls.__qualname__}", name)
 
-    def __call__(cls, *args: Any, **options: Any) -> Any:
+    def __call__(cls, *args: object, **options: object) -> NoReturn:
         raise ImportError(
             f"{cls.__name__} needs {cls.wanted}, for which rlkit_hfr.stand_in has put an empty module;"
             " install the real one, or choose an environment that does without"
@@ -51,7 +51,7 @@ class _Placeholder(types.ModuleType):
 
     __path__: list[str] = []
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> _Absent:
         if name.startswith("__"):
             raise AttributeError(name)
         return _absent(self.__name__, name)

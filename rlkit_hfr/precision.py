@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 
@@ -30,7 +29,7 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return precision == "bf16"
 
 
-def autocast(device: torch.device, half: bool) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, half: bool) -> AbstractContextManager[object]:
     """Matrix products in bfloat16 within the block or, if not `half`, in the precision of
     their inputs. RuntimeError if this torch has no bfloat16 products: they came with 1.10.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlkit_hfr.checks import did_you_mean
 
+if TYPE_CHECKING:
+    from typing import TypeGuard  # Python 3.10
 
-def is_reference(name: Any) -> bool:
+
+def is_reference(name: object) -> TypeGuard[str]:
     return isinstance(name, str) and ":" in name
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from rlkit_hfr.paths import PathDict, info_column
+from rlkit_hfr.protocols import Spaces
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 _INITIAL_ROWS = 256
@@ -111,7 +111,7 @@ class MultiTaskReplayBuffer:
     def __init__(
         self,
         max_replay_buffer_size: int,
-        env: Any,
+        env: Spaces,
         tasks: Iterable[int],
         rng: np.random.Generator,
     ) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import FrameType
 
 INTERRUPTED = 130  # what shells call the exit of a program that SIGINT ended
 PIPE_CLOSED = 141  # and of one that SIGPIPE ended
@@ -17,7 +17,7 @@ PIPE_CLOSED = 141  # and of one that SIGPIPE ended
 _undo: list[Callable[[], None]] = []  # what takes back what has been begun, the latest last
 
 
-def _exit_now(number: int, frame: Any) -> None:
+def _exit_now(number: int, frame: FrameType | None) -> None:
     for undo in reversed(_undo):
         with contextlib.suppress(Exception):
             undo()
@@ -63,7 +63,7 @@ def without_interrupts() -> Iterator[None]:
     of them would take a signal that the first has blocked.
     """
     before = signal.getsignal(signal.SIGINT)
-    came: list[Any] = []
+    came: list[object] = []
     # handlers run in the first thread alone, and one that is not Python's can't be put back
     if before is None or threading.current_thread() is not threading.main_thread():
         yield

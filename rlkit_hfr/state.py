@@ -26,7 +26,7 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def check_alike(found: Any, own: Any, where: str) -> None:
+def check_alike(found: object, own: object, where: str) -> None:
     """ValueError that names the place if a part of a saved state is of another kind than
     the same part of one's own: other names, a number for a text, a tensor of other columns.
 

@@ -36,6 +36,7 @@ LAYERS = [
         "rlkit_hfr.gaussians",
         "rlkit_hfr.checks",
         "rlkit_hfr.paths",
+        "rlkit_hfr.protocols",
         "rlkit_hfr.placeholders",
         "rlkit_hfr.replay_buffer",
         "rlkit_hfr.context_model",

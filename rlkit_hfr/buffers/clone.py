@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+
+from rlkit_hfr.protocols import Rows, TaskBuffer
+
+Buffer = TypeVar("Buffer", bound=TaskBuffer)
 
 _SHARED = (np.random.Generator, np.random.RandomState, torch.Generator, torch.nn.Module, type)
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic, np.dtype)
 
 
-def clone_used(buffer: Any) -> Any:
+def clone_used(buffer: Buffer) -> Buffer:
     """A copy of a per-task buffer and of the rows that it holds.
 
     A buffer is an object whose arrays or tensors have one row per transition, in
@@ -25,7 +29,7 @@ def clone_used(buffer: Any) -> Any:
     return _clone(buffer, buffer.num_steps_can_sample(), _capacity(buffer), {})
 
 
-def empty_like(buffer: Any) -> Any:
+def empty_like(buffer: Buffer) -> Buffer:
     """An empty buffer of the same class and size."""
     twin = _clone(buffer, 0, _capacity(buffer), {})
     twin.clear()
@@ -41,7 +45,7 @@ def _capacity(value: object, depth: int = 3) -> int:
     return max((_capacity(item, depth - 1) for item in _parts(value)), default=0)
 
 
-def _parts(value: object) -> list[Any]:
+def _parts(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, (list, tuple, deque, set)):
@@ -49,16 +53,19 @@ def _parts(value: object) -> list[Any]:
     return list(getattr(value, "__dict__", {}).values())
 
 
-def _clone(value: object, used: int, capacity: int, done: dict[int, Any]) -> Any:
+def _clone(value: object, used: int, capacity: int, done: dict[int, object]) -> Any:
+    """Of the class of `value`."""
     if isinstance(value, (*_SHARED, *_PLAIN)) or callable(value):
         return value
     if id(value) in done:
         return done[id(value)]
+    twin: object
     if isinstance(value, (np.ndarray, torch.Tensor)):
         twin = _clone_rows(value, used, capacity)
     elif isinstance(value, dict):
-        twin = type(value)() if type(value) is not dict else {}
-        twin.update({key: _clone(item, used, capacity, done) for key, item in value.items()})
+        filled = type(value)() if type(value) is not dict else {}
+        filled.update({key: _clone(item, used, capacity, done) for key, item in value.items()})
+        twin = filled
     elif isinstance(value, deque):
         twin = deque((_clone(item, used, capacity, done) for item in value), value.maxlen)
     elif isinstance(value, (list, set)) or type(value) is tuple:
@@ -70,17 +77,19 @@ def _clone(value: object, used: int, capacity: int, done: dict[int, Any]) -> Any
         twin = copy.copy(value)
         done[id(value)] = twin
         for name, item in vars(value).items():
-            twin.__dict__[name] = _clone(item, used, capacity, done)
+            vars(twin)[name] = _clone(item, used, capacity, done)
     done[id(value)] = twin
     return twin
 
 
-def _clone_rows(value: Any, used: int, capacity: int) -> Any:
+def _clone_rows(value: Rows, used: int, capacity: int) -> Rows:
     is_storage = value.ndim > 0 and len(value) == capacity >= used
     if not is_storage:
         return value.detach().clone() if isinstance(value, torch.Tensor) else value.copy()
-    fresh: Any = (
-        torch.zeros_like(value) if isinstance(value, torch.Tensor) else np.zeros(value.shape, value.dtype)
-    )
+    if isinstance(value, torch.Tensor):
+        rows = torch.zeros_like(value)
+        rows[:used] = value[:used]
+        return rows
+    fresh = np.zeros(value.shape, value.dtype)
     fresh[:used] = value[:used]
     return fresh

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import batch_methods, tasks_asked_for
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
+from rlkit_hfr.protocols import TaskBuffer
+from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer, SimpleReplayBuffer
+
+T = TypeVar("T")
 
 _OWN_STATE = ("_router", "_context", "_sampled", "_both_roles", "_serving", "_storing", "_kept")
 
@@ -29,14 +32,14 @@ class RelabelingMixin:
     for several tasks.
     """
 
-    task_buffers: dict[int, Any]
+    task_buffers: Mapping[int, TaskBuffer]
     _router: RelabelingRouter | None = None
     _context: TrainingContext | None = None
     _sampled: SampledBatches | None = None
     _both_roles = False
     _serving = False
     _storing = False
-    _kept: dict[int, Any] | None = None
+    _kept: Mapping[int, TaskBuffer] | None = None
 
     @property
     def is_relabeling(self) -> bool:
@@ -90,7 +93,7 @@ class RelabelingMixin:
             self._storing = False
             self.task_buffers = serving
 
-    def _originals(self) -> dict[int, Any]:
+    def _originals(self) -> Mapping[int, TaskBuffer]:
         """The host's own per-task buffers, also while a training request is served; the
         context is told if they are others than before.
         """
@@ -183,19 +186,19 @@ class RelabelingMixin:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as the host's own class, without the relabeling."""
         base = next(cls for cls in type(self).__mro__ if not issubclass(cls, RelabelingMixin))
-        own: Any = getattr(super(), "__getstate__", None)  # every object has one from Python 3.11 on
+        own = getattr(super(), "__getstate__", None)  # every object has one from Python 3.11 on
         state = vars(self) if own is None else own()
         if isinstance(state, dict):
             state = {key: value for key, value in state.items() if key not in _OWN_STATE}
         return _rebuild, (base,), state
 
 
-def _rebuild(cls: Any) -> Any:
+def _rebuild(cls: type[T]) -> T:
     return cls.__new__(cls)
 
 
 @lru_cache(maxsize=None)
-def relabeling_buffer_class(base: Any) -> Any:
+def relabeling_buffer_class(base: type) -> type:
     """The relabeling subclass of a host's multi-task buffer class. Instances can be
     switched over by assigning their `__class__`.
 
@@ -214,10 +217,10 @@ def relabeling_buffer_class(base: Any) -> Any:
     )
 
 
-def _serving_method(name: str) -> Callable[..., Any]:
+def _serving_method(name: str) -> Callable[..., object]:
     """A method of the buffer that draws batches: for several tasks it is a training request."""
 
-    def method(self: Any, *args: object, **options: object) -> Any:
+    def method(self: RelabelingMixin, *args: object, **options: object) -> object:
         base = getattr(super(RelabelingMixin, self), name)
         tasks = tasks_asked_for(args, options, self.task_buffers)
         if tasks is None:
@@ -231,3 +234,5 @@ def _serving_method(name: str) -> Callable[..., Any]:
 
 class RelabelingMultiTaskReplayBuffer(RelabelingMixin, MultiTaskReplayBuffer):
     """`relabeling_buffer_class(MultiTaskReplayBuffer)` of the built-in PEARL, by name."""
+
+    task_buffers: dict[int, SimpleReplayBuffer]

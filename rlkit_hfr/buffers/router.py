@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -139,9 +138,9 @@ class RelabelingRouter:
         warn_unless_own_rewards(path, hindsight, [task] * path_length(path))
 
     def _route(self, path: PathDict, task: int, decision: RelabelDecision) -> Route:
-        if decision.per_transition:
-            return self._route_transitions(path, task, np.asarray(decision.tasks))
-        chosen: tuple[Any, ...] = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
+        if isinstance(decision.tasks, np.ndarray):
+            return self._route_transitions(path, task, decision.tasks)
+        chosen = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
         others = [new for new in chosen if new != task]
         stays = self.keep_original or len(others) < len(chosen)
         return Route(
@@ -150,7 +149,7 @@ class RelabelingRouter:
             tuple((new, self._relabeled(path, new, slice(None))) for new in others),
         )
 
-    def _relabeled(self, path: PathDict, new: int, steps: Any) -> dict[str, Any]:
+    def _relabeled(self, path: PathDict, new: int, steps: slice | np.ndarray) -> PathDict:
         """The path under another task; `steps` are those that move there."""
         relabeled = relabel_path(path, self.scorer.task_rewards(path), self._index[new])
         self.statistics.moved((relabeled["rewards"] != np.reshape(path["rewards"], (-1, 1)))[steps])

@@ -14,6 +14,7 @@ import torch
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
 from rlkit_hfr.paths import PathDict
+from rlkit_hfr.protocols import Batch, Rows, TaskBuffer
 from rlkit_hfr.relabelers.relabeler import sample_rows
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 from rlkit_hfr.rewards.hindsight import warn_unless_own_rewards
@@ -63,19 +64,19 @@ class SampledBatches:
         self.requests += 1
         return self._share > 0.0 and self._candidates.issuperset(tasks) and self._scorer.memory.is_warm()
 
-    def views(self, tasks: Sequence[int], hosts: Mapping[int, Any]) -> dict[int, Any]:
+    def views(self, tasks: Sequence[int], hosts: Mapping[int, TaskBuffer]) -> dict[int, TaskBuffer]:
         """Stand-ins for the hosts' per-task buffers, for one request for `tasks`."""
         request = _Request(self, tasks, hosts)
         return {task: _View(request, task, host) if task in tasks else host for task, host in hosts.items()}
 
-    def relabeled(self, tasks: Sequence[int], batches: list[Any]) -> list[Any]:
+    def relabeled(self, tasks: Sequence[int], batches: Sequence[Batch]) -> Sequence[Batch]:
         """The batches, one of each of the tasks (which may repeat), with transitions exchanged."""
         if not all(isinstance(batch, dict) and set(batch) >= set(_TRANSITION) for batch in batches):
             return batches
         with self._statistics.timed():
             return self._exchanged(tasks, batches)
 
-    def _exchanged(self, tasks: Sequence[int], batches: list[Any]) -> list[Any]:
+    def _exchanged(self, tasks: Sequence[int], batches: Sequence[Batch]) -> Sequence[Batch]:
         distinct = list(dict.fromkeys(tasks))
         sizes = [len(batch["rewards"]) for batch in batches]
         sources = np.repeat([distinct.index(task) for task in tasks], sizes)
@@ -140,13 +141,13 @@ class _Request:
     """A host's request for several tasks: their batches are drawn together, in the order of the tasks, when
     it asks for the first."""
 
-    def __init__(self, owner: SampledBatches, tasks: Sequence[int], hosts: Mapping[int, Any]) -> None:
+    def __init__(self, owner: SampledBatches, tasks: Sequence[int], hosts: Mapping[int, TaskBuffer]) -> None:
         self._owner = owner
         self._tasks = list(tasks)
         self._hosts = hosts
-        self._waiting: list[tuple[Any, Any]] = []
+        self._waiting: list[tuple[int, Batch]] = []
 
-    def batch(self, task: int, size: int, args: tuple[object, ...], options: dict[str, object]) -> Any:
+    def batch(self, task: int, size: int, args: tuple[object, ...], options: dict[str, object]) -> Batch:
         if not any(waiting == task for waiting, _ in self._waiting):
             drawn = [self._hosts[each].random_batch(size, *args, **options) for each in self._tasks]
             relabeled = self._owner.relabeled(self._tasks, drawn)
@@ -158,37 +159,37 @@ class _Request:
 class _View:
     """Stands in for a task's host buffer while a request is served; all but batches is the host's."""
 
-    def __init__(self, request: _Request, task: int, host: Any) -> None:
+    def __init__(self, request: _Request, task: int, host: TaskBuffer) -> None:
         self._request = request
         self._task = task
         self._host = host
 
-    def random_batch(self, batch_size: int, *args: object, **options: object) -> Any:
+    def random_batch(self, batch_size: int, *args: object, **options: object) -> Batch:
         return self._request.batch(self._task, batch_size, args, options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._host, name)
 
 
-def _array(value: Any) -> np.ndarray:
+def _array(value: Rows) -> np.ndarray:
     return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
 
 
-def _only(path: PathDict, known: np.ndarray) -> dict[str, Any]:
+def _only(path: PathDict, known: np.ndarray) -> PathDict:
     """The rows of a path, and of its infos, that are known."""
     infos = {key: value[known] for key, value in path["env_infos"].items()}
     return {**{key: path[key][known] for key in _TRANSITION}, "env_infos": infos}
 
 
 def _with(
-    batches: list[Any],
+    batches: Sequence[Batch],
     sizes: list[int],
     taken: np.ndarray,
     given: np.ndarray,
     column: np.ndarray,
     tasks: np.ndarray,
     rewards: TaskRewards,
-) -> list[Any]:
+) -> Sequence[Batch]:
     """New batches in which the transitions `given` (M,) stand at the places `taken` (M,), with the rewards of
     the places' tasks. tasks, column: (M,) the rows and columns of `rewards` where these are."""
     order = np.arange(sum(sizes))
@@ -197,13 +198,12 @@ def _with(
     if rewards.sparse_rewards is not None:
         values["sparse_rewards"] = rewards.sparse_rewards
     ends = np.cumsum(sizes)
-    parts: list[dict[str, Any]] = [dict(batch) for batch in batches]
+    parts: list[dict[str, Rows]] = [dict(batch) for batch in batches]
     for key, first in batches[0].items():
         if not isinstance(first, (np.ndarray, torch.Tensor)) or not first.ndim or len(first) != sizes[0]:
             continue
-        joined: Any = (np.concatenate if isinstance(first, np.ndarray) else torch.cat)(
-            [batch[key] for batch in batches]
-        )[order]
+        rows: list[Any] = [batch[key] for batch in batches]  # all arrays or all tensors
+        joined: Any = (np.concatenate if isinstance(first, np.ndarray) else torch.cat)(rows)[order]
         if key in values:
             under_new = values[key][tasks, column].reshape(len(taken), *[1] * (joined.ndim - 1))
             joined[taken] = (

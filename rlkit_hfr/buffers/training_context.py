@@ -15,6 +15,7 @@ import torch
 from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.checks import one_of, share
 from rlkit_hfr.paths import PathDict
+from rlkit_hfr.protocols import Batch, TaskBuffer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 STALE_CONTEXT = ("drop", "keep")
@@ -26,8 +27,8 @@ class _Parts:
 
     # a buffer of its own, or None while the originals are exactly what the host's
     # buffer holds
-    originals: Any = None
-    relabeled: Any = None
+    originals: TaskBuffer | None = None
+    relabeled: TaskBuffer | None = None
     host_size: int = 0  # of the host's buffer when last seen, by which a clear of it is noticed
     visited_in: int = -1
     relabeled_in: int = -1
@@ -38,7 +39,7 @@ class _View:
     training context, all else is the host's.
     """
 
-    def __init__(self, context: TrainingContext, task: int, host: Any) -> None:
+    def __init__(self, context: TrainingContext, task: int, host: TaskBuffer) -> None:
         self._context = context
         self._task = task
         self._host = host
@@ -46,7 +47,7 @@ class _View:
     def num_steps_can_sample(self) -> int:
         return sum(part.num_steps_can_sample() for part in self._context.sources(self._task))
 
-    def random_batch(self, batch_size: int, *args: object, **options: object) -> dict[str, Any]:
+    def random_batch(self, batch_size: int, *args: object, **options: object) -> Batch:
         """A uniform batch of the union of both parts; now and then one of what the host itself stored."""
         if self._context.takes_originals() and self._host.num_steps_can_sample():
             return self._host.random_batch(batch_size, *args, **options)
@@ -63,7 +64,7 @@ class _View:
         ]
         return _merge(batches, rng.permutation(batch_size)) if len(batches) == 2 else batches[0]
 
-    def _sequence(self, name: str, *args: object, **options: object) -> Any:
+    def _sequence(self, name: str, *args: object, **options: object) -> object:
         """Rows in their order, by another drawing method of the host's: of one of both parts, by their
         sizes, because a sequence of two has no order."""
         if self._context.takes_originals() and self._host.num_steps_can_sample():
@@ -107,7 +108,7 @@ class TrainingContext:
 
     def __init__(
         self,
-        task_buffers: Mapping[int, Any],
+        task_buffers: Mapping[int, TaskBuffer],
         rng: np.random.Generator,
         stale_context: str = "drop",
         accumulate: bool = False,
@@ -158,7 +159,7 @@ class TrainingContext:
         if parts.visited_in != iteration and self._stale_context == "drop" and not self._accumulate:
             parts.originals = empty_like(self.hosts[task])
 
-    def views(self) -> dict[int, Any]:
+    def views(self) -> dict[int, TaskBuffer]:
         """A stand-in for each task's buffer that draws from its training context; the
         host's own where that is the same.
         """
@@ -167,7 +168,7 @@ class TrainingContext:
             for task, host in self.hosts.items()
         }
 
-    def sources(self, task: int) -> list[Any]:
+    def sources(self, task: int) -> list[TaskBuffer]:
         """The buffers that make up a task's training context, one or two."""
         parts = self._synchronised(task)
         host = self.hosts[task]
@@ -176,7 +177,7 @@ class TrainingContext:
             part for part in (originals, parts.relabeled) if part is not None and part.num_steps_can_sample()
         ] or [host]
 
-    def rebind(self, task_buffers: Mapping[int, Any]) -> None:
+    def rebind(self, task_buffers: Mapping[int, TaskBuffer]) -> None:
         """The host has put other buffers in the place of its own: begin anew with those that are new."""
         self._parts = {
             task: parts
@@ -206,11 +207,10 @@ class TrainingContext:
         self._parts = {}
         for task, saved in state["parts"].items():
             numbers = {name: saved[name] for name in _NUMBERS}
-            self._parts[task] = _Parts(
-                **{name: self._restored(task, saved[name]) for name in _BUFFERS}, **numbers
-            )
+            buffers = {name: self._restored(task, saved[name]) for name in _BUFFERS}
+            self._parts[task] = _Parts(buffers["originals"], buffers["relabeled"], **numbers)
 
-    def _restored(self, task: int, saved: State | None) -> Any:
+    def _restored(self, task: int, saved: State | None) -> TaskBuffer | None:
         if saved is None:
             return None
         buffer = empty_like(self.hosts[task])

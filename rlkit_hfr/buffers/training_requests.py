@@ -7,7 +7,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Collection, Container
-from typing import Any
 
 import numpy as np
 
@@ -44,26 +43,26 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def tasks_asked_for(
-    arguments: tuple[Any, ...], options: dict[str, Any], tasks: Container[int]
+    arguments: tuple[object, ...], options: dict[str, object], tasks: Container[int]
 ) -> list[int] | None:
     """The tasks of a request for several (training): the first of its arguments that is a
     collection of task indices. None for a request for one (collection, evaluation).
     """
-    for value in (*arguments, *options.values()):
-        if _are_tasks(value, tasks):
-            return value.tolist() if hasattr(value, "tolist") else list(value)
-    return None
+    found = (_as_tasks(value, tasks) for value in (*arguments, *options.values()))
+    return next((several for several in found if several is not None), None)
 
 
-def _are_tasks(value: object, tasks: Container[int]) -> bool:
+def _as_tasks(value: object, tasks: Container[int]) -> list[int] | None:
+    """The items of a collection of task indices; None for anything else."""
     if (
         not isinstance(value, Collection)
         or isinstance(value, (str, bytes, dict))
         or getattr(value, "ndim", 1) != 1
         or len(value) == 0
     ):
-        return False
+        return None
     items = value.tolist() if hasattr(value, "tolist") else list(value)
-    return all(
+    are_tasks = all(
         isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items
     )
+    return items if are_tasks else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from rlkit_hfr.paths import PathDict, path_length
+from rlkit_hfr.paths import Infos, PathDict, path_length
+from rlkit_hfr.protocols import Batch
 from rlkit_hfr.state import State, as_tensor
 
 _IDENTITY = ("observations", "actions", "next_observations")
@@ -47,7 +47,7 @@ class TransitionInfos:
         self._rows.update(zip(_hashes(path), range(self._size, self._size + steps)))
         self._size += steps
 
-    def of(self, batch: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def of(self, batch: Batch) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Which rows of a batch are known, (R,) bool, and the infos of all R; those of rows that are not
         known mean nothing."""
         places = np.array([self._rows.get(key, -1) for key in _hashes(batch)])
@@ -68,7 +68,7 @@ class TransitionInfos:
         self._keys = sorted(self._columns) if state["begun"] else None
 
 
-def _hashes(rows: Mapping[str, Any]) -> list[int]:
+def _hashes(rows: PathDict) -> list[int]:
     """One signed number of 64 bits for each transition."""
     parts = [np.asarray(rows[key], np.float32) for key in _IDENTITY]
     joined = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
@@ -78,7 +78,7 @@ def _hashes(rows: Mapping[str, Any]) -> list[int]:
     ]
 
 
-def _by_name(infos: Mapping[str, Any] | Sequence[Mapping[str, Any]], steps: int) -> dict[str, np.ndarray]:
+def _by_name(infos: Infos, steps: int) -> dict[str, np.ndarray]:
     """Infos of a path as one array for each name, with an entry for each of the steps."""
     if not isinstance(infos, Mapping):
         names = set.intersection(*(set(info) for info in infos)) if len(infos) else set()

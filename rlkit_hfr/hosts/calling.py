@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +19,18 @@ from rlkit_hfr.hosts.probing import infer, probe
 from rlkit_hfr.hosts.soft_value import Noise
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.precision import autocast
+from rlkit_hfr.protocols import Batch, Critics, Env, HostAlgorithm
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
 
 class HostNetworks:
     """`rlkit_hfr.scoring.host_view.HostView` of an algorithm."""
 
-    def __init__(self, algorithm: Any, owner: Any, seed: int) -> None:
+    def __init__(self, algorithm: HostAlgorithm, owner: Critics, seed: int) -> None:
         """owner: where the host keeps its networks, reward scale and discount; seed: of
         what its own code draws while it scores.
         """
-        self._simulator: Any = None
+        self._simulator: Env | None = None
         self.half = False  # whether the networks are called in half precision
         self.parts = HostParts(algorithm, owner)
         self._seeds = np.random.default_rng(seed)
@@ -39,11 +39,11 @@ class HostNetworks:
     # Settings, read when they are used: hosts may change them.
     @property
     def reward_scale(self) -> float:
-        return float(self.parts.setting("reward_scale"))
+        return self.parts.setting("reward_scale")
 
     @property
     def discount(self) -> float:
-        return float(self.parts.setting("discount"))
+        return self.parts.setting("discount")
 
     @property
     def sparse_rewards(self) -> bool:
@@ -90,7 +90,7 @@ class HostNetworks:
         with isolated(self.parts.modules(), self.parts.agent, seed), self.autocast(False):
             yield
 
-    def autocast(self, half: bool) -> AbstractContextManager[Any]:
+    def autocast(self, half: bool) -> AbstractContextManager[object]:
         """Around calls of the host's networks, and of nothing else."""
         return autocast(self.device, half)
 
@@ -142,7 +142,7 @@ class HostNetworks:
             means[rows], variances[rows] = (part.float() for part in own[:2])
         return means, variances
 
-    def policy_output(self, obs: Tensor, z: Tensor) -> Any:
+    def policy_output(self, obs: Tensor, z: Tensor) -> object:
         """What the host's policy returns."""
         with self.autocast(self.half):
             return self.calls.policy(obs, z)
@@ -166,7 +166,7 @@ class HostNetworks:
         with self.autocast(self.half):
             return self.calls.value(obs, z, noise).float()
 
-    def simulator(self) -> tuple[Any, int]:
+    def simulator(self) -> tuple[Env, int]:
         """A copy of the host's environment, and the steps after which the host cuts an episode.
         UnsupportedHost if it can't be copied, or the host does not say.
         """
@@ -186,7 +186,7 @@ class HostNetworks:
                 ) from None
         return self._simulator, int(length)
 
-    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Batch:
         buffer = self.parts.algorithm.replay_buffer
         with borrowed_generators([buffer, buffer.task_buffers[task]], rng):
             return buffer.random_batch(task, number)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from rlkit_hfr.protocols import Policy
+
+if TYPE_CHECKING:
+    from typing import TypeGuard  # Python 3.10
 
 Call = Callable[..., Tensor]
 Get = Callable[[], nn.Module]  # the network, looked up anew each time: hosts load and swap them
@@ -39,21 +44,21 @@ def _parameters(net: nn.Module) -> list[inspect.Parameter] | None:
     ]
 
 
-def _conventions(get: Get, parts: Sequence[str]) -> list[Callable[..., Any]]:
+def _conventions(get: Get, parts: Sequence[str]) -> list[Call]:
     """Ways to call the network with the named parts, likeliest first. Each takes the parts
     in the given order.
     """
 
-    def separate(*inputs: Tensor) -> Any:
+    def separate(*inputs: Tensor) -> Tensor:
         return get()(*inputs)
 
-    def joined(*inputs: Tensor) -> Any:
+    def joined(*inputs: Tensor) -> Tensor:
         return get()(torch.cat(inputs, dim=-1))
 
-    def latent_joined_to_obs(*inputs: Tensor) -> Any:
+    def latent_joined_to_obs(*inputs: Tensor) -> Tensor:
         return get()(torch.cat([inputs[0], inputs[-1]], dim=-1), *inputs[1:-1])
 
-    def latent_first(*inputs: Tensor) -> Any:
+    def latent_first(*inputs: Tensor) -> Tensor:
         return get()(inputs[-1], *inputs[:-1])
 
     ways = [separate, joined, latent_joined_to_obs, latent_first]
@@ -86,23 +91,23 @@ def value_calls(
     return working[0] if working else None
 
 
-def _as_column(way: Callable[..., Any]) -> Call:
+def _as_column(way: Call) -> Call:
     def call(*inputs: Tensor) -> Tensor:
         return way(*inputs).reshape(len(inputs[0]), 1)
 
     return call
 
 
-def policy_call(get: Get, obs: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], Any] | None:
+def policy_call(get: Get, obs: Tensor, z: Tensor) -> Policy | None:
     """How to call a policy with observations and latents; what it returns is left as it
     is. None if nothing works.
     """
     quiet = {"deterministic": True} if "deterministic" in inspect.signature(get().forward).parameters else {}
 
-    def joined(obs: Tensor, z: Tensor) -> Any:
+    def joined(obs: Tensor, z: Tensor) -> object:
         return get()(torch.cat([obs, z], dim=-1), **quiet)
 
-    def separate(obs: Tensor, z: Tensor) -> Any:
+    def separate(obs: Tensor, z: Tensor) -> object:
         return get()(obs, z, **quiet)
 
     parameters = _parameters(get())
@@ -110,7 +115,7 @@ def policy_call(get: Get, obs: Tensor, z: Tensor) -> Callable[[Tensor, Tensor], 
     return next((way for way in ways if _works(way, (obs, z))), None)
 
 
-def _works(call: Callable[..., Any], inputs: Sequence[Tensor]) -> bool:
+def _works(call: Callable[..., object], inputs: Sequence[Tensor]) -> bool:
     try:
         call(*inputs)
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError):
@@ -118,7 +123,7 @@ def _works(call: Callable[..., Any], inputs: Sequence[Tensor]) -> bool:
     return True
 
 
-def normal_parameters(out: Any) -> tuple[Tensor, Tensor] | None:
+def normal_parameters(out: object) -> tuple[Tensor, Tensor] | None:
     """Mean and standard deviation before the tanh, from what a policy returned; None if it can't be told.
 
     Known: rlkit's TanhNormal (`normal_mean`, `normal_std`), torch's tanh-transformed
@@ -139,7 +144,7 @@ def normal_parameters(out: Any) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-def sampled_action(out: Any) -> Tensor | None:
+def sampled_action(out: object) -> Tensor | None:
     """The action in what a policy returned: a distribution's sample, the first of a tuple,
     or the output itself.
     """
@@ -158,19 +163,20 @@ class OwnPosterior(NamedTuple):
     sampled: bool = False
 
 
-def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> OwnPosterior | None:
+def own_posterior(agent: object, context: Tensor, has_bottleneck: bool) -> OwnPosterior | None:
     """What a host's agent infers by itself from contexts of one length (N, T, D); None if it
     has no inference that we know.
     """
-    if callable(getattr(agent, "latent_posterior", None)):  # rlkit: torch/smac/agent.py, a pure function
-        posterior = agent.latent_posterior(context)
+    latent_posterior = getattr(agent, "latent_posterior", None)
+    if callable(latent_posterior):  # rlkit: torch/smac/agent.py, a pure function
+        posterior = latent_posterior(context)
         return OwnPosterior(posterior.mean, posterior.stddev.square())
     # oyster: torch/sac/agent.py, overwrites the belief, which `isolated` puts back
-    if not callable(getattr(agent, "infer_posterior", None)):
+    infer_posterior = getattr(agent, "infer_posterior", None)
+    if not callable(infer_posterior):
         return None
-    agent.infer_posterior(context)
-    found: list[Any] = [getattr(agent, name, None) for name in ("z_means", "z_vars", "z")]
-    mean, variance, z = found
+    infer_posterior(context)
+    mean, variance, z = (getattr(agent, name, None) for name in ("z_means", "z_vars", "z"))
     if not _is_row_per(mean, len(context)) or (_is_row_per(z, len(context)) and z.shape != mean.shape):
         # several encoders, or a belief that is categorical: z alone says what the policy acts on
         if not _is_row_per(z, len(context)):
@@ -178,9 +184,10 @@ def own_posterior(agent: Any, context: Tensor, has_bottleneck: bool) -> OwnPoste
                 f"infer_posterior left no z of {len(context)} rows, got {getattr(z, 'shape', z)!r}"
             )
         return OwnPosterior(z, torch.zeros_like(z), sampled=True)
-    known = has_bottleneck and isinstance(variance, Tensor) and variance.shape == mean.shape
-    return OwnPosterior(mean, variance if known else torch.zeros_like(mean))
+    if has_bottleneck and isinstance(variance, Tensor) and variance.shape == mean.shape:
+        return OwnPosterior(mean, variance)
+    return OwnPosterior(mean, torch.zeros_like(mean))
 
 
-def _is_row_per(value: Any, number: int) -> bool:
+def _is_row_per(value: object, number: int) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.ndim == 2 and len(value) == number

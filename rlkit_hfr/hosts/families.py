@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.hosts.install import Host
 
@@ -16,7 +14,7 @@ class OysterHost(Host):
     name = "oyster"
 
     @classmethod
-    def owner_of(cls, algorithm: Any) -> Any:
+    def owner_of(cls, algorithm: object) -> object:
         return algorithm
 
 
@@ -31,7 +29,7 @@ class RlkitHost(Host):
     name = "rlkit"
 
     @classmethod
-    def owner_of(cls, algorithm: Any) -> Any:
+    def owner_of(cls, algorithm: object) -> object:
         return getattr(algorithm, "trainer", None)
 
 
@@ -39,7 +37,7 @@ class RlkitHost(Host):
 HOSTS: dict[str, type[Host]] = {cls.name: cls for cls in (OysterHost, RlkitHost)}
 
 
-def find_host(algorithm: Any, host: str | None) -> type[Host]:
+def find_host(algorithm: object, host: str | None) -> type[Host]:
     """The family of an algorithm: the named one, or the first that lacks nothing, or else
     the one that lacks least.
     """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin, relabeling_buffer_class
 from rlkit_hfr.buffers.router import RelabelingRouter
@@ -14,11 +14,16 @@ from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
 from rlkit_hfr.buffers.training_requests import batch_methods
+from rlkit_hfr.context_model import InnerSteps
 from rlkit_hfr.hosts.calling import HostNetworks
 from rlkit_hfr.hosts.errors import UnsupportedHost
-from rlkit_hfr.hosts.recording import RecordingEvaluate, has_our_columns, is_our_column
+from rlkit_hfr.hosts.recording import RecordingEvaluate, forget_our_columns, set_table_keys, table_keys
 from rlkit_hfr.hosts.refusals import refuse, task_ids
 from rlkit_hfr.hosts.wrappers import TrainingRequest, Wrapper
+from rlkit_hfr.protocols import Critics, HostAlgorithm, MultiTaskBuffer, TableLogger
+
+if TYPE_CHECKING:
+    from rlkit_hfr.mier.agent import TaskModel
 
 
 class Host:
@@ -34,32 +39,32 @@ class Host:
     owner_needs = ("qf1", "qf2")
 
     @classmethod
-    def owner_of(cls, algorithm: Any) -> Any:
+    def owner_of(cls, algorithm: object) -> object:
         """The object that holds the critics, the reward scale and the discount."""
         raise NotImplementedError
 
     @classmethod
-    def missing(cls, algorithm: Any) -> list[str]:
+    def missing(cls, algorithm: object) -> list[str]:
         """What the family needs and the algorithm lacks."""
         lacks = [name for name in cls.needed if getattr(algorithm, name, None) is None]
         owner = cls.owner_of(algorithm)
         return lacks + [name for name in cls.owner_needs if getattr(owner, name, None) is None]
 
-    def __init__(self, algorithm: Any, seed: int) -> None:
+    def __init__(self, algorithm: HostAlgorithm, seed: int) -> None:
         found = f"got {type(algorithm).__name__}"
         refuse(algorithm, found, self.name, self.missing(algorithm))
         self.algorithm = algorithm
         self.env = algorithm.env
         self.train_tasks = task_ids(algorithm, found)
-        self.networks = HostNetworks(algorithm, self.owner_of(algorithm), seed)
+        self.networks = HostNetworks(algorithm, cast(Critics, self.owner_of(algorithm)), seed)
         self.one_buffer = algorithm.replay_buffer is algorithm.enc_replay_buffer
-        self._wrapped: dict[str, Any] = {}
-        self._buffer_classes: list[tuple[Any, type]] = []
+        self._wrapped: dict[str, object] = {}
+        self._buffer_classes: list[tuple[RelabelingMixin, type]] = []
         # what the built-in PEARL writes into variant.json; other hosts' launchers have written theirs
         self._log_settings = getattr(algorithm, "log_settings", None)
 
     @property
-    def reward_model(self) -> Any:
+    def reward_model(self) -> tuple[TaskModel, InnerSteps] | None:
         """The algorithm's own model of rewards and how it adapts, None if it has none."""
         return getattr(self.algorithm, "reward_model", None)
 
@@ -73,12 +78,13 @@ class Host:
         """Route the buffers' paths, serve training requests from `context` and their RL batches from
         `sampled`, and record `statistics` with every evaluation.
         """
-        buffers: list[tuple[Any, TrainingContext | None]] = [(self.algorithm.enc_replay_buffer, context)]
+        buffers: list[tuple[MultiTaskBuffer, TrainingContext | None]] = [
+            (self.algorithm.enc_replay_buffer, context)
+        ]
         if not self.one_buffer:
             buffers.append((self.algorithm.replay_buffer, None))
         for buffer, _ in buffers:  # refuses what is no buffer before anything is changed
-            cls: Any = type(buffer)
-            relabeling_buffer_class(cls)
+            relabeling_buffer_class(type(buffer))
         logger = self._logger()
         self._make_room_in(logger, statistics)
         attributes = ("enc_replay_buffer", "replay_buffer") if self.one_buffer else ("enc_replay_buffer",)
@@ -101,7 +107,7 @@ class Host:
             self.remove()
             raise
 
-    def _logger(self) -> Any:
+    def _logger(self) -> TableLogger | None:
         """The logger that the host records with: the global of the module that defines
         `_try_to_eval`, a module in oyster, an object in rlkit.
         """
@@ -116,36 +122,38 @@ class Host:
         )
         return None
 
-    def _make_room_in(self, logger: Any, statistics: RelabelStatistics) -> None:
+    def _make_room_in(self, logger: TableLogger | None, statistics: RelabelStatistics) -> None:
         """Let the next row have our columns. Both hosts remember the keys of their first
-        row in `_old_table_keys`, and a file has the columns of its first row.
+        row, and a file has the columns of its first row.
 
         ValueError where such a file is written already.
         """
-        keys = getattr(self.algorithm, "_old_table_keys", None)
+        keys = table_keys(self.algorithm)
         if keys is None or set(statistics.columns()) <= set(keys):
             return
-        folder = logger.get_snapshot_dir() if hasattr(logger, "get_snapshot_dir") else None
+        snapshot_dir = getattr(logger, "get_snapshot_dir", None)
+        folder = None if snapshot_dir is None else snapshot_dir()
         if folder is not None:
             raise UnsupportedHost(
                 f"{type(self.algorithm).__name__} has written rows into {folder}, whose columns are fixed;"
                 " attach before train(), or let the logger begin another folder and set"
                 " algorithm._old_table_keys to None"
             )
-        self.algorithm._old_table_keys = None
+        set_table_keys(self.algorithm, None)
 
     def _switch(
         self,
-        buffer: Any,
+        buffer: MultiTaskBuffer,
         router: RelabelingRouter,
         context: TrainingContext | None,
         sampled: SampledBatches | None,
     ) -> None:
         # The class is switched in place, because hosts keep other references to their buffers.
-        cls: Any = type(buffer)
-        self._buffer_classes.append((buffer, cls))
+        cls = type(buffer)
         if not isinstance(buffer, RelabelingMixin):
-            buffer.__class__ = relabeling_buffer_class(cls)
+            _become(buffer, relabeling_buffer_class(cls))
+        assert isinstance(buffer, RelabelingMixin)
+        self._buffer_classes.append((buffer, cls))
         buffer.start_relabeling(
             router, context, both_roles=self.one_buffer, sampled=sampled if context is None else None
         )
@@ -163,10 +171,9 @@ class Host:
         """Undo `install`."""
         for buffer, cls in self._buffer_classes:
             buffer.stop_relabeling()
-            buffer.__class__ = cls
-        keys = getattr(self.algorithm, "_old_table_keys", None)
-        if self._wrapped and keys is not None and has_our_columns(keys):
-            self.algorithm._old_table_keys = {key for key in keys if not is_our_column(key)}
+            _become(buffer, cls)
+        if self._wrapped:
+            forget_our_columns(self.algorithm)
         for name, before in self._wrapped.items():
             if before is _ABSENT:
                 delattr(self.algorithm, name)
@@ -174,6 +181,10 @@ class Host:
                 setattr(self.algorithm, name, before)
         self._buffer_classes = []
         self._wrapped = {}
+
+
+def _become(thing: Any, cls: type) -> None:
+    thing.__class__ = cls
 
 
 _ABSENT = object()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import nn
 
 
 @contextmanager
-def isolated(modules: Iterable[nn.Module], agent: Any, seed: int) -> Iterator[None]:
+def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator[None]:
     """Within the block all global generators run from `seed` and the modules are in
     evaluation mode; afterwards everything is as it was.
 
@@ -53,7 +52,7 @@ def isolated(modules: Iterable[nn.Module], agent: Any, seed: int) -> Iterator[No
 
 
 @contextmanager
-def borrowed_generators(holders: Iterable[Any], rng: np.random.Generator) -> Iterator[None]:
+def borrowed_generators(holders: Iterable[object], rng: np.random.Generator) -> Iterator[None]:
     """Let objects that hold numpy generators of their own draw from another within the block."""
     own = [
         (holder, name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.protocols import Critics, HostAlgorithm
 
 _NETWORKS = ("qf1", "qf2", "vf", "target_vf", "target_qf1", "target_qf2")
 
@@ -21,7 +21,7 @@ class HostParts:
     Networks are looked up at call time, because weights are loaded, swapped and moved after construction.
     """
 
-    def __init__(self, algorithm: Any, owner: Any) -> None:
+    def __init__(self, algorithm: HostAlgorithm, owner: Critics) -> None:
         """Raises UnsupportedHost where a setting that scoring needs is missing."""
         self.algorithm = algorithm
         self.owner = owner
@@ -66,11 +66,11 @@ class HostParts:
         """How to look up a network of the owner."""
         return lambda: getattr(self.owner, name)
 
-    def setting(self, name: str) -> Any:
-        """A setting of the owner, or else of the algorithm: the rlkit family keeps the
+    def setting(self, name: str) -> float:
+        """A number of the owner, or else of the algorithm: the rlkit family keeps the
         effective ones on its trainer.
         """
-        return getattr(self.owner, name) if hasattr(self.owner, name) else getattr(self.algorithm, name)
+        return float(getattr(self.owner if hasattr(self.owner, name) else self.algorithm, name))
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.parts import HostParts
 from rlkit_hfr.hosts.soft_value import Value, find_value
 from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.protocols import Policy
 
 _ROWS = 16
 _CAN_NOT_BE_CALLED = (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError)
@@ -42,7 +42,7 @@ class Calls:
     layout: ContextLayout
     qf1: Call
     qf2: Call
-    policy: Callable[[Tensor, Tensor], Any]
+    policy: Policy
     knows_normal: bool
     infers_alone: bool
     value: Value | None
@@ -81,7 +81,7 @@ def probe(parts: HostParts, isolated: Callable[[], AbstractContextManager[None]]
         knows_normal = normal_parameters(policy(dummies.obs, dummies.z)) is not None
         infers_alone, in_order, samples_alone = _inference(parts, dummies)
         inputs = (dummies.obs, dummies.action, dummies.z)
-        value = find_value(parts.owner, parts.algorithm, policy if knows_normal else None, inputs)
+        value = find_value(parts, policy if knows_normal else None, inputs)
     return Calls(layout, qf1, qf2, policy, knows_normal, infers_alone, value, in_order, samples_alone)
 
 
@@ -162,7 +162,7 @@ def _own_minimum(parts: HostParts, inputs: tuple[Tensor, ...]) -> Tensor | None:
         return None
 
 
-def _policy(parts: HostParts, dummies: Dummies) -> Callable[[Tensor, Tensor], Any]:
+def _policy(parts: HostParts, dummies: Dummies) -> Policy:
     obs, z = dummies.obs, dummies.z
     policy = policy_call(lambda: parts.agent.policy, obs, z)
     if policy is None or (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.files import replacing
 from rlkit_hfr.hosts.wrappers import Wrapper, still_ours
+from rlkit_hfr.protocols import HostAlgorithm, TableLogger
 
 FOLDER = "relabeling"
 
@@ -37,8 +37,27 @@ def is_our_column(key: str) -> bool:
     return key.startswith("relabel/")
 
 
-def has_our_columns(keys: Any) -> bool:
+def has_our_columns(keys: Iterable[str] | None) -> bool:
     return keys is not None and any(is_our_column(key) for key in keys)
+
+
+_KEYS = "_old_table_keys"  # where both hosts remember the columns of their first row
+
+
+def table_keys(algorithm: object) -> Collection[str] | None:
+    """The columns that the algorithm's rows are to have; None before its first row."""
+    return getattr(algorithm, _KEYS, None)
+
+
+def set_table_keys(algorithm: object, keys: Collection[str] | None) -> None:
+    setattr(algorithm, _KEYS, keys)
+
+
+def forget_our_columns(algorithm: object) -> None:
+    """Let the next rows be without our columns."""
+    keys = table_keys(algorithm)
+    if keys is not None and has_our_columns(keys):
+        set_table_keys(algorithm, {key for key in keys if not is_our_column(key)})
 
 
 class EvaluateOfACopy:
@@ -47,15 +66,14 @@ class EvaluateOfACopy:
     gives the method its place back.
     """
 
-    def __init__(self, algorithm: Any, name: str) -> None:
+    def __init__(self, algorithm: object, name: str) -> None:
         self._algorithm = algorithm
         self._name = name
 
-    def __call__(self, *args: object, **options: object) -> Any:
+    def __call__(self, *args: object, **options: object) -> object:
         algorithm = self._algorithm
         vars(algorithm).pop(self._name, None)
-        if has_our_columns(algorithm._old_table_keys):
-            algorithm._old_table_keys = {key for key in algorithm._old_table_keys if not is_our_column(key)}
+        forget_our_columns(algorithm)
         return getattr(algorithm, self._name)(*args, **options)
 
 
@@ -65,16 +83,16 @@ class RecordingEvaluate(Wrapper):
     """
 
     def __reduce__(self) -> tuple[object, ...]:
-        if has_our_columns(getattr(self._algorithm, "_old_table_keys", None)):
+        if has_our_columns(table_keys(self._algorithm)):
             return EvaluateOfACopy, (self._algorithm, self._name)
         return super().__reduce__()
 
     def __init__(
         self,
-        algorithm: Any,
+        algorithm: HostAlgorithm,
         name: str,
         statistics: RelabelStatistics,
-        logger: Any,
+        logger: TableLogger | None,
         router: RelabelingRouter,
         sampled: SampledBatches | None = None,
     ) -> None:
@@ -85,7 +103,7 @@ class RecordingEvaluate(Wrapper):
         self._sampled = sampled
         self._warned = False
 
-    def __call__(self, *args: object, **options: object) -> Any:
+    def __call__(self, *args: object, **options: object) -> object:
         # rlkit's evaluation asks for several tasks at once
         with ExitStack() as stack:
             for buffer in (self._algorithm.enc_replay_buffer, self._algorithm.replay_buffer):

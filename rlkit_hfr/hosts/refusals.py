@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin
 from rlkit_hfr.hosts.errors import UnsupportedHost
+from rlkit_hfr.protocols import HostAlgorithm
 
 
-def refuse(algorithm: Any, found: str, family: str, missing: Sequence[str]) -> None:
+def refuse(algorithm: HostAlgorithm, found: str, family: str, missing: Sequence[str]) -> None:
     """UnsupportedHost unless a relabeler can be attached. found: how messages begin; family: the name of
     what it is taken for; missing: what that family needs and the algorithm lacks.
     """
@@ -50,7 +50,7 @@ def refuse(algorithm: Any, found: str, family: str, missing: Sequence[str]) -> N
             )
 
 
-def task_ids(algorithm: Any, found: str) -> list[int]:
+def task_ids(algorithm: HostAlgorithm, found: str) -> list[int]:
     """The training tasks' indices: rlkit keeps descriptions in `train_tasks` and
     indices in `train_task_indices`.
     """

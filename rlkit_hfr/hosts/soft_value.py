@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Callable
 
 import torch
 from torch import Tensor, nn
 
 from rlkit_hfr.gaussians import tanh_gaussian_log_prob
 from rlkit_hfr.hosts.conventions import Call, normal_parameters, value_calls
+from rlkit_hfr.hosts.parts import HostParts
+from rlkit_hfr.protocols import Policy
 
 Noise = Callable[..., Tensor]
 Value = Callable[[Tensor, Tensor, Noise], Tensor]
 
 
 def find_value(
-    owner: Any,
-    algorithm: Any,
-    policy: Callable[[Tensor, Tensor], Any] | None,
+    parts: HostParts,
+    policy: Policy | None,
     dummies: tuple[Tensor, Tensor, Tensor],
 ) -> Value | None:
     """How to get V(s, z), (R, 1), from observations, latents and a source of noise; None
     if the host has nothing that gives it.
 
-    owner: has the networks, which are looked up at call time; policy: one that gives
-    the parameters of a normal, or None; dummies: rows of observations, actions and
-    latents.
+    policy: one that gives the parameters of a normal, or None; dummies: rows of
+    observations, actions and latents.
     """
+    owner = parts.owner
     obs, action, z = dummies
     if isinstance(getattr(owner, "target_vf", None), nn.Module):
-        calls = value_calls([lambda: owner.target_vf], ("obs", "z"), (obs, z))
+        calls = value_calls([parts.get("target_vf")], ("obs", "z"), (obs, z))
         return None if calls is None else lambda o, latent, noise: calls[0](o, latent)
     if policy is None or not all(
         isinstance(getattr(owner, name, None), nn.Module) for name in ("target_qf1", "target_qf2")
     ):
         return None
-    pair = value_calls([lambda: owner.target_qf1, lambda: owner.target_qf2], ("obs", "action", "z"), dummies)
+    pair = value_calls([parts.get("target_qf1"), parts.get("target_qf2")], ("obs", "action", "z"), dummies)
     if pair is None:
         return None
-    return lambda o, latent, noise: _soft_value(
-        policy, pair, _entropy_weight(owner, algorithm), o, latent, noise
-    )
+    return lambda o, latent, noise: _soft_value(policy, pair, _entropy_weight(parts), o, latent, noise)
 
 
 def _soft_value(
-    policy: Callable[[Tensor, Tensor], Any],
+    policy: Policy,
     targets: list[Call],
     weight: Tensor | float,
     obs: Tensor,
@@ -62,11 +61,12 @@ def _soft_value(
     return torch.min(targets[0](obs, action, z), targets[1](obs, action, z)).float() - weight * log_pi
 
 
-def _entropy_weight(owner: Any, algorithm: Any) -> Tensor | float:
+def _entropy_weight(parts: HostParts) -> Tensor | float:
     """alpha of the maximum-entropy objective: exp(log_alpha), alpha, or 1."""
-    for holder in (owner, algorithm):
-        if getattr(holder, "log_alpha", None) is not None:
-            return torch.as_tensor(holder.log_alpha).exp()
-        if getattr(holder, "alpha", None) is not None:
-            return holder.alpha
+    for holder in (parts.owner, parts.algorithm):
+        log_alpha, alpha = (getattr(holder, name, None) for name in ("log_alpha", "alpha"))
+        if log_alpha is not None:
+            return torch.as_tensor(log_alpha).exp()
+        if alpha is not None:
+            return alpha
     return 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def _check_tasks(decision: RelabelDecision, steps: int, tasks: Collection[int], 
                 f"{where}: an array of tasks must hold one whole number for each of the path's {steps} steps,"
                 f" got shape {chosen.shape} of {chosen.dtype}; give one task as a number"
             )
-        each: list[Any] = np.unique(chosen).tolist()
+        each: list[int] = np.unique(chosen).tolist()
     elif isinstance(chosen, tuple):
         each = list(chosen)
         if not each:

@@ -5,7 +5,6 @@ that it did solve.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -46,7 +45,7 @@ class HTRRelabeler(Relabeler):
         self.episodes = one_of("episodes", episodes, EPISODES)
         self.threshold = None if threshold is None else number("threshold", threshold)
         self.needs_goals = threshold is None
-        self._used: dict[Any, list[int]] = {}  # places of the tasks that paths of a visit went to, in order
+        self._used: dict[int, list[int]] = {}  # places of the tasks that paths of a visit went to, in order
 
     def begin_iteration(self, iteration: int) -> None:
         self._used.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Type, TypeVar
+from typing import Type, TypeVar
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.references import is_reference, load
@@ -63,7 +63,7 @@ def register_relabeler(cls: R) -> R:
     return cls
 
 
-def find_relabeler(name: Any) -> type[Relabeler]:
+def find_relabeler(name: object) -> type[Relabeler]:
     """The class of a name of `RELABELERS` or of a ``module:Class``. ValueError for any other."""
     if is_reference(name):
         return _check(load(name, "relabeler"), name)
@@ -75,7 +75,7 @@ def find_relabeler(name: Any) -> type[Relabeler]:
     return RELABELERS[name]
 
 
-def make_relabeler(relabeler: str | Relabeler | type[Relabeler] | None, **options: Any) -> Relabeler:
+def make_relabeler(relabeler: str | Relabeler | type[Relabeler] | None, **options: object) -> Relabeler:
     """A relabeler from a name, a ``module:Class``, a class, an instance (which takes no
     more options) or None for "none".
     """
@@ -111,7 +111,7 @@ def relabeler_options(cls: type[Relabeler]) -> list[str]:
     return names
 
 
-def _check(cls: Any, named: str = "") -> type[Relabeler]:
+def _check(cls: object, named: str = "") -> type[Relabeler]:
     """The class, if it is a complete relabeler. named: what the caller wrote for it."""
     if not isinstance(cls, type) or not issubclass(cls, Relabeler):
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -188,6 +188,6 @@ def sample_distinct(probs: np.ndarray, number: int, rng: np.random.Generator) ->
     return [row[probs[i, row] > 0.0] for i, row in enumerate(order)]
 
 
-def several(tasks: Sequence[int], chosen: np.ndarray) -> Any:
+def several(tasks: Sequence[int], chosen: np.ndarray) -> int | tuple[int, ...]:
     """The tasks at the chosen places: one by itself, more as a tuple."""
     return tasks[chosen[0]] if len(chosen) == 1 else tuple(tasks[k] for k in chosen)

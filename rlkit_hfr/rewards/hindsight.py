@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol, Sequence
+from typing import Callable, Protocol, Sequence
 
 import numpy as np
 
-from rlkit_hfr.paths import PathDict
+from rlkit_hfr.paths import Infos, PathDict
 from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
 from rlkit_hfr.rewards.vectors import VectorRewards
 from rlkit_hfr.state import State
@@ -47,7 +47,7 @@ class Hindsight:
     vectors: VectorRewards | None = None
 
 
-def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> dict[str, Any]:
+def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> PathDict:
     """A new path with the rewards, terminals and sparse rewards of the k-th task; the path
     handed in is not edited.
 
@@ -77,7 +77,7 @@ def warn_unless_own_rewards(path: PathDict, hindsight: np.ndarray, tasks: Sequen
         )
 
 
-def _with_sparse_rewards(infos: Any, sparse: np.ndarray | None) -> Any:
+def _with_sparse_rewards(infos: Infos, sparse: np.ndarray | None) -> Infos:
     if sparse is None:
         return infos
     if isinstance(infos, Mapping):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from rlkit_hfr.paths import PathDict, info_column
 from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
 from rlkit_hfr.state import State
+
+if TYPE_CHECKING:
+    from rlkit_hfr.mier.agent import TaskModel
 
 _LATENT_DIM, _HIDDEN_SIZE = 5, 64
 _LEARNING_RATE, _LOG_VAR_WEIGHT = 1e-3, 0.01
@@ -39,7 +42,7 @@ class ModelReward:
         tasks: Sequence[int],
         terminals: RewardFunction | None,
         seed: int,
-        own_model: tuple[Any, InnerSteps] | None = None,
+        own_model: tuple[TaskModel, InnerSteps] | None = None,
         capacity: int = 5_000,
         fit_steps: int = 100,
         adapt_rows: int = 256,
@@ -60,14 +63,14 @@ class ModelReward:
         self._tasks = list(tasks)
         self._terminals = terminals
         self._seed = seed
-        self._own: Any = None if own_model is None else own_model[0]
+        self._own = None if own_model is None else own_model[0]
         self._how = _HOW if own_model is None else own_model[1]
         self._capacity = capacity
         self._fit_steps = fit_steps
         self._adapt_rows = adapt_rows
         self._train_rows = train_rows
         self._rng = np.random.default_rng(seed)
-        self._data: dict[Any, SimpleReplayBuffer] = {}
+        self._data: dict[int, SimpleReplayBuffer] = {}
         self._has_sparse = False
         self._fitted_rows = 0
 
@@ -81,7 +84,7 @@ class ModelReward:
             task: SimpleReplayBuffer(self._capacity, obs_dim, action_dim, self._rng) for task in self._tasks
         }
         if self._own is not None:
-            self._model = self._own
+            self._model: ContextModel = self._own
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self._seed)
@@ -206,7 +209,7 @@ class ModelReward:
             self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
 
 
-def _flat(path: PathDict) -> dict[str, Any]:
+def _flat(path: PathDict) -> PathDict:
     """The path with observations and actions as rows of float32."""
     keys = ("observations", "next_observations", "actions")
     steps = len(path["rewards"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,15 +16,19 @@ from rlkit_hfr.rewards.task_rewards import RewardFunction, as_task_rewards
 from rlkit_hfr.rewards.task_vectors import task_vectors
 from rlkit_hfr.rewards.vectors import VectorRewards
 
+if TYPE_CHECKING:
+    from rlkit_hfr.context_model import InnerSteps
+    from rlkit_hfr.mier.agent import TaskModel
+
 LEARNED, MODEL = "learned", "model"
 
 
 def resolve_hindsight(
-    env: Any,
+    env: object,
     tasks: Sequence[int],
     rewards: Callable[..., object] | str | None,
     seed: int,
-    own_model: Any = None,
+    own_model: tuple[TaskModel, InnerSteps] | None = None,
 ) -> Hindsight:
     """Rewards as `resolve_rewards` finds them, or those of a model with generators from
     `seed`; and distances to goals, where the environment has a ``goal_distances(path,
@@ -52,20 +56,21 @@ def resolve_hindsight(
     return Hindsight(learner.rewards, goal_distances, learner)
 
 
-def _vectors(env: Any, rewards: Callable[..., object] | str | None) -> VectorRewards | None:
+def _vectors(env: object, rewards: Callable[..., object] | str | None) -> VectorRewards | None:
     """Rewards by task vector: the caller's `VectorRewards`, or else those of an environment with
     ``rewards_of_vectors(path, vectors)``, ``tasks`` and ``sample_tasks(number, rng)``.
     """
     if isinstance(rewards, VectorRewards):
         return rewards
     for layer in _layers(env) if rewards is None else ():
-        function, sample = (getattr(layer, name, None) for name in ("rewards_of_vectors", "sample_tasks"))
-        if callable(function) and callable(sample):
-            return VectorRewards(function, layer.tasks, sample)
+        names = ("rewards_of_vectors", "tasks", "sample_tasks")
+        function, vectors, sample = (getattr(layer, name, None) for name in names)
+        if callable(function) and callable(sample) and vectors is not None:
+            return VectorRewards(function, vectors, sample)
     return None
 
 
-def resolve_rewards(env: Any, rewards: Callable[..., object] | str | None = None) -> RewardFunction:
+def resolve_rewards(env: object, rewards: Callable[..., object] | str | None = None) -> RewardFunction:
     """The hindsight rewards to use, the first of: the caller's own function; the
     environment's ``compute_rewards(path, tasks)``; the HFR release's ``reward(info,
     goal)`` with ``get_train_goals``; what is known of the stock environments of oyster
@@ -97,9 +102,9 @@ def resolve_rewards(env: Any, rewards: Callable[..., object] | str | None = None
     return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks), source)
 
 
-def _layers(env: Any) -> list[Any]:
+def _layers(env: object) -> list[object]:
     """The environment and what it wraps, outermost first: rlkit's `_wrapped_env`, gym's `env`."""
-    layers: list[Any] = []
+    layers: list[object] = []
     while env is not None and not any(env is other for other in layers):
         layers.append(env)
         inner = getattr(env, "__dict__", {})
@@ -109,15 +114,15 @@ def _layers(env: Any) -> list[Any]:
     return layers
 
 
-def innermost(env: Any) -> Any:
+def innermost(env: object) -> object:
     return _layers(env)[-1]
 
 
-def _attribute(env: Any, name: str) -> Callable[..., Any] | None:
+def _attribute(env: object, name: str) -> Callable[..., Any] | None:
     return next((found for layer in _layers(env) if callable(found := getattr(layer, name, None))), None)
 
 
-def _release_rewards(env: Any) -> Callable[[PathDict, Sequence[int]], Any] | None:
+def _release_rewards(env: object) -> Callable[[PathDict, Sequence[int]], object] | None:
     """michaelwan11/hfr: envs have reward(info, goal) -> reward, (reward, done) or (reward,
     sparse reward, done), and get_train_goals(n) -> the first n goals.
 
@@ -127,7 +132,7 @@ def _release_rewards(env: Any) -> Callable[[PathDict, Sequence[int]], Any] | Non
     if reward is None or get_goals is None:
         return None
 
-    def rewards(path: PathDict, tasks: Sequence[int]) -> Any:
+    def rewards(path: PathDict, tasks: Sequence[int]) -> object:
         goals = get_goals(max(tasks) + 1)
         shape = (len(tasks), path_length(path))
         values, sparse, terminals = (

@@ -6,7 +6,7 @@ Environments are recognised by class name and by what they carry, without import
 from __future__ import annotations
 
 import types
-from typing import Any, Callable, Sequence
+from typing import Callable, Mapping, Protocol, Sequence, cast
 
 import numpy as np
 
@@ -15,16 +15,31 @@ from rlkit_hfr.paths import PathDict, info_column, info_rows
 Rewards = Callable[[PathDict, Sequence[int]], object]
 
 
-def stock_rewards(env: Any) -> Rewards | None:
+class StockEnv(Protocol):
+    """What the environments of oyster and rlkit carry; each has some of it."""
+
+    @property
+    def goals(self) -> np.ndarray | Sequence[Sequence[float]]: ...
+    @property
+    def tasks(self) -> Sequence[Mapping[str, float]]: ...
+    @property
+    def dt(self) -> float: ...
+
+
+def stock_rewards(env: object) -> Rewards | None:
     """The reward function of a stock environment, or None if it is none or its paths do not record enough."""
-    stock: Any = next((cls for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
+    stock = next((cls for cls in type(env).__mro__ if cls.__name__ in _STOCK), None)
     # a descendant with a step of its own may pay otherwise
-    if stock is None or type(env).step is not stock.step:
+    if stock is None or _step(type(env)) is not _step(stock):
         return None
-    return _STOCK[stock.__name__](env)
+    return _STOCK[stock.__name__](cast(StockEnv, env))
 
 
-def _point(env: Any) -> Rewards | None:
+def _step(cls: type) -> object:
+    return getattr(cls, "step", None)
+
+
+def _point(env: StockEnv) -> Rewards | None:
     """PointEnv, SparsePointEnv (oyster: rlkit/envs/point_robot.py; rlkit:
     envs/pearl_envs/point_robot.py): minus the distance of the next position to the
     goal; sparse: that plus 1 within `goal_radius`, else 0.
@@ -46,7 +61,7 @@ def _point(env: Any) -> Rewards | None:
     return rewards
 
 
-def _cheetah_velocity(env: Any) -> Rewards | None:
+def _cheetah_velocity(env: StockEnv) -> Rewards | None:
     """HalfCheetahVelEnv, where step records ``forward_vel`` (rlkit does, oyster keeps only
     minus its distance to the goal):
     -|v - goal| plus ``reward_ctrl``.
@@ -63,7 +78,7 @@ def _cheetah_velocity(env: Any) -> Rewards | None:
     return rewards
 
 
-def _cheetah_direction(env: Any) -> Rewards | None:
+def _cheetah_direction(env: StockEnv) -> Rewards | None:
     """HalfCheetahDirEnv (oyster: rlkit/envs/half_cheetah_dir.py): direction * speed plus
     ``reward_ctrl``. Paths record the reward for speed under their own direction and, in
     oyster, that direction, which is +-1.
@@ -83,7 +98,7 @@ def _cheetah_direction(env: Any) -> Rewards | None:
     return rewards
 
 
-def _ant_direction(env: Any) -> Rewards | None:
+def _ant_direction(env: StockEnv) -> Rewards | None:
     """AntDirEnv (oyster: rlkit/envs/ant_dir.py; rlkit: envs/pearl_envs/ant_dir.py): the
     torso's speed along the goal's angle plus control, contact and survival;
     ``torso_velocity`` is what the torso moved in one step. Terminals do not depend on
@@ -116,9 +131,9 @@ def _required(path: PathDict, key: str, env_name: str) -> np.ndarray:
     return column[:, 0].astype(np.float64)
 
 
-def _records(env: Any, info: str) -> bool:
+def _records(env: object, info: str) -> bool:
     """Whether the code of ``step`` names this info."""
-    code = getattr(type(env).step, "__code__", None)
+    code = getattr(_step(type(env)), "__code__", None)
     return isinstance(code, types.CodeType) and info in _constants(code)
 
 
@@ -129,7 +144,7 @@ def _constants(code: types.CodeType) -> set[object]:
     return found
 
 
-_STOCK: dict[str, Callable[[Any], Rewards | None]] = {
+_STOCK: dict[str, Callable[[StockEnv], Rewards | None]] = {
     "PointEnv": _point,
     "SparsePointEnv": _point,
     "HalfCheetahVelEnv": _cheetah_velocity,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 
-def task_vectors(layers: Sequence[Any], tasks: Sequence[int]) -> dict[int, np.ndarray]:
+def task_vectors(layers: Sequence[object], tasks: Sequence[int]) -> dict[int, np.ndarray]:
     """(G,) float32 per task: the numbers in `tasks` or `goals` of the first of an
     environment's layers that has them, arrays or oyster's dicts of numbers; without
     any, one-hot vectors, by which a reward can be learned but tells nothing of tasks
@@ -26,7 +25,7 @@ def task_vectors(layers: Sequence[Any], tasks: Sequence[int]) -> dict[int, np.nd
     return dict(zip(tasks, np.eye(len(tasks), dtype=np.float32)))
 
 
-def _numbers(task: int) -> np.ndarray | None:
+def _numbers(task: object) -> np.ndarray | None:
     values = list(task.values()) if isinstance(task, Mapping) else [task]
     try:
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class VectorRewards:
 
     def __init__(
         self,
-        function: Callable[[PathDict, np.ndarray], Any],
+        function: Callable[[PathDict, np.ndarray], object],
         vectors: np.ndarray | Sequence[Sequence[float]],
         sample: Sample,
     ) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.protocols import Batch, Env
 
 
 class HostView(Protocol):
@@ -23,7 +24,7 @@ class HostView(Protocol):
         agent is changed afterwards.
         """
 
-    def version(self) -> Any:
+    def version(self) -> object:
         """Something that changes whenever the networks are updated."""
 
     def has_transitions(self, tasks: Sequence[int]) -> bool:
@@ -61,10 +62,10 @@ class HostView(Protocol):
     def value(self, obs: Tensor, z: Tensor, noise: Callable[..., Tensor]) -> Tensor:
         """The target network's V(s, z), or a sample of the soft value of the target critics."""
 
-    def simulator(self) -> tuple[Any, int]:
+    def simulator(self) -> tuple[Env, int]:
         """A copy of the environment, and the length at which an episode is cut."""
 
-    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Mapping[str, np.ndarray]:
+    def transitions(self, task: int, number: int, rng: np.random.Generator) -> Batch:
         """`number` transitions of the task's RL buffer, drawn with `rng` and not with the
         host's generators.
         """

@@ -5,7 +5,6 @@ relabelers ask of. No network is asked here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,7 @@ class PathRewards:
 
     def context_of(self, path: PathDict) -> np.ndarray:
         """The context rows of a path with the rewards it records: (T, D)."""
-        rewards: Any = info_column(path, "sparse_reward") if self.networks.sparse_rewards else path["rewards"]
+        rewards = info_column(path, "sparse_reward") if self.networks.sparse_rewards else path["rewards"]
         if rewards is None:
             rewards = np.zeros_like(path["rewards"])  # as hosts store it that find none
         return context_rows(path, rewards, self.networks.layout.with_next_obs)

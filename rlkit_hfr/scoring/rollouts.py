@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rlkit_hfr.protocols import Env
+
 
 def rollout_utilities(
-    env: Any,
+    env: Env,
     tasks: Sequence[int],
     z: Tensor,
     act: Callable[[Tensor, Tensor], Tensor],
@@ -38,7 +39,7 @@ def rollout_utilities(
 
 
 def _return(
-    env: Any,
+    env: Env,
     task: int,
     z: Tensor,
     act: Callable[[Tensor, Tensor], Tensor],

@@ -5,7 +5,7 @@ networks. It changes nothing in the host.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from rlkit_hfr.state import State, rng_state, set_rng_state
 from rlkit_hfr.utility import MAX_ROWS, MAX_ROWS_OFF_CPU, TransitionBatch, grid_chunks
 
 LATENTS = ("sample", "mean")
+T = TypeVar("T")
 
 
 class Posterior(NamedTuple):
@@ -52,7 +53,7 @@ class Scorer(PathRewards):
         self._rng = np.random.default_rng(numpy_seed)
         self._torch_seed = int(torch_seed.generate_state(1)[0])
         self._generator: torch.Generator | None = None
-        self._kept: dict[int, Any] = {}
+        self._kept: dict[str, Any] = {}
 
     @property
     def max_rows(self) -> int:
@@ -64,7 +65,7 @@ class Scorer(PathRewards):
         if self._hindsight.learner is not None:
             self._hindsight.learner.fit()
 
-    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+    def once(self, key: str, compute: Callable[[], T]) -> T:
         """`compute()`, or its result since the last `refresh`."""
         if key not in self._kept:
             self._kept[key] = compute()
@@ -251,5 +252,5 @@ class Scorer(PathRewards):
             self._hindsight.learner.load_state_dict(state["learner"])
 
 
-def _moved(value: Any, device: torch.device) -> Any:
+def _moved(value: Tensor | tuple[Tensor, ...], device: torch.device) -> Tensor | tuple[Tensor, ...]:
     return tuple(part.to(device) for part in value) if isinstance(value, tuple) else value.to(device)

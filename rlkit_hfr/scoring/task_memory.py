@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -127,7 +126,7 @@ class TaskMemory:
         kept.capacity = max(kept.capacity, number)
         return np.stack(kept.draw(number, self._rng))
 
-    def _parts(self) -> dict[str, Mapping[int, Any]]:
+    def _parts(self) -> dict[str, Mapping[int, Reservoir | Visit]]:
         return dict(trajectories=self._trajectories, initial_obs=self._initial_obs, visits=self._visits)
 
     def state_dict(self) -> State:
