@@ -17,10 +17,11 @@ from rlkit_hfr.mier.config import MIERConfig
 from rlkit_hfr.mier.soft_actor_critic import SoftActorCritic, Update
 from rlkit_hfr.paths import ContextLayout, context_keys
 from rlkit_hfr.pearl.learner import Learner, stacked, step
-from rlkit_hfr.pearl.logger import stats_ordered_dict
+from rlkit_hfr.pearl.logger import LogRow, stats_ordered_dict
 from rlkit_hfr.pearl.perceptrons import FlattenMlp, TanhGaussianPolicy
 from rlkit_hfr.pearl.sac import Rows
 from rlkit_hfr.pearl.upload import to_device
+from rlkit_hfr.protocols import TaskEnv
 
 _KEYS = ("observations", "actions", "rewards", "next_observations", "terminals", "sparse_rewards")
 _ROWS_OF_THE_UNITS = 256  # of each task's first data, whose deviations become the model's units
@@ -56,7 +57,7 @@ class MIER(Learner):
 
     def __init__(
         self,
-        env: Any,
+        env: TaskEnv,
         train_tasks: Sequence[int],
         eval_tasks: Sequence[int],
         nets: Nets,
@@ -184,9 +185,9 @@ class MIER(Learner):
         finally:
             self.agent.inner_steps = how
 
-    def _update_statistics(self, losses: dict[str, Tensor], update: Update) -> dict[str, Any]:
+    def _update_statistics(self, losses: dict[str, Tensor], update: Update) -> LogRow:
         """What the log says of an update."""
-        stats: dict[str, Any] = {name: float(value.detach()) for name, value in losses.items()}
+        stats: LogRow = {name: float(value.detach()) for name, value in losses.items()}
         stats["Entropy Weight"] = float(self.log_alpha.exp())
         stats["Z mean train"] = float(self.agent.z_means[0].abs().mean())
         out = update.policy_out

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -224,7 +224,7 @@ class Extrapolation:
     def _as_before(self) -> Iterator[None]:
         """Put the networks and their optimizers back after the block."""
         algorithm = self.algorithm
-        parts: dict[str, Any] = {**algorithm.named_parts()}
+        parts = algorithm.named_parts()
         saved: State = {name: copy.deepcopy(part.state_dict()) for name, part in parts.items()}
         try:
             yield

@@ -6,7 +6,7 @@ gtimer and tqdm are not.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rlkit_hfr.pearl.callbacks import Callback
@@ -23,7 +23,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'rlkit_hfr.pearl' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"rlkit_hfr.pearl.{_HOMES[name]}"), name)

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rlkit_hfr.pearl.logger import LogRow, create_log_dir, logger, reopen_logger, setup_logger
 
@@ -39,7 +39,7 @@ class Callback:
         """After the last iteration, or when an exception ends the training."""
 
 
-def recorded_settings(algorithm: MetaRLAlgorithm) -> dict[str, Any]:
+def recorded_settings(algorithm: MetaRLAlgorithm) -> dict[str, object]:
     """What variant.json says of a training from Python."""
     return {
         "env_name": type(algorithm.env).__name__,

@@ -5,9 +5,12 @@ once.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rlkit_hfr.precision import check_precision
+
+Settings = Mapping[str, object]  # of a run, by name, as in variant.json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
 from rlkit_hfr.pearl.callbacks import Callback
 from rlkit_hfr.pearl.logger import LogRow, logger
+
+if TYPE_CHECKING:
+    from rlkit_hfr.pearl.meta_algorithm import MetaRLAlgorithm
+
+T = TypeVar("T")
 
 
 class Console(Callback):
@@ -25,7 +30,7 @@ class Console(Callback):
         self._result = ""
         self._started = time.monotonic()
 
-    def on_start(self, algorithm: Any) -> None:
+    def on_start(self, algorithm: MetaRLAlgorithm) -> None:
         self.num_iterations = algorithm.num_iterations
         self.finished = self._before = algorithm.iterations_done
         self._started = time.monotonic()
@@ -33,12 +38,12 @@ class Console(Callback):
         if folder is not None:
             print(f"Log: {folder}", flush=True)
 
-    def progress(self, items: Iterable[Any], phase: str) -> Iterable[Any]:
+    def progress(self, items: Iterable[T], phase: str) -> Iterable[T]:
         """A bar over one phase of an iteration, only where stderr is a terminal."""
         label = f"{self.finished + 1}/{self.num_iterations} {phase}{self._result}"
         return tqdm(items, desc=label, leave=False, disable=None, dynamic_ncols=True)
 
-    def on_iteration(self, algorithm: Any, row: LogRow) -> None:
+    def on_iteration(self, algorithm: MetaRLAlgorithm, row: LogRow) -> None:
         """Report a row of progress.csv, in a line that fits 80 columns."""
         self.finished += 1
         figures = [f"return {_brief(row['AverageReturn_all_test_tasks'])}"]

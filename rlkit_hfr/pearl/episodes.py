@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from rlkit_hfr.paths import PathDict
+from rlkit_hfr.paths import Info, PathDict
 from rlkit_hfr.pearl.stepping import Steps
 
 
@@ -28,7 +27,7 @@ class Episodes:
         # in the same order, name -> (active, ...) a time
         self._columns: dict[str, list[np.ndarray]] = defaultdict(list)
         self._figures: dict[str, list[np.ndarray]] = defaultdict(list)
-        self._infos: list[list[Mapping[str, Any]]] = [[] for _ in obs]
+        self._infos: list[list[Info]] = [[] for _ in obs]
         self._times = 0
 
     def append(self, actions: np.ndarray, steps: Steps) -> None:

@@ -71,10 +71,10 @@ class Learner(MetaRLAlgorithm):
         for net in self.networks:
             net.to(device)
 
-    def get_epoch_snapshot(self, epoch: int) -> dict[str, Any]:
+    def get_epoch_snapshot(self, epoch: int) -> State:
         return dict(epoch=epoch, **{name: net.state_dict() for name, net in self._named_networks().items()})
 
-    def load_snapshot(self, snapshot: Mapping[str, Any]) -> None:
+    def load_snapshot(self, snapshot: State) -> None:
         """Take over the networks of a `get_epoch_snapshot`."""
         for name, net in self._named_networks().items():
             net.load_state_dict(snapshot[name])

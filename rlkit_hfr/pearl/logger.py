@@ -10,9 +10,8 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import dateutil.tz
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from rlkit_hfr.files import save_sealed, write_text
+from rlkit_hfr.pearl.config import Settings
 from rlkit_hfr.pearl.writers import PROGRESS, CSVRows, RowWriter, read_rows
 from rlkit_hfr.state import State
 
@@ -57,7 +57,7 @@ class Logger:
         self._snapshot_gap = gap
         self._csv.open(log_dir, {}, [])
 
-    def open_writers(self, writers: Iterable[RowWriter], settings: Mapping[str, Any]) -> None:
+    def open_writers(self, writers: Iterable[RowWriter], settings: Settings) -> None:
         """Copy every row to these as well, those that progress.csv has included. settings:
         of the run.
         """
@@ -226,7 +226,7 @@ def create_log_dir(base: Path, exp_prefix: str, seed: int) -> Path:
 
 
 def setup_logger(
-    log_dir: Path, variant: Mapping[str, Any], snapshot_mode: str = "last", snapshot_gap: int = 1
+    log_dir: Path, variant: Settings, snapshot_mode: str = "last", snapshot_gap: int = 1
 ) -> None:
     """Point the process's logger at an existing, empty run folder and write variant.json into it."""
     text = json.dumps(variant, indent=2, sort_keys=True, allow_nan=False) + "\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import gtimer as gt
 import numpy as np
@@ -16,15 +16,16 @@ from torch import Tensor
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.callbacks import Callback, own_log
-from rlkit_hfr.pearl.config import MetaRLConfig
+from rlkit_hfr.pearl.config import MetaRLConfig, Settings
 from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.evaluation import adaptation_statistics, critic_convergence, path_return
 from rlkit_hfr.pearl.logger import LogRow, logger
 from rlkit_hfr.pearl.sampler import SideBySideSampler
-from rlkit_hfr.pearl.task_env import TaskEnv
+from rlkit_hfr.protocols import TaskEnv
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 from rlkit_hfr.state import State, rng_state, set_rng_state
 
+T = TypeVar("T")
 Task = TypeVar("Task", bound=Hashable)
 
 
@@ -53,7 +54,7 @@ class MetaRLAlgorithm(abc.ABC):
         on_epoch_end: Callable[[LogRow], None] = _ignore,
         callbacks: Sequence[Callback] | None = None,
         log_dir: str | Path | None = "output",
-        log_settings: Mapping[str, Any] | None = None,
+        log_settings: Settings | None = None,
     ) -> None:
         """seed: of the tasks drawn, the buffers' batches and the environments; torch's
             global generator drives the networks.
@@ -125,7 +126,7 @@ class MetaRLAlgorithm(abc.ABC):
         """Of the log that `train` made by itself."""
         return None if self.log_state is None else self.log_state[0]
 
-    def _progress(self, items: Iterable[Any], phase: str) -> Iterable[Any]:
+    def _progress(self, items: Iterable[T], phase: str) -> Iterable[T]:
         for callback in self.callbacks:
             items = callback.progress(items, phase)
         return items

@@ -15,10 +15,11 @@ from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.learner import Learner, frozen, step
-from rlkit_hfr.pearl.logger import stats_ordered_dict
+from rlkit_hfr.pearl.logger import LogRow, stats_ordered_dict
 from rlkit_hfr.pearl.perceptrons import FlattenMlp, MlpEncoder, PolicyOutput, TanhGaussianPolicy
 from rlkit_hfr.pearl.pixels import pixel_features
 from rlkit_hfr.pearl.upload import to_device
+from rlkit_hfr.protocols import TaskEnv
 
 Nets = tuple[PEARLAgent, FlattenMlp, FlattenMlp, FlattenMlp, FlattenMlp]
 
@@ -91,7 +92,7 @@ class PEARLSoftActorCritic(Learner):
 
     def __init__(
         self,
-        env: Any,
+        env: TaskEnv,
         train_tasks: Sequence[int],
         eval_tasks: Sequence[int],
         nets: Nets,
@@ -204,9 +205,9 @@ class PEARLSoftActorCritic(Learner):
 
     def _update_statistics(
         self, losses: Mapping[str, Tensor], predictions: Mapping[str, Tensor], policy_out: PolicyOutput
-    ) -> dict[str, Any]:
+    ) -> LogRow:
         """What the log says of an update."""
-        stats: dict[str, Any] = {}
+        stats: LogRow = {}
         if self.use_information_bottleneck:
             kl_div = float(self.agent.compute_kl_div().detach())
             stats["Z mean train"] = float(self.agent.z_means[0].detach().abs().mean())

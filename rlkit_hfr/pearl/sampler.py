@@ -11,10 +11,9 @@ import numpy as np
 import torch
 
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.episodes import Episodes
 from rlkit_hfr.pearl.stepping import Stepper
-from rlkit_hfr.pearl.task_env import Restorable, TaskEnv
+from rlkit_hfr.protocols import Actor, Restorable, TaskEnv
 from rlkit_hfr.state import State
 
 
@@ -41,7 +40,7 @@ class SideBySideSampler:
     def __init__(
         self,
         env: TaskEnv,
-        agent: PEARLAgent,
+        agent: Actor,
         max_path_length: int,
         max_envs: int,
         seeds: np.random.SeedSequence,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, TypeGuard, TypeVar
+from typing import NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
 from env_wrappers import HindsightEnv
-from rlkit_hfr.pearl.task_env import TaskEnv
+from rlkit_hfr.paths import Info
+from rlkit_hfr.protocols import TaskEnv
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class Steps(NamedTuple):
     rewards: np.ndarray
     terminals: np.ndarray
     figures: Mapping[str, np.ndarray]
-    infos: Sequence[Mapping[str, Any]]
+    infos: Sequence[Info]
     truncated: np.ndarray | None = None
 
 

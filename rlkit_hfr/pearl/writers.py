@@ -17,14 +17,15 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.files import write_text
+from rlkit_hfr.pearl.config import Settings
 
 PROGRESS, JSON_LINES = "progress.csv", "progress.jsonl"
 STEPS = "Number of env steps total"
-Row = Mapping[str, Any]
+Row = Mapping[str, float]
 
 
 class RowWriter(abc.ABC):
@@ -33,8 +34,8 @@ class RowWriter(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:
-        """Begin, or go on. settings: of the run, as in variant.json. earlier: the rows
+    def open(self, folder: Path, settings: Settings, earlier: Sequence[Row]) -> None:
+        """Begin, or go on. settings: of the run. earlier: the rows
         that a run that goes on has; what the writer has beyond them is dropped.
 
         ValueError if it can't.
@@ -80,7 +81,7 @@ class CSVRows(RowWriter):
         self.digest = hashlib.sha256()
         self._file = Path()
 
-    def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:
+    def open(self, folder: Path, settings: Settings, earlier: Sequence[Row]) -> None:
         self._file = folder / PROGRESS
 
     def write(self, row: Row) -> None:
@@ -94,7 +95,7 @@ class CSVRows(RowWriter):
             )
         self._append(row)
 
-    def _append(self, row: Row) -> None:
+    def _append(self, row: Mapping[str, float | str]) -> None:
         assert self.columns is not None
         text = io.StringIO(newline="")
         csv.DictWriter(text, self.columns).writerow(row)
@@ -113,7 +114,7 @@ class JSONLines(RowWriter):
 
     name = "jsonl"
 
-    def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:
+    def open(self, folder: Path, settings: Settings, earlier: Sequence[Row]) -> None:
         self._file = folder / JSON_LINES
         write_text(self._file, "".join(map(self._line, earlier)))
 
@@ -137,9 +138,9 @@ class TensorBoardScalars(RowWriter):
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise _missing("tensorboard", "tensorboard") from None
-        self._make: Any = SummaryWriter
+        self._make = SummaryWriter
 
-    def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:
+    def open(self, folder: Path, settings: Settings, earlier: Sequence[Row]) -> None:
         known = (folder / "tensorboard").is_dir()
         self._number = len(earlier)
         purge = _step(earlier[-1], self._number) + 1 if earlier else 0
@@ -174,9 +175,9 @@ class WandbHistory(RowWriter):
             import wandb
         except ImportError:
             raise _missing("wandb", "wandb") from None
-        self._wandb: Any = wandb
+        self._wandb: ModuleType = wandb
 
-    def open(self, folder: Path, settings: Mapping[str, Any], earlier: Sequence[Row]) -> None:
+    def open(self, folder: Path, settings: Settings, earlier: Sequence[Row]) -> None:
         known = folder / "wandb" / "id"
         before = known.read_text().strip() if known.exists() else None
         try:
@@ -212,7 +213,7 @@ class WandbHistory(RowWriter):
         self._run.finish()
 
 
-def _name(folder: Path, settings: Mapping[str, Any]) -> str:
+def _name(folder: Path, settings: Settings) -> str:
     """What a run is called in a list of runs."""
     known = [str(settings[key]) for key in ("env_name", "relabeler") if key in settings]
     return " ".join([*known, f"seed {settings['seed']}"]) if known and "seed" in settings else folder.name
@@ -239,7 +240,7 @@ def make_row_writers(names: Iterable[str]) -> list[RowWriter]:
     return [ROW_WRITERS[name]() for name in chosen if name != CSVRows.name]
 
 
-def read_rows(file: Path) -> list[dict[str, Any]]:
+def read_rows(file: Path) -> list[dict[str, float]]:
     """The rows of a progress.csv as numbers."""
     if not file.exists():
         return []
@@ -247,7 +248,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         return [{name: as_number(value) for name, value in row.items()} for row in csv.DictReader(opened)]
 
 
-def as_number(text: Any) -> int | float:
+def as_number(text: str) -> int | float:
     """What a cell of a table stands for; NaN for what is no number."""
     try:
         return int(text)
