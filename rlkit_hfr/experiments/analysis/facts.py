@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
@@ -115,7 +114,7 @@ def compared_settings(study: Study) -> tuple[dict[str, dict[str, list[str]]], di
     return differing, shared
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Fit for strict JSON: NaN becomes None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

@@ -47,7 +47,7 @@ def told(say: Callable[[str], None]) -> Iterator[list[str]]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def showwarning(message: Any, category: type[Warning], *rest: Any, **options: Any) -> None:
+        def showwarning(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
             if not issubclass(category, LeftOut):
                 show(message, category, *rest, **options)
             elif str(message) not in gathered:

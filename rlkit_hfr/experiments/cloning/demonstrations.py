@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
+from env_wrappers.base import HindsightRewards
 from rlkit_hfr.experiments.pictures.adaptation import load_trained
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.pearl.sampler import SideBySideSampler
+from rlkit_hfr.protocols import Actor, TaskFamily
 
 MAX_ENVS = 20
 
@@ -29,10 +31,19 @@ class Demonstrations(NamedTuple):
     agent: Learner | None
 
 
+class DemonstratedFamily(TaskFamily, Protocol):
+    """A task family whose tasks an expert can show; not every one has a scripted expert."""
+
+    def expert_actions(self, obs: np.ndarray, tasks: np.ndarray) -> np.ndarray:
+        """obs: (N, S); tasks: (N, G). Returns (N, A)."""
+
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int]) -> HindsightRewards: ...
+
+
 class ScriptedAgent:
     """The expert of a task family with noise on its actions, for a sampler: z holds the task vectors."""
 
-    def __init__(self, env: Any, noise: float, rng: np.random.Generator) -> None:
+    def __init__(self, env: DemonstratedFamily, noise: float, rng: np.random.Generator) -> None:
         """noise: standard deviation, in units of actions, which are in [-1, 1]."""
         self._env = env
         self._noise = noise
@@ -45,7 +56,7 @@ class ScriptedAgent:
         return np.clip(noisy, -1.0, 1.0).astype(np.float32)
 
 
-def require_expert(env: Any) -> None:
+def require_expert(env: object) -> None:
     """ValueError for a family without a scripted expert."""
     if not hasattr(env, "expert_actions"):
         raise ValueError(
@@ -55,7 +66,7 @@ def require_expert(env: Any) -> None:
 
 
 def scripted(
-    env: Any, tasks: Sequence[int], number: int, max_path_length: int, noise: float, seed: int
+    env: DemonstratedFamily, tasks: Sequence[int], number: int, max_path_length: int, noise: float, seed: int
 ) -> Demonstrations:
     """`number` demonstrations of random tasks. ValueError for a family without an expert."""
     require_expert(env)
@@ -68,7 +79,11 @@ def scripted(
 
 
 def roll_out(
-    env: Any, agent: Any, tasks: np.ndarray, max_path_length: int, seeds: np.random.SeedSequence
+    env: DemonstratedFamily,
+    agent: Actor,
+    tasks: np.ndarray,
+    max_path_length: int,
+    seeds: np.random.SeedSequence,
 ) -> list[PathDict]:
     """A path of each task by an agent that is told the task vector."""
     sampler = SideBySideSampler(env, agent, max_path_length, MAX_ENVS, seeds)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rlkit_hfr.experiments.cloning.demonstrations import Demonstrations
+from rlkit_hfr.experiments.cloning.demonstrations import DemonstratedFamily, Demonstrations
 from rlkit_hfr.hosts.families import OysterHost
 from rlkit_hfr.paths import ContextLayout, PathDict
+from rlkit_hfr.protocols import Batch, Env
 from rlkit_hfr.relabelers import Relabeler, find_relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.decisions import check_decisions
 from rlkit_hfr.rewards.resolve import resolve_hindsight
+from rlkit_hfr.scoring.host_view import HostView
 from rlkit_hfr.scoring.path_rewards import NO_GOALS, NO_VECTORS
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
@@ -53,7 +55,7 @@ class BareNetworks:
     def isolated(self) -> Iterator[None]:
         yield
 
-    def _refused(self, *args: Any) -> Any:
+    def _refused(self, *args: object) -> NoReturn:
         raise ValueError(
             f"labeller {self._labeller!r} asks for the networks of an agent, and the expert is scripted; take"
             " the demonstrations of a trained agent by --run, or choose another labeller"
@@ -63,16 +65,17 @@ class BareNetworks:
     action: Callable[..., Tensor] = _refused
     critics: Callable[..., tuple[Tensor, Tensor]] = _refused
     value: Callable[..., Tensor] = _refused
-    transitions: Callable[..., Any] = _refused
+    transitions: Callable[..., Batch] = _refused
+    simulator: Callable[..., tuple[Env, int]] = _refused
 
     def version(self) -> int:
         return 0
 
-    def has_transitions(self, tasks: Sequence[Any]) -> bool:
+    def has_transitions(self, tasks: Sequence[int]) -> bool:
         return False
 
 
-def labeller_of(name: str, options: dict[str, Any], number: int) -> Relabeler:
+def labeller_of(name: str, options: dict[str, object], number: int) -> Relabeler:
     """The relabeler of a name. Where it takes log Z, that is over the `number` demonstrations, each under
     every task (HIPI algorithm 1), unless the options say otherwise: nothing is labelled yet that the other
     estimators could be taken over."""
@@ -84,10 +87,10 @@ def labeller_of(name: str, options: dict[str, Any], number: int) -> Relabeler:
 
 def label(
     demonstrations: Demonstrations,
-    env: Any,
+    env: DemonstratedFamily,
     tasks: Sequence[int],
     name: str,
-    options: dict[str, Any],
+    options: dict[str, object],
     sparse_rewards: bool,
     seed: int,
 ) -> list[Labelled]:
@@ -114,18 +117,18 @@ def label(
     decisions = check_decisions(made, paths, list(tasks), relabeler)
     labelled = []
     for path, steps, decision in zip(paths, whole, decisions, strict=True):
-        if decision.per_transition:
-            chosen = np.asarray(decision.tasks)
+        chosen = decision.tasks
+        if isinstance(chosen, np.ndarray):
             labelled += [Labelled(path, chosen == task, task) for task in np.unique(chosen).tolist()]
         else:
-            several = decision.tasks if isinstance(decision.tasks, tuple) else (decision.tasks,)
+            several = chosen if isinstance(chosen, tuple) else (chosen,)
             labelled += [Labelled(path, steps, int(task)) for task in several]
     return labelled
 
 
 def _scorer(
     demonstrations: Demonstrations,
-    env: Any,
+    env: DemonstratedFamily,
     tasks: Sequence[int],
     relabeler: Relabeler,
     sparse_rewards: bool,
@@ -141,7 +144,7 @@ def _scorer(
     )
     if demonstrations.agent is None:
         dims = env.observation_space.shape[0], env.action_space.shape[0]
-        networks: Any = BareNetworks(ContextLayout(*dims), sparse_rewards, relabeler.name)
+        networks: HostView = BareNetworks(ContextLayout(*dims), sparse_rewards, relabeler.name)
     else:
         networks = OysterHost(demonstrations.agent, 0).networks
     scorer = Scorer(networks, memory, resolve_hindsight(env, tasks, None, 0), list(tasks), scorer_seed)
@@ -156,7 +159,7 @@ def _scorer(
 
 
 def _add_initial_states(
-    memory: TaskMemory, scorer: Scorer, env: Any, task: int, demonstrations: Demonstrations
+    memory: TaskMemory, scorer: Scorer, env: DemonstratedFamily, task: int, demonstrations: Demonstrations
 ) -> None:
     """Initial states of a task, by resetting the environment; a task that the agent was not adapted to gets
     a demonstration of any task as its context."""

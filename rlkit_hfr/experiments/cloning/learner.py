@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +63,7 @@ class ClonedPolicy(nn.Module):
 def transitions(labelled: list[Labelled], task_vectors: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Observations (M, S), task vectors (M, G), 0 where none is told, actions (M, A), and which of the
     labelled demonstrations each is of (M,)."""
-    columns: tuple[list[Any], ...] = ([], [], [], [])
+    columns: tuple[list[np.ndarray], ...] = ([], [], [], [])
     for i, (path, steps, task) in enumerate(labelled):
         vector = np.zeros(task_vectors.shape[1]) if task is None else task_vectors[task]
         number = int(steps.sum())

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, cast, get_args
 
 import numpy as np
 import torch
 
 from rlkit_hfr.experiments.cloning.demonstrations import (
+    DemonstratedFamily,
     Demonstrations,
     of_agent,
     require_expert,
@@ -28,7 +29,7 @@ from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
 from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.draft import Variant
-from rlkit_hfr.experiments.settings.json_files import read_object
+from rlkit_hfr.experiments.settings.json_files import JsonObject, read_object
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
 from rlkit_hfr.paths import PathDict, recorded_rewards
@@ -39,6 +40,23 @@ _MOST = 1_000_000  # of seeds, demonstrations and episodes
 _REPETITIONS = 2000
 
 
+Figure = Literal["return", "success", "true_labels", "return_under_label", "epochs"]
+# one policy and what it earned; None for a figure that its family or its labels do not have
+Result = TypedDict(
+    "Result",
+    {
+        "labeller": str,
+        "seed": int,
+        "epochs": int,
+        "held_out_error": float,
+        "return": float,
+        "success": float | None,
+        "true_labels": float | None,
+        "return_under_label": float | None,
+    },
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """Settings of a study. env: a task family, at its quick preset; run: folder of the run whose agent
@@ -46,7 +64,7 @@ class Study:
 
     env: str
     labellers: Sequence[str] = LABELLERS
-    options: dict[str, Any] = field(default_factory=dict)  # of all labellers that have them
+    options: dict[str, object] = field(default_factory=dict)  # of all labellers that have them
     seeds: int = 5
     demonstrations: int = 1000
     episodes: int = 200  # in which a policy is evaluated
@@ -70,14 +88,14 @@ class Study:
                 raise ValueError(f"no labeller of {', '.join(self.labellers)} has an option {key!r}")
 
 
-def _own_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _own_options(name: str, options: dict[str, object]) -> dict[str, object]:
     from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 
     known = [] if name in REFERENCES else relabeler_options(find_relabeler(name))
     return {key: value for key, value in options.items() if key in known}
 
 
-def run_study(study: Study, out: Path) -> list[dict[str, Any]]:
+def run_study(study: Study, out: Path) -> list[Result]:
     """Run what is missing of a study in the folder `out`; returns all results and writes the table."""
     study.check()
     if study.run is None:
@@ -108,7 +126,7 @@ def _claim(out: Path, study: Study) -> None:
         raise ValueError(f"{out} holds a study with other settings (study.json); choose another --output")
 
 
-def _object_in(file: Path) -> dict[str, Any]:
+def _object_in(file: Path) -> JsonObject:
     """ValueError, with the file's name, if it can't be read or holds something else."""
     try:
         return read_object(file)
@@ -118,16 +136,16 @@ def _object_in(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file} {error}; choose another --output") from None
 
 
-def _result(file: Path) -> dict[str, Any]:
+def _result(file: Path) -> Result:
     """What `_run_seed` wrote. ValueError if the file holds something else."""
     result = _object_in(file)
-    numbers = ("return", "success", "true_labels", "return_under_label", "epochs")
+    numbers = get_args(Figure)
     if type(result.get("labeller")) is not str or not all(
         type(result.get(key, "")) in (int, float) or (result.get(key, "") is None and key in _MAY_LACK)
         for key in numbers
     ):
         raise ValueError(f"{file} is no result of a study; remove it, and it is made again")
-    return result
+    return cast(Result, result)
 
 
 def _file(out: Path, name: str, seed: int) -> Path:
@@ -135,7 +153,7 @@ def _file(out: Path, name: str, seed: int) -> Path:
 
 
 def _run_seed(study: Study, variant: Variant, missing: list[str], seed: int, out: Path) -> None:
-    env = build_env(variant)
+    env: DemonstratedFamily = build_env(variant)
     tasks = list(env.get_all_task_idx())
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     length = variant["algo_params"]["max_path_length"]
@@ -167,7 +185,7 @@ def _figures(paths: list[PathDict], sparse: bool) -> dict[str, float | None]:
 
 
 def _of_labels(
-    labelled: list[Labelled], shown: Demonstrations, env: Any, sparse: bool
+    labelled: list[Labelled], shown: Demonstrations, env: DemonstratedFamily, sparse: bool
 ) -> dict[str, float | None]:
     """Share of labels that are the task that was demonstrated, and mean return of the labelled steps under
     their labels."""
@@ -176,9 +194,12 @@ def _of_labels(
     if not told:
         return {"true_labels": None, "return_under_label": None}
     returns = []
-    for path, steps, task in told:
+    for path, steps, task in labelled:
+        if task is None:
+            continue
         rewards = env.compute_rewards(path, [task])
         chosen = rewards.sparse_rewards if sparse else rewards.rewards
+        assert chosen is not None
         returns.append(float(chosen[0][steps].sum()))
     right = [each.task == true[id(each.path)] for each in told]
     return {"true_labels": float(np.mean(right)), "return_under_label": float(np.mean(returns))}
@@ -191,7 +212,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
-def table(results: Sequence[dict[str, Any]]) -> str:
+def table(results: Sequence[Result]) -> str:
     """Markdown of the labellers, best first: means over seeds, with the interval of the return."""
     names = list(dict.fromkeys(result["labeller"] for result in results))
     returns = {n: np.array([r["return"] for r in results if r["labeller"] == n]) for n in names}
@@ -206,7 +227,8 @@ def table(results: Sequence[dict[str, Any]]) -> str:
         if "random" in returns and name != "random":
             pairs = returns[name][:, None] - returns["random"][None]
             above = f"{float((pairs > 0).mean() + 0.5 * (pairs == 0).mean()):.2f}"
-        cells = [_mean(own, key) for key in ("success", "true_labels", "return_under_label", "epochs")]
+        shown: tuple[Figure, ...] = ("success", "true_labels", "return_under_label", "epochs")
+        cells = [_mean(own, key) for key in shown]
         lines.append(
             f"| `{name}` | {returns[name].mean():.4g} | [{low:.4g}, {high:.4g}] | {cells[0]} | {above} | "
             + " | ".join(cells[1:])
@@ -215,6 +237,6 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mean(results: Sequence[dict[str, Any]], key: str) -> str:
-    values = [result[key] for result in results if result[key] is not None]
+def _mean(results: Sequence[Result], key: Figure) -> str:
+    values = [value for result in results if (value := result[key]) is not None]
     return f"{np.mean(values):.3g}" if values else "–"

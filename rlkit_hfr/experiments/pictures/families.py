@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlkit_hfr.paths import PathDict
+from rlkit_hfr.paths import Info, PathDict
 
 import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
@@ -68,10 +68,10 @@ def random_path(
     tanh(mean + noise), the mean drawn once; or of uniform actions. Its env_infos are
     those of the steps; physics: the simulator's states.
     """
-    recorded: Any = PhysicsRecorder(env) if isinstance(env, MujocoHindsightEnv) else env
+    recorded = PhysicsRecorder(env) if isinstance(env, MujocoHindsightEnv) else env
     recorded.reset_task(task)
     lean, done = 0.5 * rng.standard_normal(env.action_space.shape), False
-    infos: list[dict[str, Any]] = []
+    infos: list[Info] = []
     while not done and len(infos) < horizon:
         action = (
             rng.uniform(-1.0, 1.0, env.action_space.shape)

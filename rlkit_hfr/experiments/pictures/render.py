@@ -12,6 +12,7 @@ import numpy as np
 from env_wrappers import HindsightEnv
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 from env_wrappers.opengl import make_renderer
+from rlkit_hfr.paths import Info
 
 _SIZE = (240, 320)
 
@@ -29,7 +30,7 @@ class PhysicsRecorder:
             raise AttributeError(name)  # not there yet, while being copied
         return getattr(self._env, name)
 
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, Info]:
         obs, reward, done, info = self._env.step(action)
         return obs, reward, done, {**info, "physics": self._env.get_physics()}
 
@@ -45,7 +46,7 @@ class Film:
         self._env = env
         self._goal = goal
         self._renderer = make_renderer(env.model, *_SIZE)
-        self._camera: Any = "track" if env.view is None else _camera(*env.view)
+        self._camera: mujoco.MjvCamera | str = "track" if env.view is None else _camera(*env.view)
 
     def frames(self, states: Iterable[np.ndarray]) -> list[np.ndarray]:
         """One (height, width, 3) uint8 image per state."""

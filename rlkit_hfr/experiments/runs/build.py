@@ -14,8 +14,11 @@ from rlkit_hfr import Relabeling, attach
 from rlkit_hfr.experiments.settings.algorithms import find_algorithm
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.mier import algorithm as mier
+from rlkit_hfr.mier.config import MIERConfig
 from rlkit_hfr.pearl import sac as pearl
+from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.learner import Learner
+from rlkit_hfr.protocols import Env, HostAlgorithm, Spaces, TaskEnv
 
 
 def pick_device(name: str) -> torch.device:
@@ -48,19 +51,19 @@ def build_env(variant: Variant) -> Any:
         raise ValueError(f"{name} can't be built with {given} ({error})") from None
 
 
-def records_sparse_rewards(env: Any) -> bool:
+def records_sparse_rewards(env: Env) -> bool:
     """Whether a step's info has a sparse reward."""
     env.reset_task(0)
     return "sparse_reward" in env.step(np.zeros(env.action_space.shape))[3]
 
 
-def build_algorithm(variant: Variant, device: torch.device, **options: Any) -> Learner:
+def build_algorithm(variant: Variant, device: torch.device, **options: object) -> Learner:
     """The environment and the algorithm of a variant, without relabeling. options: of the
     algorithm, which is silent and keeps no log of its own unless they say otherwise.
     """
     options = {"callbacks": (), "log_dir": None, **options}
     seed_everything(variant["seed"])
-    env = build_env(variant)
+    env: TaskEnv = build_env(variant)
     tasks = list(env.get_all_task_idx())
     config = find_algorithm(variant["algorithm"]).config(**variant["algo_params"])
     if config.sparse_rewards and not records_sparse_rewards(env):
@@ -79,10 +82,10 @@ class Parts(NamedTuple):
     """The class of an algorithm, and its networks."""
 
     algorithm: Callable[..., Learner]
-    nets: Any
+    nets: object
 
 
-def _pearl(variant: Variant, env: Any, config: Any) -> Parts:
+def _pearl(variant: Variant, env: Spaces, config: PEARLConfig) -> Parts:
     image_shape = getattr(env, "image_shape", None)
     if image_shape is None and variant["pixel_encoder"] != "flat":
         raise ValueError(
@@ -94,7 +97,7 @@ def _pearl(variant: Variant, env: Any, config: Any) -> Parts:
     return Parts(pearl.PEARLSoftActorCritic, pearl.build_nets(*sizes, config, *images))
 
 
-def _mier(variant: Variant, env: Any, config: Any) -> Parts:
+def _mier(variant: Variant, env: Spaces, config: MIERConfig) -> Parts:
     if getattr(env, "image_shape", None) is not None or variant["pixel_encoder"] != "flat":
         raise ValueError(
             f"algorithm 'mier' has no model of images, got {variant['env_name']} with pixel_encoder"
@@ -104,16 +107,16 @@ def _mier(variant: Variant, env: Any, config: Any) -> Parts:
     return Parts(mier.MIER, mier.build_nets(*sizes, config, variant["encoder_size"]))
 
 
-BUILDERS: dict[str, Callable[[Variant, Any, Any], Parts]] = {"pearl": _pearl, "mier": _mier}
+BUILDERS: dict[str, Callable[[Variant, Spaces, Any], Parts]] = {"pearl": _pearl, "mier": _mier}
 
 
-def _sizes(env: Any) -> tuple[int, int]:
+def _sizes(env: Spaces) -> tuple[int, int]:
     """Of an observation and of an action."""
     obs, action = (int(np.prod(space.shape or ())) for space in (env.observation_space, env.action_space))
     return obs, action
 
 
-def attach_relabeler(algorithm: Any, variant: Variant) -> Relabeling:
+def attach_relabeler(algorithm: HostAlgorithm, variant: Variant) -> Relabeling:
     try:
         return attach(algorithm, variant["relabeler"], seed=variant["seed"], **variant["relabel_params"])
     except TypeError as error:

@@ -268,7 +268,7 @@ def generators() -> State:
     )
 
 
-def set_generators(state: dict[str, Any]) -> None:
+def set_generators(state: State) -> None:
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, np.array(keys, np.uint32), *rest))  # noqa: NPY002

@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from rlkit_hfr.experiments.settings.machine import machine
 from rlkit_hfr.experiments.settings.variant import Variant
 from rlkit_hfr.pearl.config import PEARLConfig
 from rlkit_hfr.pearl.writers import RowWriter, as_number, make_row_writers
+from rlkit_hfr.protocols import HostAlgorithm, Spaces, TaskFamily
 
 # Ours that oyster's and rlkit's algorithms do not have.
 _OURS_ALONE = {
@@ -34,7 +35,7 @@ _OURS_ALONE = {
 }
 
 
-def ignored_settings(settings: Mapping[str, Any]) -> list[str]:
+def ignored_settings(settings: Mapping[str, object]) -> list[str]:
     """Settings that somebody changed and that oyster and rlkit do not have, but for those
     of speed and of the entropy weight, which is put into the rewards.
     """
@@ -43,13 +44,18 @@ def ignored_settings(settings: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in without_effect if settings[name] != defaults[name])
 
 
-def build_foreign(host: str, variant: Variant, device: torch.device) -> Any:
+class ForeignAlgorithm(HostAlgorithm, Protocol):
+    def to(self, device: torch.device) -> object: ...
+    def train(self) -> object: ...
+
+
+def build_foreign(host: str, variant: Variant, device: torch.device) -> ForeignAlgorithm:
     """The host's own PEARL on our environment with the variant's settings.
 
     `import_host` must have run.
     """
     seed_everything(variant["seed"])
-    env = build_env(variant)
+    env: TaskFamily = build_env(variant)
     tasks = list(env.get_all_task_idx())
     train, test = tasks[: variant["n_train_tasks"]], tasks[-variant["n_eval_tasks"] :]
     settings = {key: value for key, value in variant["algo_params"].items() if key not in _OURS_ALONE}
@@ -78,13 +84,15 @@ def _with_entropy_weight_one(settings: Variant) -> dict[str, float]:
     return dict(reward_scale=settings["reward_scale"] / weight, kl_lambda=settings["kl_lambda"] / weight**2)
 
 
-def _sizes(env: Any, variant: Variant, settings: Variant) -> tuple[int, int, int, int, list[int]]:
+def _sizes(env: Spaces, variant: Variant, settings: Variant) -> tuple[int, int, int, int, list[int]]:
     obs, action = (int(np.prod(space.shape)) for space in (env.observation_space, env.action_space))
     row = obs + action + 1 + (obs if settings["use_next_obs_in_context"] else 0)
     return obs, action, variant["latent_size"], row, [variant["net_size"]] * 3
 
 
-def _build_oyster(env: Any, train: list[int], test: list[int], variant: Variant, settings: Variant) -> Any:
+def _build_oyster(
+    env: TaskFamily, train: list[int], test: list[int], variant: Variant, settings: Variant
+) -> ForeignAlgorithm:
     networks = importlib.import_module("rlkit.torch.networks")
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     settings |= dict(recurrent=False, dump_eval_paths=False)
@@ -111,7 +119,9 @@ def _build_oyster(env: Any, train: list[int], test: list[int], variant: Variant,
     )
 
 
-def _build_rlkit(env: Any, train: list[int], test: list[int], variant: Variant, settings: Variant) -> Any:
+def _build_rlkit(
+    env: TaskFamily, train: list[int], test: list[int], variant: Variant, settings: Variant
+) -> ForeignAlgorithm:
     obs, action, latent, row, hidden = _sizes(env, variant, settings)
     mlp = importlib.import_module("rlkit.torch.networks").ConcatMlp
     smac = importlib.import_module("rlkit.torch.smac.networks")
@@ -166,7 +176,7 @@ _TRAINER_SETTINGS = (
     "use_information_bottleneck",
     "soft_target_tau",
 )
-_BUILDERS: dict[str, Callable[..., Any]] = {"oyster": _build_oyster, "rlkit": _build_rlkit}
+_BUILDERS: dict[str, Callable[..., ForeignAlgorithm]] = {"oyster": _build_oyster, "rlkit": _build_rlkit}
 
 
 def setup_foreign_logger(log_dir: Path, variant: Variant, snapshot_mode: str, snapshot_gap: int) -> Any:
@@ -187,7 +197,7 @@ def copy_rows(host_logger: Any, writers: Iterable[RowWriter]) -> None:
     """Copy each row that a host's logger dumps to `writers` as well."""
     dump = host_logger.dump_tabular
 
-    def dump_and_copy(*args: Any, **options: Any) -> None:
+    def dump_and_copy(*args: object, **options: object) -> None:
         row = {key: as_number(value) for key, value in host_logger.get_table_dict().items()}
         dump(*args, **options)
         for writer in writers:

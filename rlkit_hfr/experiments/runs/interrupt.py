@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 # SIGTERM is what a cluster sends before it takes a machine away, SIGHUP what remains of
 # a terminal that is closed.
@@ -21,7 +20,7 @@ def graceful_stop(request_stop: Callable[[], None], announcement: str) -> Iterat
     """
     asked = False
 
-    def handle(number: int, frame: FrameType | None) -> Any:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.mier.config import MIERConfig
-from rlkit_hfr.pearl.config import MetaRLConfig, PEARLConfig
-
-Settings = Mapping[str, Any]
+from rlkit_hfr.pearl.config import MetaRLConfig, PEARLConfig, Settings
 
 
 @dataclass(frozen=True)
@@ -26,7 +23,7 @@ class Algorithm:
     presets: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """Every setting of `algo_params` with its default."""
         return {field.name: field.default for field in dataclasses.fields(self.config)}
 
@@ -48,7 +45,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
-def find_algorithm(name: Any) -> Algorithm:
+def find_algorithm(name: object) -> Algorithm:
     """ValueError for a name that is not in `ALGORITHMS`."""
     if not isinstance(name, str) or name not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.experiments.settings.draft import Variant
@@ -64,7 +63,7 @@ def recorded_seed(content: Variant, source: str) -> int | None:
     return None if seed is None else check_seed(seed, f"seed in {source}")
 
 
-def settings_in(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, Any]]:
+def settings_in(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, object]]:
     """The settings of a loaded file under our names, as (key, value). source: its name,
     for messages.
     """
@@ -81,7 +80,7 @@ def settings_in(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str
         yield key, value
 
 
-def check_mini_batch(content: Variant, batch: int, source: str) -> None:
+def check_mini_batch(content: Variant, batch: object, source: str) -> None:
     """Oyster has two sizes of the context batch.
 
     ValueError if a file's are not the same.
@@ -94,7 +93,7 @@ def check_mini_batch(content: Variant, batch: int, source: str) -> None:
         )
 
 
-def _entries(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, str, Any]]:
+def _entries(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, str, object]]:
     """Section (empty at the top), name and value."""
     for key, value in content.items():
         if key in _RECORDS or key in _WITHOUT_EFFECT:
@@ -111,7 +110,7 @@ def _entries(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, s
             )
 
 
-def _translated(name: str, value: Any, source: str) -> Iterator[tuple[str, Any]]:
+def _translated(name: str, value: object, source: str) -> Iterator[tuple[str, object]]:
     """A setting of oyster's or HFR's in our words."""
     if name in _FIXED:
         if value != _FIXED[name]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from rlkit_hfr.experiments.settings.json_files import JsonObject
 from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 
-Variant = dict[str, Any]
+Variant = JsonObject  # the settings of a run: sections as dicts within
 
 
 class Source(Enum):
@@ -23,7 +24,7 @@ class Source(Enum):
 
 @dataclass(frozen=True)
 class Setting:
-    value: Any
+    value: Any  # as JSON has it
     source: Source
 
 
@@ -37,7 +38,7 @@ class Draft:
         self._keys = keys
         self._settings: dict[tuple[str, str], Setting] = {}
 
-    def put(self, key: str, value: Any, source: Source) -> None:
+    def put(self, key: str, value: object, source: Source) -> None:
         """Set ``key`` or ``section.key``.
 
         ValueError if there is no such setting, or for a bad truth value.

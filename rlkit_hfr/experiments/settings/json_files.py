@@ -8,11 +8,12 @@ from typing import Any
 
 from rlkit_hfr.files import open_plain
 
+JsonObject = dict[str, Any]  # what JSON can hold: a reader has to look
 MOST_BYTES = 10_000_000  # a settings file has a few thousand
 _DEEPEST = 20  # a variant has three levels
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> JsonObject:
     """The JSON object in a file.
 
     OSError if it can't be read, ValueError that goes on from the file's name if it
@@ -46,7 +47,7 @@ def check_depth(value: object) -> None:
         raise ValueError(f"is nested deeper than {_DEEPEST} levels; settings have three")
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeats(pairs: list[tuple[str, object]]) -> JsonObject:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

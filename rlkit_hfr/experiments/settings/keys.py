@@ -7,9 +7,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from env_wrappers import arguments_of
 from env_wrappers.registry import Family
@@ -112,7 +111,7 @@ def _truth_options(relabelers: Iterable[type[Relabeler]]) -> set[str]:
     tell.
     """
     classes = {base for cls in relabelers for base in cls.__mro__ if "__init__" in vars(base)}
-    callables: list[Any] = [attach, *(vars(cls)["__init__"] for cls in classes - {object})]
+    callables: list[Callable[..., object]] = [attach, *(vars(cls)["__init__"] for cls in classes - {object})]
     parameters = (p for function in callables for p in inspect.signature(function).parameters.values())
     return {p.name for p in parameters if isinstance(p.default, bool)}
 

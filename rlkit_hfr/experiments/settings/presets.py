@@ -13,7 +13,8 @@ from typing import Any
 
 from rlkit_hfr.checks import did_you_mean
 
-Settings = dict[str, Any]
+Value = float | str | None  # of a setting; None where the default holds
+Values = dict[str, Value]
 
 # Families whose few tasks are trained and tested alike, and how many there are.
 SAME_TASKS = {"four-corners": 4, "cheetah-dir": 2, "ant-dir": 2}
@@ -66,7 +67,7 @@ class Preset:
     sparse_rewards: bool | None = None
     use_next_obs_in_context: bool | None = None
 
-    def settings(self) -> Settings:
+    def settings(self) -> Values:
         """What the preset names."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
@@ -255,7 +256,7 @@ PAPER: dict[str, Preset] = {
 }
 
 
-def _quick(name: str, **changes: Any) -> Preset:
+def _quick(name: str, **changes: Value) -> Preset:
     """A run of minutes whose critic converges, and `changes`.
 
     Small networks and batches, larger learning rates, and a target network that follows in
@@ -267,7 +268,7 @@ def _quick(name: str, **changes: Any) -> Preset:
     """
     paper = PAPER[name]
     rate = 1e-3
-    shared: Settings = dict(
+    shared: Values = dict(
         net_size=64,
         encoder_size=64,
         meta_batch=10,
@@ -290,17 +291,18 @@ def _quick(name: str, **changes: Any) -> Preset:
         eval_sampled=True,
         num_train_tasks_eval=5,
     )
-    return replace(paper, **{**shared, **changes})
+    both: dict[str, Any] = {**shared, **changes}
+    return replace(paper, **both)
 
 
-def _quick_point(name: str, **changes: Any) -> Preset:
-    shared: Settings = dict(n_train_tasks=40, num_iterations=30, num_initial_steps=100, num_steps_prior=100)
+def _quick_point(name: str, **changes: Value) -> Preset:
+    shared: Values = dict(n_train_tasks=40, num_iterations=30, num_initial_steps=100, num_steps_prior=100)
     return _quick(name, **{**shared, **changes})
 
 
-def _quick_sawyer(name: str, length: int, **changes: Any) -> Preset:
+def _quick_sawyer(name: str, length: int, **changes: Value) -> Preset:
     """Episodes of `length` steps, two with z from the prior and four from the posterior a visit."""
-    shared: Settings = dict(
+    shared: Values = dict(
         n_train_tasks=40,
         num_iterations=40,
         max_path_length=length,
@@ -314,10 +316,10 @@ def _quick_sawyer(name: str, length: int, **changes: Any) -> Preset:
     return _quick(name, **{**shared, **changes})
 
 
-def _quick_locomotion(name: str, **changes: Any) -> Preset:
+def _quick_locomotion(name: str, **changes: Value) -> Preset:
     """Shorter episodes and visits; their steps with z from the posterior are of the paper's kind."""
     posterior = "num_steps_posterior" if PAPER[name].num_steps_posterior else "num_extra_rl_steps_posterior"
-    shared: Settings = dict(
+    shared: Values = dict(
         n_train_tasks=20,
         num_iterations=25,
         num_initial_steps=200,
@@ -329,7 +331,7 @@ def _quick_locomotion(name: str, **changes: Any) -> Preset:
     return _quick(name, **{**shared, posterior: 200, **changes})
 
 
-_TWO_TASKS: Settings = dict(n_train_tasks=2, n_eval_tasks=2, meta_batch=4, num_train_tasks_eval=2)
+_TWO_TASKS: Values = dict(n_train_tasks=2, n_eval_tasks=2, meta_batch=4, num_train_tasks_eval=2)
 
 QUICK: dict[str, Preset] = {
     "point-robot": _quick_point("point-robot", num_extra_rl_steps_posterior=100),
@@ -392,7 +394,7 @@ QUICK: dict[str, Preset] = {
 PRESETS = {"paper": PAPER, "quick": QUICK}
 
 
-def preset(env_name: str, name: str) -> Settings:
+def preset(env_name: str, name: str) -> Values:
     """The settings of a preset for one environment; none for a family that has no preset."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; known: {', '.join(PRESETS)}")

@@ -119,7 +119,9 @@ def _put_preset(draft: Draft, keys: Keys, env_name: str, name: str | None, algor
     """The preset of an environment, if it has one, less the settings of other algorithms
     and with what the algorithm changes in it.
     """
-    settings = {} if name is None else preset(env_name, name)
+    settings: dict[str, object] = {}
+    if name is not None:
+        settings.update(preset(env_name, name))
     if settings:
         settings |= find_algorithm(algorithm).presets.get(str(name), {})
     for key, value in settings.items():

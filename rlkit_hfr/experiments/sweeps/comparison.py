@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from rich.console import Console
 from rich.live import Live
@@ -22,6 +22,7 @@ from rlkit_hfr.experiments.runs.folders import alone_in, is_locked
 from rlkit_hfr.experiments.runs.interrupt import graceful_stop
 from rlkit_hfr.experiments.sweeps.executors import (
     Executor,
+    Handle,
     LocalProcesses,
     RayTasks,
     SlurmJobs,
@@ -123,7 +124,7 @@ def _known_commands(log_dir: Path) -> list[str]:
     return known
 
 
-def _executor(args: argparse.Namespace, log_dir: Path, resources: Resources) -> Executor:
+def _executor(args: argparse.Namespace, log_dir: Path, resources: Resources) -> Executor[Any]:
     if args.ray is not None:
         return RayTasks(args.ray, resources)
     if args.slurm is not None:
@@ -137,15 +138,15 @@ class _Console(Console):
         raise BrokenPipeError  # rich's own would end the process, and the runs would go on alone
 
 
-class Comparison:
+class Comparison(Generic[Handle]):
     """Runs jobs to their ends and shows how far they are."""
 
-    def __init__(self, jobs: Sequence[Job], executor: Executor) -> None:
+    def __init__(self, jobs: Sequence[Job], executor: Executor[Handle]) -> None:
         self._jobs = list(jobs)
         self._executor = executor
         self._state: dict[Job, str] = {job: "finished" if finished(job) else "waiting" for job in jobs}
         self._totals = {job: job.variant()["algo_params"]["num_iterations"] for job in jobs}
-        self._handles: dict[Job, Any] = {}
+        self._handles: dict[Job, Handle] = {}
         self._started: dict[Job, tuple[float, int]] = {}
         self._stopping = False
         self._console = _Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)

@@ -13,7 +13,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Protocol, TypeVar
 
 from rlkit_hfr.experiments.runs.folders import CONSOLE
 from rlkit_hfr.experiments.sweeps.jobs import ATTEMPT, Job
@@ -22,18 +23,21 @@ from rlkit_hfr.experiments.sweeps.resources import Resources
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
-class Executor(Protocol):
+Handle = TypeVar("Handle")  # of a run that has been submitted
+
+
+class Executor(Protocol[Handle]):
     """slots: runs at once, None if the executor queues by itself."""
 
     slots: int | None
 
-    def submit(self, job: Job) -> Any:
+    def submit(self, job: Job) -> Handle:
         """Start a run, or queue it; returns a handle."""
 
-    def poll(self, handle: Any) -> int | None:
+    def poll(self, handle: Handle) -> int | None:
         """The exit code, None while it has none."""
 
-    def stop(self, handle: Any, at_once: bool) -> None:
+    def stop(self, handle: Handle, at_once: bool) -> None:
         """Let it finish its iteration and write its checkpoint, or kill it."""
 
     def close(self) -> None: ...
@@ -134,7 +138,7 @@ class RayTasks:
                 "--ray needs the package ray; run: pip install 'rlkit-hfr[ray]', "
                 "or leave --ray out for local processes"
             ) from None
-        self._ray: Any = ray
+        self._ray: ModuleType = ray
         try:
             ray.init(
                 address=address,
@@ -147,16 +151,16 @@ class RayTasks:
                 f"--ray {address}: no cluster there ({error}); use 'local' to start one on this machine"
             ) from None
         # One worker process a run (max_calls), and no second try: a run that failed is to be seen.
-        asked: dict[str, Any] = dict(num_cpus=1, num_gpus=resources.gpus, max_calls=1, max_retries=0)
+        asked: dict[str, object] = dict(num_cpus=1, num_gpus=resources.gpus, max_calls=1, max_retries=0)
         if resources.memory is not None:
             asked["memory"] = int(resources.memory * 1e9)
         self._run = ray.remote(**asked)(run_to_end)
 
-    def submit(self, job: Job) -> Any:
+    def submit(self, job: Job) -> object:
         job.folder.mkdir(parents=True, exist_ok=True)
         return self._run.remote(job.command(), str(job.folder), os.getcwd())
 
-    def poll(self, handle: Any) -> int | None:
+    def poll(self, handle: object) -> int | None:
         ready, _ = self._ray.wait([handle], timeout=0)
         if not ready:
             return None
@@ -165,11 +169,20 @@ class RayTasks:
         except (self._ray.exceptions.RayError, KeyboardInterrupt):
             return 1
 
-    def stop(self, handle: Any, at_once: bool) -> None:
+    def stop(self, handle: object, at_once: bool) -> None:
         self._ray.cancel(handle, force=at_once)
 
     def close(self) -> None:
         self._ray.shutdown()
+
+
+class _Submitted(Protocol):
+    """A job of submitit."""
+
+    def done(self) -> bool: ...
+    def exception(self) -> BaseException | None: ...
+    def result(self) -> int: ...
+    def cancel(self) -> None: ...
 
 
 class SlurmJobs:
@@ -194,7 +207,7 @@ class SlurmJobs:
             )
         except RuntimeError as error:
             raise ValueError(f"--slurm {partition}: {error}") from None
-        asked: dict[str, Any] = dict(timeout_min=int(60 * hours), cpus_per_task=1, name="rlkit-hfr")
+        asked: dict[str, object] = dict(timeout_min=int(60 * hours), cpus_per_task=1, name="rlkit-hfr")
         if resources.gpus:
             asked["gpus_per_node"] = resources.gpus
         if resources.memory is not None:
@@ -204,16 +217,16 @@ class SlurmJobs:
             asked |= {"slurm_account": resources.account} if resources.account else {}
         self._executor.update_parameters(**asked)
 
-    def submit(self, job: Job) -> Any:
+    def submit(self, job: Job) -> _Submitted:
         return self._executor.submit(run_to_end, job.command(), str(job.folder), os.getcwd())
 
-    def poll(self, handle: Any) -> int | None:
+    def poll(self, handle: _Submitted) -> int | None:
         if not handle.done():
             return None
         error = handle.exception()
         return int(handle.result()) if error is None else 1
 
-    def stop(self, handle: Any, at_once: bool) -> None:
+    def stop(self, handle: _Submitted, at_once: bool) -> None:
         handle.cancel()
 
     def close(self) -> None:
