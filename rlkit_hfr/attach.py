@@ -21,6 +21,7 @@ from rlkit_hfr.precision import check_precision
 from rlkit_hfr.protocols import HostAlgorithm
 from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
+from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.resolve import MODEL, resolve_hindsight
 from rlkit_hfr.scoring.path_rewards import NO_GOALS, NO_VECTORS
 from rlkit_hfr.scoring.scorer import Scorer
@@ -154,23 +155,10 @@ def attach(
         np.random.SeedSequence(None if seed is None else whole("seed", seed)).spawn(7)
     )
     check_precision(precision)
-    adapter = find_host(algorithm, host)(algorithm, int(host_seed.generate_state(1)[0]))
-    if chosen.needs_value:
-        adapter.networks.require_value(chosen.name)
-    in_single = precision == "auto" and not chosen.bfloat16_suffices
-    compute_in(adapter.networks, "fp32" if in_single else precision, chosen.needs_value)
-    if isinstance(chosen, SamplingRelabeler):
-        _check_sampling(adapter, chosen.name, relabel_into)
+    adapter = find_host(algorithm, host)(algorithm, _number(host_seed))
+    _prepare(adapter, chosen, precision, relabel_into)
+    hindsight = _hindsight(adapter, chosen, rewards, _number(rewards_seed))
     tasks = adapter.train_tasks
-    own_model = adapter.reward_model if rewards == MODEL else None
-    hindsight = resolve_hindsight(
-        adapter.env, tasks, rewards, int(rewards_seed.generate_state(1)[0]), own_model
-    )
-    if chosen.needs_goals and hindsight.goal_distances is None:
-        other_way = f", {chosen.instead_of_goals}" if chosen.instead_of_goals else ""
-        raise ValueError(f"relabeler {chosen.name!r}: {NO_GOALS}{other_way}")
-    if chosen.needs_vectors and hindsight.vectors is None:
-        raise ValueError(f"relabeler {chosen.name!r}: {NO_VECTORS}")
     memory = TaskMemory(
         tasks,
         num_trajectories=chosen.stored_trajectories,
@@ -202,6 +190,34 @@ def attach(
         sampled = SampledBatches(chosen, scorer, statistics, sampled_rng, router.relabel_fraction)
     adapter.install(router, context, statistics, sampled)
     return Relabeling(adapter, router, context, sampled)
+
+
+def _number(seed: np.random.SeedSequence) -> int:
+    return int(seed.generate_state(1)[0])
+
+
+def _prepare(adapter: Host, relabeler: Relabeler, precision: str, relabel_into: str) -> None:
+    """Let the host's networks be called as the relabeler does. ValueError where they can't be."""
+    if relabeler.needs_value:
+        adapter.networks.require_value(relabeler.name)
+    in_single = precision == "auto" and not relabeler.bfloat16_suffices
+    compute_in(adapter.networks, "fp32" if in_single else precision, relabeler.needs_value)
+    if isinstance(relabeler, SamplingRelabeler):
+        _check_sampling(adapter, relabeler.name, relabel_into)
+
+
+def _hindsight(
+    adapter: Host, relabeler: Relabeler, rewards: Callable[..., object] | str | None, seed: int
+) -> Hindsight:
+    """What can be said of recorded paths. ValueError if the relabeler needs more."""
+    own_model = adapter.reward_model if rewards == MODEL else None
+    hindsight = resolve_hindsight(adapter.env, adapter.train_tasks, rewards, seed, own_model)
+    if relabeler.needs_goals and hindsight.goal_distances is None:
+        other_way = f", {relabeler.instead_of_goals}" if relabeler.instead_of_goals else ""
+        raise ValueError(f"relabeler {relabeler.name!r}: {NO_GOALS}{other_way}")
+    if relabeler.needs_vectors and hindsight.vectors is None:
+        raise ValueError(f"relabeler {relabeler.name!r}: {NO_VECTORS}")
+    return hindsight
 
 
 def _check_sampling(adapter: Host, name: str, relabel_into: str) -> None:

@@ -55,7 +55,7 @@ def weights(name: str, values: Sequence[float]) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def one_of(name: str, value: str, known: Sequence[str]) -> str:
+def one_of(name: str, value: object, known: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
     return value

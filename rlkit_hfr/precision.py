@@ -11,7 +11,7 @@ from rlkit_hfr.checks import one_of
 PRECISIONS = ("fp32", "bf16", "auto")
 
 
-def check_precision(name: str) -> str:
+def check_precision(name: object) -> str:
     return one_of("precision", name, PRECISIONS)
 
 

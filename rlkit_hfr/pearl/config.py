@@ -13,6 +13,39 @@ from rlkit_hfr.precision import check_precision
 Settings = Mapping[str, object]  # of a run, by name, as in variant.json
 
 
+_POSITIVE = {
+    "batch_size",
+    "embedding_batch_size",
+    "max_path_length",
+    "meta_batch",
+    "num_envs",
+    "num_evals",
+    "num_exp_traj_eval",
+    "num_initial_steps",
+    "num_iterations",
+    "num_steps_per_eval",
+    "num_tasks_sample",
+    "replay_buffer_size",
+}
+
+
+def _checked(field: dataclasses.Field[object], value: object) -> object:
+    """The value of a setting by itself. ValueError if it is of another kind than the field, or too small."""
+    if field.name == "precision":
+        return check_precision(value)
+    if field.type == "bool":
+        if not isinstance(value, (bool, int)) or value not in (0, 1):
+            raise ValueError(f"{field.name} must be true or false, got {value!r}")
+        return bool(value)
+    whole = field.type == "int"
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise ValueError(f"{field.name} must be a {'whole ' if whole else ''}number, got {value!r}")
+    if not value >= (1 if field.name in _POSITIVE else 0) or value == float("inf"):
+        least = "positive" if field.name in _POSITIVE else "zero or more"
+        raise ValueError(f"{field.name} must be {least}, got {value!r}")
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class MetaRLConfig:
     """Settings of the loop and of what every algorithm's updates need, under the names that
@@ -59,40 +92,9 @@ class MetaRLConfig:
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        positive = {
-            "num_iterations",
-            "meta_batch",
-            "num_evals",
-            "num_exp_traj_eval",
-            "batch_size",
-            "embedding_batch_size",
-        }
-        positive |= {
-            "max_path_length",
-            "replay_buffer_size",
-            "num_envs",
-            "num_tasks_sample",
-            "num_initial_steps",
-            "num_steps_per_eval",
-        }
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "precision":
-                check_precision(value)
-                continue
-            if field.type == "bool":
-                if not isinstance(value, (bool, int)) or value not in (0, 1):
-                    raise ValueError(f"{field.name} must be true or false, got {value!r}")
-                object.__setattr__(self, field.name, bool(value))
-                continue
-            whole = field.type == "int"
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise ValueError(f"{field.name} must be a {'whole ' if whole else ''}number, got {value!r}")
-            if not value >= (1 if field.name in positive else 0) or value == float("inf"):
-                raise ValueError(
-                    f"{field.name} must be {'positive' if field.name in positive else 'zero or more'}, got"
-                    f" {value!r}"
-                )
+            # a truth value may be written as 1 or 0
+            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
         if self.num_steps_prior + self.num_steps_posterior == 0:
             raise ValueError(
                 "num_steps_prior and num_steps_posterior are both 0; a visit must collect context with one of"

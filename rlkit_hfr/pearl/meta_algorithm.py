@@ -11,19 +11,16 @@ from typing import TypeVar
 import gtimer as gt
 import numpy as np
 import torch
-from torch import Tensor
 
-from rlkit_hfr.paths import PathDict
 from rlkit_hfr.pearl.agent import PEARLAgent
 from rlkit_hfr.pearl.callbacks import Callback, own_log
+from rlkit_hfr.pearl.collection import Collector
 from rlkit_hfr.pearl.config import MetaRLConfig, Settings
 from rlkit_hfr.pearl.console import Console
 from rlkit_hfr.pearl.evaluation import adaptation_statistics, critic_convergence, path_return
 from rlkit_hfr.pearl.logger import LogRow, logger
-from rlkit_hfr.pearl.sampler import SideBySideSampler
 from rlkit_hfr.protocols import TaskEnv
-from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
-from rlkit_hfr.state import State, rng_state, set_rng_state
+from rlkit_hfr.state import State
 
 T = TypeVar("T")
 Task = TypeVar("Task", bound=Hashable)
@@ -37,11 +34,8 @@ def _ignore(row: LogRow) -> None:
     pass
 
 
-class MetaRLAlgorithm(abc.ABC):
-    """The loop around the updates. Sampled tasks are collected side by side; posteriors of
-    collection and evaluation are inferred from contexts that are asked for one task at
-    a time.
-    """
+class MetaRLAlgorithm(Collector):
+    """The loop around the updates, and its log."""
 
     def __init__(
         self,
@@ -64,41 +58,15 @@ class MetaRLAlgorithm(abc.ABC):
         log_dir: where `train` makes its log folder if the logger has none; None for no
         log. log_settings: what its variant.json says besides, such as env_name.
         """
-        self.env = env
-        self.agent = agent
-        self.config = config
-        self.train_tasks = list(train_tasks)
-        self.eval_tasks = list(eval_tasks)
-        self.seed = seed
+        super().__init__(env, agent, train_tasks, eval_tasks, config, seed)
         self.on_epoch_end = on_epoch_end
         self.callbacks: list[Callback] = [Console()] if callbacks is None else list(callbacks)
         self.log_dir = log_dir
         self.log_settings = dict(log_settings or {})
         self.log_state: tuple[Path, State] | None = None  # of the log that `train` began
-        self.reward_scale = config.reward_scale
-        self.discount = config.discount
-        self.batch_size = config.batch_size
-        self.embedding_batch_size = config.embedding_batch_size
-        self.max_path_length = config.max_path_length
         self.num_iterations = config.num_iterations
-        self.sparse_rewards = config.sparse_rewards
-        self.use_next_obs_in_context = config.use_next_obs_in_context
-        tasks_seed, rl_seed, enc_seed, envs_seed = np.random.SeedSequence(seed).spawn(4)
-        self.rng = np.random.default_rng(tasks_seed)
-        self.sampler = SideBySideSampler(
-            env, agent, config.max_path_length, config.num_envs, envs_seed, config.step_threads
-        )
-        size = config.replay_buffer_size
-        self.replay_buffer = MultiTaskReplayBuffer(
-            size, env, self.train_tasks, np.random.default_rng(rl_seed)
-        )
-        self.enc_replay_buffer = MultiTaskReplayBuffer(
-            size, env, self.train_tasks, np.random.default_rng(enc_seed)
-        )
         self.eval_statistics: LogRow | None = None
-        self._n_env_steps_total = 0
         self._n_train_steps_total = 0
-        self._n_rollouts_total = 0
         self._old_table_keys: set[str] | None = None
         self._previous_eval_time = 0.0
         self._seconds_before = 0.0
@@ -173,54 +141,6 @@ class MetaRLAlgorithm(abc.ABC):
             if self.stop_requested:
                 break
 
-    def _visit(self, tasks: Sequence[int]) -> None:
-        """Collect fresh data for distinct tasks: z ~ prior, z ~ posterior, and extra data
-        for the RL buffer alone.
-        """
-        for task in tasks:
-            self.enc_replay_buffer.task_buffers[task].clear()
-        self.collect_data(tasks, self.config.num_steps_prior)
-        self.collect_data(tasks, self.config.num_steps_posterior, update_posterior=True)
-        self.collect_data(
-            tasks, self.config.num_extra_rl_steps_posterior, update_posterior=True, add_to_enc_buffer=False
-        )
-
-    @torch.no_grad()
-    def collect_data(
-        self,
-        tasks: Sequence[int],
-        num_samples: int,
-        update_posterior: bool = False,
-        add_to_enc_buffer: bool = True,
-    ) -> None:
-        """Collect whole trajectories until each task has at least `num_samples` new steps.
-
-        Every trajectory acts on its own sample of z: of the prior or, with
-        `update_posterior`, of q(z|c) given the encoder buffer's data after each
-        trajectory.
-        """
-        missing = np.full(len(tasks), num_samples)
-        waiting: list[list[PathDict]] = [[] for _ in tasks]
-        self.agent.clear_z(num_tasks=len(tasks))
-        while open_tasks := np.flatnonzero(missing > 0).tolist():
-            turn = [tasks[i] for i in open_tasks]
-            self.agent.clear_z(num_tasks=len(turn))
-            if update_posterior and (missing < num_samples).any():
-                self._infer_from_stored_context(turn)
-            for i, path in zip(open_tasks, self.sampler.obtain_paths(turn), strict=True):
-                waiting[i].append(path)
-                missing[i] -= len(path["rewards"])
-                self._n_env_steps_total += len(path["rewards"])
-                self._n_rollouts_total += 1
-            # The posterior needs each trajectory at once; without it, a task's
-            # trajectories are stored together.
-            for i in open_tasks:
-                if update_posterior or missing[i] <= 0:
-                    self.replay_buffer.add_paths(tasks[i], waiting[i])
-                    if add_to_enc_buffer:
-                        self.enc_replay_buffer.add_paths(tasks[i], waiting[i])
-                    waiting[i] = []
-
     def _try_to_eval(self, epoch: int) -> LogRow:
         self.evaluate(epoch)
         logger.save_itr_params(epoch, self.get_epoch_snapshot(epoch))
@@ -265,10 +185,6 @@ class MetaRLAlgorithm(abc.ABC):
         logger.record_dict(statistics)
         self.eval_statistics = None
 
-    def _infer_from_stored_context(self, tasks: Sequence[int]) -> None:
-        context = torch.cat([self.sample_context(task) for task in tasks])
-        self.agent.infer_posterior(context.to(self.agent.z.device))
-
     @torch.no_grad()
     def _return_from_stored_context(self, tasks: Sequence[int]) -> float:
         returns = []
@@ -277,10 +193,6 @@ class MetaRLAlgorithm(abc.ABC):
             paths = self.sampler.obtain_paths(tasks, deterministic=self.config.eval_deterministic)
             returns += [path_return(path, self.sparse_rewards) for path in paths]
         return float(np.mean(returns))
-
-    @abc.abstractmethod
-    def sample_context(self, indices: int | Iterable[int]) -> Tensor:
-        """A context batch (number of tasks, B, D) for one task or several, on the CPU."""
 
     @abc.abstractmethod
     def _do_training(self, indices: Sequence[int]) -> None:
@@ -300,31 +212,21 @@ class MetaRLAlgorithm(abc.ABC):
         """Everything but the networks that the next iteration depends on, between two iterations."""
         keys = self._old_table_keys
         return dict(
+            **super().state_dict(),
             iterations_done=self.iterations_done,
-            env_steps=self._n_env_steps_total,
             train_steps=self._n_train_steps_total,
-            rollouts=self._n_rollouts_total,
             table_keys=None if keys is None else sorted(keys),
             previous_eval_time=self._previous_eval_time,
             seconds=self._seconds_before + float(gt.get_times().total),
-            rng=rng_state(self.rng),
-            sampler=self.sampler.state_dict(),
-            replay_buffer=self.replay_buffer.state_dict(),
-            enc_replay_buffer=self.enc_replay_buffer.state_dict(),
         )
 
     def load_state_dict(self, state: State) -> None:
+        super().load_state_dict(state)
         self.iterations_done = state["iterations_done"]
-        self._n_env_steps_total = state["env_steps"]
         self._n_train_steps_total = state["train_steps"]
-        self._n_rollouts_total = state["rollouts"]
         self._old_table_keys = None if state["table_keys"] is None else set(state["table_keys"])
         self._previous_eval_time = state["previous_eval_time"]
         self._seconds_before = state["seconds"]
-        set_rng_state(self.rng, state["rng"])
-        self.sampler.load_state_dict(state["sampler"])
-        self.replay_buffer.load_state_dict(state["replay_buffer"])
-        self.enc_replay_buffer.load_state_dict(state["enc_replay_buffer"])
 
 
 def rounds_of_distinct(tasks: Sequence[Task]) -> list[list[Task]]:

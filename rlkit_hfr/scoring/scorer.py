@@ -14,6 +14,7 @@ from torch import Tensor
 from rlkit_hfr.paths import PathDict, pad
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.scoring.host_view import HostView
+from rlkit_hfr.scoring.noise import NormalNoise
 from rlkit_hfr.scoring.path_rewards import PathRewards
 from rlkit_hfr.scoring.rollouts import rollout_utilities
 from rlkit_hfr.scoring.task_memory import TaskMemory
@@ -51,8 +52,7 @@ class Scorer(PathRewards):
         self._max_rows = max_rows
         numpy_seed, torch_seed = seed.spawn(2)
         self._rng = np.random.default_rng(numpy_seed)
-        self._torch_seed = int(torch_seed.generate_state(1)[0])
-        self._generator: torch.Generator | None = None
+        self._noise = NormalNoise(int(torch_seed.generate_state(1)[0]))
         self._kept: dict[str, Any] = {}
 
     @property
@@ -73,10 +73,7 @@ class Scorer(PathRewards):
 
     def noise(self, *shape: int) -> Tensor:
         """Standard normal noise on the networks' device, from the scorer's own generator."""
-        device = self.networks.device
-        if self._generator is None or self._generator.device.type != device.type:
-            self._generator = torch.Generator(device).manual_seed(self._torch_seed)
-        return torch.randn(shape, generator=self._generator, device=device)
+        return self._noise(self.networks.device, *shape)
 
     def action(self, obs: Tensor, z: Tensor) -> Tensor:
         """a ~ pi(.|s, z): (R, A)."""
@@ -188,11 +185,9 @@ class Scorer(PathRewards):
         """`number` z_psi ~ q(z|c), c a context batch from trajectories stored for each
         of the tasks (None: the candidates): (number, K, Z).
         """
-        chosen = self.candidate_tasks if tasks is None else tasks
-        context, mask = (
-            torch.as_tensor(array, device=self.networks.device)
-            for array in pad([self._task_context(task) for task in chosen])
-        )
+        size, chosen = self.networks.context_batch_size, self.candidate_tasks if tasks is None else tasks
+        drawn = [self.memory.context_batch(task, size, self._rng, self.in_order) for task in chosen]
+        context, mask = (torch.as_tensor(array, device=self.networks.device) for array in pad(drawn))
         draws = []
         posterior: Posterior | None = None
         for _ in range(number):
@@ -200,17 +195,6 @@ class Scorer(PathRewards):
                 posterior = Posterior(*self.networks.posterior(context, mask))
             draws.append(self.latents(posterior, latent))
         return torch.stack(draws)
-
-    def _task_context(self, task: int) -> np.ndarray:
-        """A context batch (T, D) of rows of the trajectories stored for a task; for a host that reads them in
-        order, of whole trajectories one after the other, as many as fit and one at least."""
-        stored, size = self.memory.all_trajectories(task), self.networks.context_batch_size
-        if not self.in_order:
-            rows = np.concatenate(stored)
-            return rows[self._rng.integers(len(rows), size=size)]
-        turn = [stored[i] for i in self._rng.permutation(len(stored))]
-        fit = int((np.cumsum([len(rows) for rows in turn]) <= size).sum())
-        return np.concatenate(turn[: max(1, fit)])
 
     def latents(self, posterior: Posterior, latent: str) -> Tensor:
         """A "sample" of each Gaussian, or its "mean": (..., Z)."""
@@ -232,8 +216,7 @@ class Scorer(PathRewards):
         learner = self._hindsight.learner
         return dict(
             rng=rng_state(self._rng),
-            noise=None if self._generator is None else self._generator.get_state(),
-            noise_device=self.networks.device.type,
+            **self._noise.state_dict(self.networks.device),
             kept=dict(self._kept),
             memory=self.memory.state_dict(),
             learner=None if learner is None else learner.state_dict(),
@@ -241,11 +224,7 @@ class Scorer(PathRewards):
 
     def load_state_dict(self, state: State) -> None:
         set_rng_state(self._rng, state["rng"])
-        self.noise(0)  # makes the generator
-        assert self._generator is not None
-        # on another device it begins anew
-        if state["noise"] is not None and state["noise_device"] == self._generator.device.type:
-            self._generator.set_state(state["noise"])
+        self._noise.load_state_dict(state, self.networks.device)
         self._kept = {key: _moved(value, self.networks.device) for key, value in state["kept"].items()}
         self.memory.load_state_dict(state["memory"])
         if self._hindsight.learner is not None:

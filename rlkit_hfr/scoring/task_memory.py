@@ -110,6 +110,20 @@ class TaskMemory:
         rows, length = np.concatenate(source), max(map(len, source))
         return list(rows[self._rng.integers(len(rows), size=(number, length))])
 
+    def context_batch(
+        self, task: int, size: int, rng: np.random.Generator, in_order: bool = False
+    ) -> np.ndarray:
+        """`size` rows (T, D) of the trajectories stored for a task, with replacement. in_order:
+        whole trajectories one after the other instead, as many as fit and one at least.
+        """
+        stored = self.all_trajectories(task)
+        if not in_order:
+            rows = np.concatenate(stored)
+            return rows[rng.integers(len(rows), size=size)]
+        turn = [stored[i] for i in rng.permutation(len(stored))]
+        fit = int((np.cumsum([len(rows) for rows in turn]) <= size).sum())
+        return np.concatenate(turn[: max(1, fit)])
+
     def pooled_paths(self, number: int) -> list[PathDict]:
         """At most `number` of the recent paths of all tasks, distinct. ValueError if there are none."""
         paths = [path for recent in self._recent.values() for path in recent]

@@ -92,6 +92,19 @@ def test_a_relabeler_that_asks_for_more_than_it_said_gets_them_from_then_on(memo
     assert len(np.unique(memory.initial_obs(4, 5)[:, 0])) == 5
 
 
+def test_a_context_batch_is_of_any_rows_or_in_order_of_whole_trajectories(memory):
+    for value, steps in ((1.0, 3), (2.0, 4)):
+        memory.add(4, _row(value, steps=steps), np.zeros(2))
+    rng = np.random.default_rng(0)
+    batch = memory.context_batch(4, 30, rng)
+    assert batch.shape == (30, 5)
+    assert set(np.unique(batch)) == {1.0, 2.0}
+    for size, fit in ((7, [7]), (5, [3, 4]), (2, [3, 4])):  # one at least
+        whole = memory.context_batch(4, size, rng, in_order=True)
+        assert len(whole) in fit
+        assert (np.diff(whole[:, 0]) != 0).sum() == (size == 7)
+
+
 def test_a_state_goes_on_alike(memory, make_path):
     for task in (4, 7, 9):
         memory.add(task, _row(task), np.full(2, task))

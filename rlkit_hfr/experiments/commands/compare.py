@@ -47,6 +47,17 @@ def parser() -> argparse.ArgumentParser:
                    help="a setting, or an axis; repeatable")  # fmt: skip
     p.add_argument("--log-dir", type=Path, default=Path("output/compare"), metavar="DIR",
                    help="where the runs go (default: output/compare)")  # fmt: skip
+    _add_machines(p)
+    p.add_argument("--host", choices=("carried", "oyster", "rlkit"), default="carried",
+                   help="whose PEARL to run (default: carried)")  # fmt: skip
+    p.add_argument("--host-path", type=Path, metavar="DIR", help="checkout of the host")
+    p.add_argument("--log", nargs="+", choices=_LOGS, metavar="WRITER",
+                   help=f"log writers of the runs: {', '.join(_LOGS)} (default: csv alone)")  # fmt: skip
+    return p
+
+
+def _add_machines(p: argparse.ArgumentParser) -> None:
+    """Where the runs are executed, and what each asks for there."""
     where = p.add_mutually_exclusive_group()
     where.add_argument(
         "--jobs",
@@ -66,12 +77,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--memory", type=float, metavar="GB", help="memory a run, on Ray or SLURM")
     p.add_argument("--account", metavar="NAME", help="account that SLURM charges")
     p.add_argument("--hours", type=float, default=24.0, help="time limit of a SLURM job (default: 24)")
-    p.add_argument("--host", choices=("carried", "oyster", "rlkit"), default="carried",
-                   help="whose PEARL to run (default: carried)")  # fmt: skip
-    p.add_argument("--host-path", type=Path, metavar="DIR", help="checkout of the host")
-    p.add_argument("--log", nargs="+", choices=_LOGS, metavar="WRITER",
-                   help=f"log writers of the runs: {', '.join(_LOGS)} (default: csv alone)")  # fmt: skip
-    return p
 
 
 def main(argv: list[str] | None = None) -> int:
