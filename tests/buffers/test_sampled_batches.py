@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rlkit_hfr import attach
+from rlkit_hfr.buffers.relabeling_buffer import RelabelingMultiTaskReplayBuffer
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
@@ -173,6 +174,46 @@ def test_tasks_that_are_no_candidates_and_share_zero_are_not_served(world):
     assert world()[0].serves([10, 20])
     assert not world()[0].serves([10, 99])
     assert not world(share=0.0)[0].serves([10, 20])
+
+
+def test_batches_of_different_sizes_change_places_and_keep_their_sizes(world):
+    """10 and 20 swap what they have; 30 wants what it has."""
+    batches, hosts, _ = world(wants=lambda task: {10: 20, 20: 10, 30: 30}[task])
+    sizes = {10: 6, 20: 4, 30: 5}
+    drawn = [hosts[task].random_batch(size) for task, size in sizes.items()]
+    first, second, third = batches.relabeled(TASKS, drawn)
+    assert sorted(first["observations"][:, 0]) == [10.0] * 2 + [20.0] * 4  # 20 has four to give
+    assert set(second["observations"][:, 0]) == {10.0}
+    assert set(third["observations"][:, 0]) == {30.0}
+    for batch, (task, size) in zip((first, second, third), sizes.items(), strict=True):
+        assert all(len(column) == size for column in batch.values())
+        _check_rewards(batch, task)
+
+
+def test_batches_that_are_no_transitions_are_given_back_as_they_are(world):
+    batches, hosts, statistics = world()
+    columns = list(hosts[10].random_batch(4))
+    without = [{key: hosts[task].random_batch(4)[key] for key in columns[1:]} for task in (10, 20)]
+    names_alone = [list(columns), list(columns)]
+    tuples = [tuple(hosts[task].random_batch(4).values()) for task in (10, 20)]
+    for drawn in (without, names_alone, tuples):
+        assert batches.relabeled([10, 20], drawn) is drawn
+    assert statistics.columns()["relabel/sampled transitions relabeled"] == 0
+
+
+def test_a_request_within_a_request_changes_nothing(world):
+    batches, hosts, _ = world(wants=lambda task: {10: 20, 20: 10, 30: 30}[task])
+    buffer = RelabelingMultiTaskReplayBuffer.__new__(RelabelingMultiTaskReplayBuffer)
+    buffer.task_buffers = hosts
+    buffer.start_relabeling(router=object(), sampled=batches)
+    with buffer.sampling_request([10, 20]):
+        assert set(buffer.random_batch(10, 5)["observations"][:, 0]) == {20.0}
+        with buffer.sampling_request([10, 30]):
+            assert set(buffer.random_batch(20, 5)["observations"][:, 0]) == {10.0}
+        assert set(buffer.random_batch(10, 5)["observations"][:, 0]) == {20.0}
+    assert batches.requests == 1
+    assert buffer.task_buffers is hosts
+    assert set(buffer.random_batch(10, 5)["observations"][:, 0]) == {10.0}
 
 
 class TensorBuffer:

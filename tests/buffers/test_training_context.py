@@ -84,6 +84,17 @@ def test_stale_originals_retire_when_an_unvisited_task_gets_a_path(hosts, make_p
         assert set(_markers(context, 0)) == expected
 
 
+@pytest.mark.parametrize("iteration", [0, 1, 2])
+@pytest.mark.parametrize(("mode", "expected"), [("drop", {2}), ("keep", {1, 2})])
+def test_what_was_there_before_relabeling_began_is_of_no_visit(hosts, make_path, iteration, mode, expected):
+    """In whichever iteration a task that was never visited gets its first path."""
+    hosts[0].add_path(make_path(marker=1))
+    context = TrainingContext(hosts, np.random.default_rng(0), stale_context=mode)
+    context.add_relabeled(0, make_path(marker=2), iteration)
+    context.add_relabeled(0, make_path(marker=2), iteration)
+    assert set(_markers(context, 0)) == expected
+
+
 def test_a_visit_after_the_relabeled_path_brings_fresh_originals_beside_it(hosts, context, make_path):
     _host_adds(context, hosts, 0, make_path(marker=1), iteration=0)
     context.add_relabeled(0, make_path(marker=2), iteration=1)

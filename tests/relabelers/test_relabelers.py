@@ -428,3 +428,12 @@ def test_several_tasks_a_path_are_distinct_and_the_best(world, name):
         assert len(set(decision.tasks)) == 3
         if name == "advantage":
             assert list(decision.tasks) == np.argsort(-decision.utilities)[:3].tolist()
+
+
+@pytest.mark.parametrize("name", RELABELERS)
+def test_a_class_says_what_its_defaults_need(name):
+    """So that what a relabeler needs is known before one is built."""
+    cls, made = RELABELERS[name], make_relabeler(name)
+    needs = {key for key in dir(cls) if key.startswith("needs_")}
+    assert {"needs_goals", "needs_vectors"} <= needs
+    assert {key: getattr(cls, key) for key in needs} == {key: getattr(made, key) for key in needs}
