@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.buffers.training_context import TrainingContext
-from rlkit_hfr.checks import whole
+from rlkit_hfr.checks import one_of, whole
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.hosts.families import find_host
 from rlkit_hfr.hosts.half_precision import compute_in
@@ -21,7 +22,7 @@ from rlkit_hfr.precision import check_precision
 from rlkit_hfr.protocols import HostAlgorithm
 from rlkit_hfr.relabelers import Relabeler, make_relabeler, relabeler_options
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
-from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.hindsight import AFTER_TERMINAL, Hindsight
 from rlkit_hfr.rewards.resolve import MODEL, resolve_hindsight
 from rlkit_hfr.scoring.path_rewards import NO_GOALS, NO_VECTORS
 from rlkit_hfr.scoring.scorer import Scorer
@@ -118,6 +119,7 @@ def attach(
     keep_original: bool = False,
     relabel_into: str = "both",
     stale_context: str = "drop",
+    after_terminal: str = "keep",
     original_contexts: float = 0.0,
     precision: str = "fp32",
     seed: int | None = None,
@@ -140,6 +142,8 @@ def attach(
     task's originals alone.
     stale_context: "drop" or "keep" the originals of a task that got relabeled paths but
         no visit in an iteration.
+    after_terminal: "keep" or "drop" the steps of a relabeled path after the step that ends an
+        episode of its new task.
     precision: of scoring's matrix products: "fp32", "bf16", or "auto": bf16 for the
     methods that it suffices for (hfr) on CPUs made for it, where it takes half the
     time; choose "fp32" for runs that shall repeat on another kind of CPU.
@@ -157,7 +161,10 @@ def attach(
     check_precision(precision)
     adapter = find_host(algorithm, host)(algorithm, _number(host_seed))
     _prepare(adapter, chosen, precision, relabel_into)
-    hindsight = _hindsight(adapter, chosen, rewards, _number(rewards_seed))
+    hindsight = replace(
+        _hindsight(adapter, chosen, rewards, _number(rewards_seed)),
+        after_terminal=one_of("after_terminal", after_terminal, AFTER_TERMINAL),
+    )
     tasks = adapter.train_tasks
     memory = TaskMemory(
         tasks,

@@ -256,6 +256,7 @@ def test_wrong_arguments_are_refused_before_anything_changes(make_algorithm):
         (dict(relabeler="hffr"), "did you mean 'hfr'"),
         (dict(relabel_fraction=2.0), "between 0 and 1"),
         (dict(stale_context="perhaps"), "drop, keep"),
+        (dict(after_terminal="perhaps"), "after_terminal must be one of keep, drop"),
         (dict(host="oister"), "did you mean 'oyster'"),
         (dict(rewards=5), "must be a function"),
         (dict(num_states=5), "has no option 'num_states'"),
@@ -279,6 +280,30 @@ def test_rows_reach_the_csv_in_one_order(make_algorithm, tmp_path):
     assert lines[0].split(",") == list(rows[0])
     assert len(lines) == 4
     assert all(len(line.split(",")) == len(rows[0]) for line in lines)
+
+
+def test_a_moved_path_ends_with_its_new_tasks_episode_unless_told_otherwise(make_algorithm):
+    """Every hindsight episode ends at its second step: what moved has two steps, or all of them."""
+
+    def rewards(path, tasks):
+        terminals = np.zeros((len(tasks), len(path["rewards"])), bool)
+        terminals[:, 1] = True
+        return np.ones(terminals.shape), terminals
+
+    stored = {}
+    for after_terminal in ("drop", "keep"):
+        algorithm = make_algorithm("four-corners", num_iterations=1)
+        relabeling = attach(
+            algorithm, "random", rewards=rewards, relabel_fraction=1.0, after_terminal=after_terminal, seed=0
+        )
+        with pytest.warns(UserWarning, match="do not give back"):
+            algorithm.train()
+        moved = round(relabeling.statistics["relabel/paths relabeled"])
+        buffers = algorithm.replay_buffer.task_buffers.values()
+        stored[after_terminal] = sum(buffer.num_steps_can_sample() for buffer in buffers)
+    length = algorithm.config.max_path_length
+    lost = stored["keep"] - stored["drop"]
+    assert lost > 0 and lost % (length - 2) == 0 and lost <= moved * (length - 2)
 
 
 def test_requests_of_training_are_counted(make_algorithm):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.paths import PathDict, path_length
+from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import RelabelDecision
 from rlkit_hfr.scoring.scorer import Scorer
 
@@ -20,16 +20,12 @@ ROLES = frozenset({"rl", "encoder"})
 class Route(NamedTuple):
     """path: as collected; kept: what training keeps under its own task (the path, some of its steps,
     or None); relabeled: pairs of another task and the path, or some of its steps, with that task's
-    rewards."""
+    rewards; loose: whether these are steps that were chosen one by one, and no sequence."""
 
     path: PathDict
     kept: PathDict | None
     relabeled: tuple[tuple[int, PathDict], ...] = ()
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing of it is some steps of the path."""
-        return all(path_length(part) == path_length(self.path) for _, part in self.relabeled)
+    loose: bool = False
 
 
 class RelabelingLedger:

@@ -80,7 +80,7 @@ class RelabelingRouter:
             return [Route(path, path) for path in paths]
         if role == "encoder" and self.scorer.in_order:
             # loose steps are no sequence: an encoder that reads in order gets such paths as they were
-            return [route if route.whole else Route(route.path, route.path) for route in routes]
+            return [Route(route.path, route.path) if route.loose else route for route in routes]
         return routes
 
     def _start_iteration(self, version: object) -> None:
@@ -146,22 +146,29 @@ class RelabelingRouter:
         return Route(
             path,
             path if stays else None,
-            tuple((new, self._relabeled(path, new, slice(None))) for new in others),
+            tuple((new, self._episode(path, new)) for new in others),
         )
 
-    def _relabeled(self, path: PathDict, new: int, steps: slice | np.ndarray) -> PathDict:
+    def _relabeled(self, path: PathDict, new: int, steps: np.ndarray) -> PathDict:
         """The path under another task; `steps` are those that move there."""
         relabeled = relabel_path(path, self.scorer.task_rewards(path), self._index[new])
         self.statistics.moved((relabeled["rewards"] != np.reshape(path["rewards"], (-1, 1)))[steps])
         return relabeled
 
+    def _episode(self, path: PathDict, new: int) -> PathDict:
+        """The path under another task, as far as an episode of that task goes."""
+        steps = self.scorer.episode(path)[self._index[new]]
+        relabeled = self._relabeled(path, new, steps)
+        return relabeled if steps.all() else take_steps(relabeled, steps)
+
     def _route_transitions(self, path: PathDict, task: int, tasks: np.ndarray) -> Route:
         others = [(new, tasks == new) for new in np.unique(tasks).tolist() if new != task]
         moved = tuple((new, take_steps(self._relabeled(path, new, steps), steps)) for new, steps in others)
         stays = tasks == task
+        loose = any(not steps.all() for _, steps in others)
         if self.keep_original or stays.all():
-            return Route(path, path, moved)
-        return Route(path, take_steps(path, stays) if stays.any() else None, moved)
+            return Route(path, path, moved, loose)
+        return Route(path, take_steps(path, stays) if stays.any() else None, moved, loose)
 
     def state_dict(self) -> State:
         """What the next iteration depends on, between two iterations."""

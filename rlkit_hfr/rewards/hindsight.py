@@ -10,9 +10,11 @@ from typing import Callable, Protocol, Sequence
 import numpy as np
 
 from rlkit_hfr.paths import Infos, PathDict
-from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards, until_terminal
 from rlkit_hfr.rewards.vectors import VectorRewards
 from rlkit_hfr.state import State
+
+AFTER_TERMINAL = ("keep", "drop")
 
 GoalDistances = Callable[[PathDict, Sequence[int]], np.ndarray]
 
@@ -38,13 +40,21 @@ class Hindsight:
     """What can be said of a recorded path under any task. goal_distances: (path, tasks) ->
     (K, T) distances to the tasks' goals in units of the tolerance, None where tasks are
     no goals; learner: None unless the rewards are learned; vectors: rewards of tasks by their
-    vectors, None where they can't be told.
+    vectors, None where they can't be told; after_terminal: whether a path under a task ends where the
+    task's episode would have ended ("drop"), or keeps its further steps ("keep").
     """
 
     rewards: RewardFunction
     goal_distances: GoalDistances | None = None
     learner: RewardLearner | None = None
     vectors: VectorRewards | None = None
+    after_terminal: str = "keep"
+
+    def episode(self, rewards: TaskRewards) -> np.ndarray:
+        """The steps that a path has under each task: (K, T) bool."""
+        if self.after_terminal == "keep":
+            return np.ones(rewards.terminals.shape, bool)
+        return until_terminal(rewards.terminals)
 
 
 def relabel_path(path: PathDict, rewards: TaskRewards, k: int) -> PathDict:

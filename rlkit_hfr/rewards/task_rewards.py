@@ -22,6 +22,13 @@ class TaskRewards(NamedTuple):
 RewardFunction = Callable[[PathDict, Sequence[int]], TaskRewards]
 
 
+def until_terminal(terminals: np.ndarray) -> np.ndarray:
+    """The steps up to the first terminal of each row, itself included; all where there is none: (K, T) bool
+    of terminals (K, T) bool."""
+    terminals_before = np.cumsum(terminals, axis=1) - terminals
+    return terminals_before == 0
+
+
 def as_task_rewards(
     result: object, path: PathDict, num_tasks: int, source: str = "a reward function"
 ) -> TaskRewards:

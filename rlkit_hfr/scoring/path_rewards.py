@@ -43,6 +43,11 @@ class PathRewards:
             self._rewards[id(path)] = self._hindsight.rewards(path, self.candidate_tasks)
         return self._rewards[id(path)]
 
+    def episode(self, path: PathDict) -> np.ndarray:
+        """The steps that a path has under each candidate task, which may end its episode early:
+        (K, T) bool."""
+        return self._hindsight.episode(self.task_rewards(path))
+
     def forget_rewards(self) -> None:
         """The paths asked about so far may cease to exist, and others take their identity."""
         self._rewards.clear()
@@ -81,7 +86,7 @@ class PathRewards:
         totals = []
         for path in paths:
             rewards = self.context_rewards(path) if of_context else self.task_rewards(path).rewards
-            totals.append(rewards.astype(np.float64) @ discount ** np.arange(rewards.shape[1]))
+            totals.append(_discounted(rewards, self.episode(path), discount))
         return np.stack(totals)
 
     @property
@@ -138,5 +143,11 @@ class PathRewards:
 
     def vector_returns(self, path: PathDict, vectors: np.ndarray) -> np.ndarray:
         """Discounted, unscaled returns of the context's rewards under tasks by their vectors (V, G): (V,)."""
-        rewards = self._seen_by_context(self._vectors.of_vectors(path, vectors))
-        return rewards.astype(np.float64) @ self.networks.discount ** np.arange(rewards.shape[1])
+        rewards = self._vectors.of_vectors(path, vectors)
+        steps = self._hindsight.episode(rewards)
+        return _discounted(self._seen_by_context(rewards), steps, self.networks.discount)
+
+
+def _discounted(rewards: np.ndarray, steps: np.ndarray, discount: float) -> np.ndarray:
+    """Discounted sums of rewards (K, T) over `steps` (K, T) bool: (K,)."""
+    return np.where(steps, rewards, 0.0).astype(np.float64) @ discount ** np.arange(rewards.shape[1])

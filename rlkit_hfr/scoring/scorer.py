@@ -141,17 +141,20 @@ class Scorer(PathRewards):
     @torch.no_grad()
     def path_posteriors(self, paths: Sequence[PathDict]) -> Posterior:
         """q(z | tau relabeled with psi) of every path and candidate task: (N, K, Z)."""
-        rows, steps = (
-            torch.as_tensor(array, device=self.networks.device)
-            for array in pad([self.context_of(path) for path in paths])
-        )
-        rewards = self.tensor(pad([self.context_rewards(path).T for path in paths])[0])  # (N, T, K)
+        rows, rewards, steps = (
+            self.tensor(pad([of(path) for path in paths])[0])
+            for of in (
+                self.context_of,
+                lambda path: self.context_rewards(path).T,
+                lambda path: self.episode(path).T,
+            )
+        )  # (N, T, D), (N, T, K), (N, T, K)
         grid = (len(paths), len(self.candidate_tasks))
         posterior: Posterior | None = None
         for n, k in grid_chunks(*grid, steps.shape[1], self.max_rows):
             context = rows[n].unsqueeze(1).repeat(1, len(self.candidate_tasks[k]), 1, 1)
             context[..., self.networks.layout.reward] = rewards[n, :, k].transpose(1, 2)
-            mask = steps[n].unsqueeze(1).expand(context.shape[:3])
+            mask = steps[n, :, k].transpose(1, 2).bool()
             parts = self.networks.posterior(context.flatten(0, 1), mask.flatten(0, 1))
             if posterior is None:
                 posterior = Posterior(*(part.new_empty(*grid, part.shape[-1]) for part in parts))

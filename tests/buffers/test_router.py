@@ -53,14 +53,17 @@ class NoNetworks:
 
 def _rewards(path, tasks):
     shape = (len(tasks), len(path["rewards"]))
-    return TaskRewards(np.broadcast_to(np.array(tasks, np.float32)[:, None], shape), np.ones(shape, bool))
+    terminals = np.zeros(shape, bool)
+    terminals[:, -1] = True
+    return TaskRewards(np.broadcast_to(np.array(tasks, np.float32)[:, None], shape), terminals)
 
 
 @pytest.fixture
 def make_router():
-    def build(tasks=20, warm=True, **options):
+    def build(tasks=20, warm=True, hindsight=None, **options):
         memory = TaskMemory(TASKS, 5, 5, np.random.default_rng(0))
-        scorer = Scorer(NoNetworks(), memory, Hindsight(_rewards), TASKS, np.random.SeedSequence(0))
+        hindsight = hindsight or Hindsight(_rewards)
+        scorer = Scorer(NoNetworks(), memory, hindsight, TASKS, np.random.SeedSequence(0))
         if warm:
             for task in TASKS:
                 memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
@@ -81,7 +84,7 @@ def test_a_moved_path_has_the_new_tasks_rewards_and_the_old_path_is_untouched(ma
     assert task == 20
     assert (new["rewards"] == 20.0).all()
     assert new["rewards"].shape == (5, 1)
-    assert new["terminals"].all()
+    assert new["terminals"][:, 0].tolist() == [False] * 4 + [True]
     assert new["observations"] is path["observations"]
     for key, value in before.items():
         np.testing.assert_array_equal(path[key], value)
@@ -234,6 +237,36 @@ def test_rewards_that_do_not_come_back_are_said_once(make_router, make_path):
         warnings.simplefilter("error")
         honest.routes("rl", 10, [make_path(rewards=np.full((5, 1), 10.0, np.float32))])
         router.routes("rl", 10, [make_path(seed=5)])
+
+
+def _ends_under_20(path, tasks):
+    """Task 20 ends an episode at step 2, and at step 3 again."""
+    given = _rewards(path, tasks)
+    given.terminals[[task == 20 for task in tasks], 2:4] = True
+    return given
+
+
+@pytest.mark.parametrize(("after_terminal", "steps"), [("drop", 3), ("keep", 6)])
+def test_a_moved_path_ends_where_an_episode_of_its_new_task_does(
+    make_router, make_path, after_terminal, steps
+):
+    router = make_router(tasks=(20, 30), hindsight=Hindsight(_ends_under_20, after_terminal=after_terminal))
+    router.scorer.networks.in_order = True  # and it is a sequence still
+    path = make_path(6)
+    for role in ("rl", "encoder"):
+        (route,) = router.routes(role, 10, [path])
+        (of_20, of_30) = (new for _, new in route.relabeled)
+        np.testing.assert_array_equal(of_20["observations"], path["observations"][:steps])
+        assert of_20["terminals"][2] and len(of_20["rewards"]) == len(of_20["terminals"]) == steps
+        assert len(of_30["rewards"]) == len(path["rewards"]) == 6
+
+
+def test_loose_steps_do_not_end_with_an_episode(make_router, make_path):
+    tasks = np.array([10, 20, 10, 10, 10, 20])
+    router = make_router(tasks=tasks, hindsight=Hindsight(_ends_under_20, after_terminal="drop"))
+    path = make_path(6)
+    (route,) = router.routes("rl", 10, [path])
+    np.testing.assert_array_equal(route.relabeled[0][1]["observations"], path["observations"][tasks == 20])
 
 
 def test_several_tasks_get_the_whole_path(make_router, make_path):

@@ -28,7 +28,7 @@ K, T = 3, 4
 FIELDS = [field.name for field in dataclasses.fields(PEARLConfig)]
 OPTIONS = sorted(
     {"rewards", "relabel_fraction", "keep_original", "relabel_into", "stale_context", "original_contexts"}
-    | {"precision", "seed", "host"}
+    | {"after_terminal", "precision", "seed", "host"}
     | {option for cls in RELABELERS.values() for option in relabeler_options(cls)}
 )
 arrays = st.builds(

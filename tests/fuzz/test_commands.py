@@ -142,6 +142,7 @@ def test_the_command_line_of_train(arguments):
             "keep_original": st.booleans(),
             "relabel_into": st.sampled_from(["both", "rl", "context"]),
             "stale_context": st.sampled_from(["drop", "keep"]),
+            "after_terminal": st.sampled_from(["drop", "keep"]),
             "original_contexts": st.sampled_from([0.0, 0.5, 1.0]),
             "sparse_rewards": st.booleans(),
             "use_next_obs_in_context": st.booleans(),

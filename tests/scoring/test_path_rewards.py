@@ -53,6 +53,22 @@ def test_the_context_sees_the_sparse_rewards_where_the_host_says_so_and_the_crit
     np.testing.assert_array_equal(sparse.returns([PATH], discount=0.5, of_context=True), [[0.5, 0.75]])
 
 
+@pytest.mark.parametrize(
+    ("after_terminal", "steps", "returns"),
+    [("drop", [[1, 1, 0], [1, 1, 1]], [[1.5, 3.5]]), ("keep", [[1, 1, 1], [1, 1, 1]], [[1.75, 3.5]])],
+)
+def test_a_return_ends_where_the_tasks_episode_does(after_terminal, steps, returns):
+    """Task 1 ends at the second step and at the third, task 2 at the third."""
+
+    def rewards(path, tasks):
+        values, _, _ = _Rewards(sparse=False)(path, tasks)
+        return TaskRewards(values, np.array([[False, True, True], [False, False, True]]))
+
+    scorer = _scorer(False, Hindsight(rewards, after_terminal=after_terminal))
+    np.testing.assert_array_equal(scorer.episode(PATH), steps)
+    np.testing.assert_array_equal(scorer.returns([PATH], discount=0.5), returns)
+
+
 def test_a_sparse_context_without_sparse_rewards_is_an_error():
     with pytest.raises(ValueError, match="no sparse part"):
         _scorer(True, Hindsight(_Rewards(sparse=False))).context_rewards(PATH)
@@ -96,9 +112,11 @@ def test_task_vectors_pay_as_the_function_says():
         [[0.0], [1.0], [2.0]],
         lambda n, rng: np.ones((n, 1)),
     )
-    scorer = _scorer(False, Hindsight(vectors, vectors=vectors))
+    scorer = _scorer(False, Hindsight(vectors, vectors=vectors, after_terminal="drop"))
     np.testing.assert_array_equal(scorer.task_vectors(), [[1.0], [2.0]])
     np.testing.assert_array_equal(scorer.vector_returns(PATH, np.array([[4.0]])), [7.0])
+    vectors.function = lambda path, given: (np.repeat(given, STEPS, axis=1), np.array([[0, 1, 0]]))
+    np.testing.assert_array_equal(scorer.vector_returns(PATH, np.array([[4.0]])), [6.0])  # ends at step 1
     assert scorer.sample_vectors(2, np.random.default_rng(0)).shape == (2, 1)
 
 

@@ -49,6 +49,31 @@ def test_the_posterior_of_each_path_and_task_is_that_of_its_rows_with_the_tasks_
     np.testing.assert_array_equal(mean[..., 1], [[2, 10, 14], [3, 15, 21]])
 
 
+@pytest.mark.parametrize("max_rows", [1, 1000])
+@pytest.mark.parametrize(
+    ("after_terminal", "counts", "sums"),
+    [("drop", [[2, 2, 2], [3, 2, 3]], [[2, 10, 14], [3, 10, 21]]),
+     ("keep", [[2, 2, 2], [3, 3, 3]], [[2, 10, 14], [3, 15, 21]])],
+)  # fmt: skip
+def test_the_posterior_is_of_the_episode_that_a_task_would_have_seen(max_rows, after_terminal, counts, sums):
+    """Task 5 ends at the second step."""
+
+    def rewards(path, tasks):
+        values = np.repeat(np.asarray(tasks, np.float32)[:, None], len(path["rewards"]), axis=1)
+        terminals = np.zeros(values.shape, bool)
+        terminals[1, 1:] = True
+        return TaskRewards(values, terminals, None)
+
+    memory = TaskMemory([1, 5, 7], 1, 1, np.random.default_rng(0))
+    hindsight = Hindsight(rewards, after_terminal=after_terminal)
+    scorer = Scorer(
+        _CountsAndSums(), memory, hindsight, [1, 5, 7], np.random.SeedSequence(0), max_rows=max_rows
+    )
+    mean, _ = scorer.path_posteriors([_path(2), _path(3)])
+    np.testing.assert_array_equal(mean[..., 0], counts)
+    np.testing.assert_array_equal(mean[..., 1], sums)
+
+
 def test_new_networks_forget_what_was_computed_and_train_the_learned_reward():
     class Learner:
         fits = 0

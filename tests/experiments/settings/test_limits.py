@@ -40,6 +40,7 @@ WRONG = {
     "temperature": [-1, "warm", 1e300],
     "original_contexts": ["x", 1e13],
     "stale_context": ["burn", 5],
+    "after_terminal": ["burn", 5],
     "n_tasks": [10**9, "x", -1],
     "task_seed": [-1, 2.5, 2**40],
     "pixel_encoder": ["../x", 5],
