@@ -33,26 +33,12 @@ from rlkit_hfr.experiments.runs.checkpoint import NAME
 from rlkit_hfr.files import load_sealed
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
-TINY = [
-    "n_train_tasks=3",
-    "n_eval_tasks=2",
-    "num_initial_steps=20",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=3",
-    "num_evals=1",
-    "num_steps_per_eval=40",
-    "meta_batch=2",
-    "batch_size=8",
-    "embedding_batch_size=8",
-    "net_size=8",
-    "relabel_fraction=1.0",
-]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "shared"))
+from tiny_runs import assignments, options
 
 
 def _start(folder: Path, iterations: int) -> list[str]:
-    settings = [part for item in [*TINY, f"num_iterations={iterations}"] for part in ("--set", item)]
+    settings = options(assignments(num_iterations=iterations, relabel_fraction=1.0))
     return ["--env", "sparse-point-robot", "--preset", "quick", "--run-dir", str(folder), *settings]
 
 

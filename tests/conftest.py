@@ -11,27 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from tiny_runs import ALGORITHM
 
 if TYPE_CHECKING:
     from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
 torch.set_num_threads(1)
-
-TINY: dict[str, Any] = dict(
-    num_iterations=2,
-    num_initial_steps=20,
-    num_tasks_sample=3,
-    num_steps_prior=20,
-    num_steps_posterior=20,
-    num_extra_rl_steps_posterior=20,
-    num_train_steps_per_itr=4,
-    num_evals=1,
-    num_steps_per_eval=40,
-    max_path_length=10,
-    meta_batch=3,
-    batch_size=16,
-    embedding_batch_size=12,
-)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,7 +83,7 @@ def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
             if env is None
             else env
         )
-        config = PEARLConfig(**{**TINY, **settings})
+        config = PEARLConfig(**{**ALGORITHM, **settings})
         nets = build_nets(env.observation_space.shape[0], env.action_space.shape[0], 3, net_size, config)
         tasks = list(env.get_all_task_idx())
         train, test = (tasks, tasks) if env_name == "four-corners" else (tasks[:-2], tasks[-2:])

@@ -15,6 +15,7 @@ import pytest
 import torch
 from pretended_cuda import CUDA, OnDevice, pretended_cuda
 from standins import EVERY
+from tiny_runs import assignments
 from torch import nn
 
 from rlkit_hfr import RELABELERS, attach
@@ -28,12 +29,8 @@ from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.pearl.upload import to_device
 
 CPU, ROOT = torch.device("cpu"), Path(__file__).parents[1]
-TINY = [
-    "num_iterations=3", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2",
-    "num_steps_prior=20", "num_steps_posterior=20", "num_train_steps_per_itr=3", "num_evals=1",
-    "num_steps_per_eval=40", "num_exp_traj_eval=1", "meta_batch=2", "batch_size=8", "embedding_batch_size=8",
-    "net_size=8", "relabel_fraction=1.0", "relabel_params.precision=fp32",
-]  # fmt: skip
+TINY = assignments(num_iterations=3, num_exp_traj_eval=1, relabel_fraction=1.0)
+TINY += ["relabel_params.precision=fp32"]
 
 
 @pytest.fixture

@@ -11,25 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_runs import FOUR_CORNERS, options
 
 from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
 from rlkit_hfr.files import staged, write_text
 from rlkit_hfr.signals import without_interrupts
 
-TINY = [
-    "num_iterations=1",
-    "num_initial_steps=40",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=2",
-    "num_steps_per_eval=40",
-    "net_size=8",
-    "batch_size=8",
-    "embedding_batch_size=8",
-]
-TINY_ARGUMENTS = [part for item in TINY for part in ("--set", item)]
+TINY_ARGUMENTS = options(FOUR_CORNERS)
 
 
 def _contents(folder: Path) -> dict[str, bytes | None]:
@@ -114,8 +103,7 @@ def test_an_interrupt_waits_until_the_files_are_moved(beside):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "run"
-    small = ["n_train_tasks=3", "n_eval_tasks=2", *TINY]
-    pairs = [part for item in small for part in ("--set", item)]
+    pairs = options(["n_train_tasks=3", "n_eval_tasks=2", *FOUR_CORNERS])
     assert train(["--env", "point-robot", "--preset", "quick", "--run-dir", str(folder), *pairs]) == 0
     return folder
 

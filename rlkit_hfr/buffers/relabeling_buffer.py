@@ -146,15 +146,9 @@ class RelabelingMixin:
             yield
             return
         self._router.training_requested()
-        self._kept = self._originals()
-        self._serving = True
-        self.task_buffers = self._context.views()
-        try:
+        context = self._context
+        with self._serving_from(lambda originals: context.views()):
             yield
-        finally:
-            self.task_buffers = self._kept
-            self._kept = None
-            self._serving = False
 
     @contextmanager
     def sampling_request(self, tasks: Sequence[int]) -> Iterator[None]:
@@ -164,9 +158,18 @@ class RelabelingMixin:
         if self._sampled is None or self._serving or not self._sampled.serves(tasks):
             yield
             return
+        sampled = self._sampled
+        with self._serving_from(lambda originals: sampled.views(tasks, originals)):
+            yield
+
+    @contextmanager
+    def _serving_from(
+        self, views: Callable[[Mapping[int, TaskBuffer]], Mapping[int, TaskBuffer]]
+    ) -> Iterator[None]:
+        """Within the block, these views of the host's own per-task buffers stand in their place."""
         self._kept = self._originals()
         self._serving = True
-        self.task_buffers = self._sampled.views(tasks, self._kept)
+        self.task_buffers = views(self._kept)
         try:
             yield
         finally:

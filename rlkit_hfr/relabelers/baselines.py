@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
+from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, all_stay
 from rlkit_hfr.scoring.scorer import Scorer
 
 
@@ -35,9 +35,4 @@ class NoneRelabeler(Relabeler):
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
-        tasks = scorer.candidate_tasks
-        unknown = np.full(len(tasks), np.nan)
-        return [
-            RelabelDecision(task, np.eye(len(tasks))[tasks.index(task)], unknown, unknown)
-            for task in source_tasks
-        ]
+        return all_stay(source_tasks, scorer.candidate_tasks)

@@ -191,3 +191,12 @@ def sample_distinct(probs: np.ndarray, number: int, rng: np.random.Generator) ->
 def several(tasks: Sequence[int], chosen: np.ndarray) -> int | tuple[int, ...]:
     """The tasks at the chosen places: one by itself, more as a tuple."""
     return tasks[chosen[0]] if len(chosen) == 1 else tuple(tasks[k] for k in chosen)
+
+
+def all_stay(source_tasks: Sequence[int], tasks: Sequence[int]) -> list[RelabelDecision]:
+    """Decisions by which every path stays with its source task, one of the K `tasks`."""
+    unknown = np.full(len(tasks), np.nan)
+    return [
+        RelabelDecision(task, np.eye(len(tasks))[tasks.index(task)], unknown, unknown)
+        for task in source_tasks
+    ]

@@ -14,7 +14,13 @@ from rlkit_hfr.checks import non_negative, number, one_of
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.htr import THRESHOLD, earning_steps
-from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler, default_temperature, to_numpy
+from rlkit_hfr.relabelers.relabeler import (
+    RelabelDecision,
+    Relabeler,
+    all_stay,
+    default_temperature,
+    to_numpy,
+)
 from rlkit_hfr.scoring.scorer import LATENTS, Scorer
 from rlkit_hfr.utility import soft_q
 
@@ -45,12 +51,7 @@ class SamplingRelabeler(Relabeler):
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         """Every path stays."""
-        tasks = scorer.candidate_tasks
-        unknown = np.full(len(tasks), np.nan)
-        return [
-            RelabelDecision(task, np.eye(len(tasks))[tasks.index(task)], unknown, unknown)
-            for task in source_tasks
-        ]
+        return all_stay(source_tasks, scorer.candidate_tasks)
 
 
 class HIPISamplingRelabeler(SamplingRelabeler):

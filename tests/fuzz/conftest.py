@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from fuzzing import run, tiny_arguments
-
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
+from tiny_runs import stopping_after
 
 
 @pytest.fixture(scope="session")
@@ -16,15 +15,7 @@ def originals(tmp_path_factory) -> Path:
     finished.
     """
     folder = tmp_path_factory.mktemp("originals")
-    training = PEARLSoftActorCritic._do_training
-
-    def stopping(self, indices):
-        training(self, indices)
-        self.stop_requested = self._n_train_steps_total >= 3
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PEARLSoftActorCritic, "_do_training", stopping)
-        with pytest.raises(AssertionError, match="130"):
-            run("train", [*tiny_arguments(), "--run-dir", str(folder / "stopped")])
+    with stopping_after(3), pytest.raises(AssertionError, match="130"):
+        run("train", [*tiny_arguments(), "--run-dir", str(folder / "stopped")])
     assert run("train", [*tiny_arguments(), "--run-dir", str(folder / "finished")]).code == 0
     return folder

@@ -17,6 +17,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from tiny_runs import RUN
 
 from rlkit_hfr import cli
 from rlkit_hfr.pearl.logger import logger
@@ -24,20 +25,9 @@ from rlkit_hfr.pearl.logger import logger
 FACTOR = float(os.environ.get("FUZZ_FACTOR", "1"))
 
 TINY = {
+    **RUN,
     "num_iterations": 3,
-    "n_train_tasks": 3,
-    "n_eval_tasks": 2,
-    "num_initial_steps": 20,
-    "num_tasks_sample": 2,
-    "num_steps_prior": 20,
-    "num_steps_posterior": 20,
     "num_train_steps_per_itr": 2,
-    "num_evals": 1,
-    "num_steps_per_eval": 40,
-    "meta_batch": 2,
-    "batch_size": 8,
-    "embedding_batch_size": 8,
-    "net_size": 8,
     "num_initial_states": 4,
     "max_path_length": 10,
 }

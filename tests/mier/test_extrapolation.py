@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from tiny_runs import assignments, options
 
 from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr.experiments.commands.extrapolate import main as extrapolate
@@ -173,15 +174,10 @@ def test_bad_settings_are_refused(bad):
         ExtrapolationConfig(**bad)
 
 
-RUN = ["num_iterations=1", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "net_size=8"]
-RUN += ["num_steps_prior=20", "num_extra_rl_steps_posterior=20", "num_train_steps_per_itr=3"]
-RUN += ["num_steps_per_eval=40", "meta_batch=2", "batch_size=8", "encoder_size=8"]
-
-
 @pytest.mark.parametrize("algorithm", ["mier", "pearl"])
 def test_the_command_writes_the_figures_of_every_test_task(tmp_path, capsys, algorithm):
     run = tmp_path / "run"
-    pairs = [part for item in RUN for part in ("--set", item)]
+    pairs = options(assignments(num_iterations=1, num_extra_rl_steps_posterior=20, encoder_size=8))
     names = ["--algorithm", algorithm, "--env", "point-robot", "--preset", "quick", "--relabeler", "none"]
     assert train([*names, "--run-dir", str(run), "--keep-checkpoint", *pairs]) == 0
     small = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]

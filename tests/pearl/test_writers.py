@@ -10,6 +10,7 @@ import sys
 import types
 
 import pytest
+from tiny_runs import assignments, options
 
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs import carried
@@ -25,29 +26,7 @@ from rlkit_hfr.pearl.writers import (
     tag,
 )
 
-TINY = dict(
-    num_iterations=4,
-    n_train_tasks=3,
-    n_eval_tasks=2,
-    num_initial_steps=20,
-    num_tasks_sample=2,
-    num_steps_prior=20,
-    num_steps_posterior=20,
-    num_train_steps_per_itr=3,
-    num_evals=1,
-    num_steps_per_eval=40,
-    meta_batch=2,
-    batch_size=8,
-    embedding_batch_size=8,
-    net_size=8,
-)
-RUN = [
-    "--env",
-    "point-robot",
-    "--preset",
-    "quick",
-    *(part for key, value in TINY.items() for part in ("--set", f"{key}={value}")),
-]
+RUN = ["--env", "point-robot", "--preset", "quick", *options(assignments(num_iterations=4))]
 
 
 def _row(epoch: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from taught_rewards import paid, teach
 
 from env_wrappers import make_env
 from rlkit_hfr import attach
@@ -17,24 +18,12 @@ from rlkit_hfr.rewards.task_vectors import task_vectors
 GOALS = {task: np.array([goal], np.float32) for task, goal in enumerate(np.linspace(-1, 1, 8))}
 
 
-def _paid(path, goal):
-    return -np.abs(path["observations"][:, :1] + path["actions"][:, :1] - goal).astype(np.float32)
-
-
-def _teach(model, make_path, rounds=20, **changes):
-    for i in range(rounds):
-        for task, goal in GOALS.items():
-            path = make_path(20, seed=100 * i + task)
-            model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}, **changes}], task)
-        model.fit()
-
-
 def test_it_learns_rewards_of_state_action_and_task(make_path):
     model = LearnedReward(GOALS, None, seed=0)
-    _teach(model, make_path)
+    teach(model, GOALS, make_path, 20, 20)
     path = make_path(50, seed=99_999)
     predicted = model.rewards(path, list(GOALS))
-    truth = np.stack([_paid(path, goal)[:, 0] for goal in GOALS.values()])
+    truth = np.stack([paid(path, goal)[:, 0] for goal in GOALS.values()])
     assert predicted.rewards.shape == (8, 50)
     assert not predicted.terminals.any()
     assert predicted.sparse_rewards is None
@@ -60,11 +49,11 @@ def test_the_units_and_the_origins_of_rewards_and_observations_are_taken_out(mak
     for i in range(5):
         for task, goal in GOALS.items():
             path = make_path(20, seed=100 * i + task)
-            paid = _paid(path, goal)
-            plain.observe([{**path, "rewards": paid, "env_infos": {}}], task)
+            earned = paid(path, goal)
+            plain.observe([{**path, "rewards": earned, "env_infos": {}}], task)
             far = path["observations"] + np.float32(64.0)
             moved.observe(
-                [{**path, "observations": far, "rewards": 500.0 + 3.0 * paid, "env_infos": {}}], task
+                [{**path, "observations": far, "rewards": 500.0 + 3.0 * earned, "env_infos": {}}], task
             )
         plain.fit()
         moved.fit()
@@ -76,7 +65,7 @@ def test_the_units_and_the_origins_of_rewards_and_observations_are_taken_out(mak
 
 def test_sparse_rewards_are_learned_beside_the_dense(make_path):
     model = LearnedReward(GOALS, None, seed=0)
-    _teach(model, make_path, env_infos={"sparse_reward": np.full(20, 3.0)})
+    teach(model, GOALS, make_path, 20, 20, env_infos={"sparse_reward": np.full(20, 3.0)})
     result = model.rewards(make_path(5, seed=1), [0, 1])
     np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.05)
 
@@ -84,7 +73,7 @@ def test_sparse_rewards_are_learned_beside_the_dense(make_path):
 def test_no_global_generator_moves(make_path):
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     model = LearnedReward(GOALS, None, seed=0)
-    _teach(model, make_path, rounds=2)
+    teach(model, GOALS, make_path, 2, 20)
     model.rewards(make_path(), [0])
     assert random.getstate() == states[0]
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
@@ -94,7 +83,7 @@ def test_no_global_generator_moves(make_path):
 def test_a_restored_model_goes_on_alike(make_path):
     first, second = LearnedReward(GOALS, None, seed=0), LearnedReward(GOALS, None, seed=1)
     second.load_state_dict(first.state_dict())  # of nothing
-    _teach(first, make_path, rounds=3)
+    teach(first, GOALS, make_path, 3, 20)
     second.load_state_dict(first.state_dict())
     for model in (first, second):
         model.fit()
@@ -147,11 +136,11 @@ def test_a_run_with_a_learned_reward_relabels_and_logs_its_error(make_algorithm,
 def test_a_method_that_asks_at_the_first_path_is_answered_better_as_the_pool_grows(make_path):
     model = LearnedReward(GOALS, None, seed=0)
     probe = make_path(50, seed=99_999)
-    truth = np.stack([_paid(probe, goal)[:, 0] for goal in GOALS.values()])
+    truth = np.stack([paid(probe, goal)[:, 0] for goal in GOALS.values()])
     errors = []
     for task, goal in GOALS.items():  # no update yet, and so no fit but those that are asked for
         path = make_path(40, seed=task)
-        model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}}], task)
+        model.observe([{**path, "rewards": paid(path, goal), "env_infos": {}}], task)
         errors.append(np.sqrt(np.mean((model.rewards(probe, list(GOALS)).rewards - truth) ** 2)))
     assert errors[-1] < 0.5
     assert errors[-1] < errors[0] / 3

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from taught_rewards import paid, teach
 
 from rlkit_hfr import attach
 from rlkit_hfr.context_model import InnerSteps
@@ -16,24 +17,12 @@ from rlkit_hfr.rewards.resolve import resolve_hindsight
 GOALS = dict(enumerate(np.linspace(-1, 1, 5)))
 
 
-def _paid(path, goal):
-    return -np.abs(path["observations"][:, :1] + path["actions"][:, :1] - goal).astype(np.float32)
-
-
-def _teach(model, make_path, rounds, **changes):
-    for i in range(rounds):
-        for task, goal in GOALS.items():
-            path = make_path(40, seed=100 * i + task)
-            model.observe([{**path, "rewards": _paid(path, goal), "env_infos": {}, **changes}], task)
-        model.fit()
-
-
 def test_it_infers_what_each_task_pays_from_its_data(make_path):
     model = ModelReward(list(GOALS), None, seed=0)
-    _teach(model, make_path, rounds=2)
+    teach(model, GOALS, make_path, 2, 40)
     path = make_path(50, seed=99_999)
     predicted = model.rewards(path, list(GOALS))
-    truth = np.stack([_paid(path, goal)[:, 0] for goal in GOALS.values()])
+    truth = np.stack([paid(path, goal)[:, 0] for goal in GOALS.values()])
     assert predicted.rewards.shape == (5, 50)
     assert not predicted.terminals.any()
     error = np.sqrt(np.mean((predicted.rewards - truth) ** 2))
@@ -55,7 +44,7 @@ def test_its_error_is_measured_before_it_has_seen_a_path(make_path):
 
 def test_sparse_rewards_are_learned_beside_the_dense(make_path):
     model = ModelReward(list(GOALS), None, seed=0)
-    _teach(model, make_path, rounds=2, env_infos={"sparse_reward": np.full(40, 3.0)})
+    teach(model, GOALS, make_path, 2, 40, env_infos={"sparse_reward": np.full(40, 3.0)})
     result = model.rewards(make_path(5, seed=1), [0, 1])
     np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.3)
 
@@ -64,7 +53,7 @@ def test_no_global_generator_moves_and_a_restored_model_goes_on_alike(make_path)
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     first, second = (ModelReward(list(GOALS), None, seed=seed, fit_steps=3) for seed in (0, 1))
     second.load_state_dict(first.state_dict())  # of nothing
-    _teach(first, make_path, rounds=2)
+    teach(first, GOALS, make_path, 2, 40)
     second.load_state_dict(first.state_dict())
     probe = make_path()
     np.testing.assert_array_equal(*(m.rewards(probe, list(GOALS)).rewards for m in (first, second)))
@@ -97,8 +86,8 @@ class Certain(torch.nn.Module):
 def test_an_algorithms_own_model_adapts_and_is_not_trained(make_path):
     own = Certain()
     model = ModelReward([0, 1], None, 0, own_model=(own, InnerSteps(steps=1, learning_rate=1.0)))
-    for task, paid in ((0, 2.0), (1, -3.0)):
-        model.observe([{**make_path(), "rewards": np.full((5, 1), paid, np.float32)}], task)
+    for task, reward in ((0, 2.0), (1, -3.0)):
+        model.observe([{**make_path(), "rewards": np.full((5, 1), reward, np.float32)}], task)
     model.fit()
     rewards = model.rewards(make_path(), [1, 0]).rewards
     np.testing.assert_allclose(rewards, [[-3.0] * 5, [2.0] * 5], atol=1e-6)

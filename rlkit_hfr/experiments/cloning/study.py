@@ -29,13 +29,14 @@ from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
 from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.draft import Variant
-from rlkit_hfr.experiments.settings.json_files import JsonObject, read_object
+from rlkit_hfr.experiments.settings.json_files import load_object
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
 from rlkit_hfr.paths import PathDict, recorded_rewards
 
 LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
 _MAY_LACK = ("success", "true_labels", "return_under_label")  # figures that are null where there are none
+_ADVICE = "choose another --output"
 _MOST = 1_000_000  # of seeds, demonstrations and episodes
 _REPETITIONS = 2000
 
@@ -122,23 +123,13 @@ def _claim(out: Path, study: Study) -> None:
     file = out / "study.json"
     if not file.exists():
         write_text(file, settings)
-    elif _object_in(file) != json.loads(settings):
-        raise ValueError(f"{out} holds a study with other settings (study.json); choose another --output")
-
-
-def _object_in(file: Path) -> JsonObject:
-    """ValueError, with the file's name, if it can't be read or holds something else."""
-    try:
-        return read_object(file)
-    except OSError as error:
-        raise ValueError(f"can't read {file}: {error.strerror}; choose another --output") from None
-    except ValueError as error:
-        raise ValueError(f"{file} {error}; choose another --output") from None
+    elif load_object(file, advice=_ADVICE) != json.loads(settings):
+        raise ValueError(f"{out} holds a study with other settings (study.json); {_ADVICE}")
 
 
 def _result(file: Path) -> Result:
     """What `_run_seed` wrote. ValueError if the file holds something else."""
-    result = _object_in(file)
+    result = load_object(file, advice=_ADVICE)
     numbers = get_args(Figure)
     if type(result.get("labeller")) is not str or not all(
         type(result.get(key, "")) in (int, float) or (result.get(key, "") is None and key in _MAY_LACK)

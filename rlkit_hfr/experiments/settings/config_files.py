@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.experiments.settings.draft import Variant
-from rlkit_hfr.experiments.settings.json_files import read_object
+from rlkit_hfr.experiments.settings.json_files import load_object
 from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 from rlkit_hfr.experiments.settings.limits import check_seed
 
@@ -49,12 +49,7 @@ def load_config(path: Path) -> Variant:
 
     ValueError if it can't be read, or holds no JSON object.
     """
-    try:
-        return read_object(path)
-    except OSError as error:
-        raise ValueError(f"can't read the config {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
+    return load_object(path, "the config ")
 
 
 def recorded_seed(content: Variant, source: str) -> int | None:

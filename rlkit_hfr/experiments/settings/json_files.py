@@ -33,6 +33,20 @@ def read_object(path: Path) -> JsonObject:
     return content
 
 
+def load_object(path: Path, what: str = "", advice: str = "") -> JsonObject:
+    """The JSON object in a file. ValueError, with the file's name, for whatever is wrong.
+
+    what: what the file is, and advice: what to do, for the message.
+    """
+    end = f"; {advice}" if advice else ""
+    try:
+        return read_object(path)
+    except OSError as error:
+        raise ValueError(f"can't read {what}{path}: {error.strerror}{end}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} {error}{end}") from None
+
+
 def check_depth(value: object) -> None:
     """ValueError if lists and objects stand in each other too deep to go through."""
     level = [value]

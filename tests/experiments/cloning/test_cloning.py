@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from tiny_runs import assignments, options
 
 from env_wrappers import make_env
 from rlkit_hfr.experiments.cloning import study as studies
@@ -225,15 +226,11 @@ def test_the_table_ranks_by_return_with_intervals_over_seeds():
 
 
 def test_the_demonstrations_of_a_trained_agent_and_labellers_that_ask_it(tmp_path, capsys):
-    tiny = {
-        "num_iterations": 1, "n_train_tasks": 3, "n_eval_tasks": 2, "num_initial_steps": 20,
-        "num_tasks_sample": 2, "num_steps_prior": 20, "num_steps_posterior": 20, "meta_batch": 2,
-        "num_train_steps_per_itr": 2, "num_evals": 1, "num_steps_per_eval": 60, "batch_size": 8,
-        "embedding_batch_size": 8, "net_size": 8, "num_exp_traj_eval": 1,
-    }  # fmt: skip
-    sets = [part for key, value in tiny.items() for part in ("--set", f"{key}={value}")]
+    tiny = assignments(
+        num_iterations=1, num_train_steps_per_itr=2, num_steps_per_eval=60, num_exp_traj_eval=1
+    )
     run = tmp_path / "run"
-    assert train.main(["--env", "sparse-point-robot", "--run-dir", str(run), *sets]) == 0
+    assert train.main(["--env", "sparse-point-robot", "--run-dir", str(run), *options(tiny)]) == 0
     shown = of_agent(run, 5, 0)
     assert len(shown.paths) == len(shown.tasks) == 5
     assert {len(paths) % 2 for paths in shown.exploring.values()} == {0}  # two of three of an adaptation

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_runs import assignments, options
 
 from env_wrappers import ENVIRONMENTS
 from rlkit_hfr import RELABELERS
@@ -29,24 +30,7 @@ from rlkit_hfr.pearl.writers import ROW_WRITERS
 from rlkit_hfr.precision import PRECISIONS
 
 ROOT = Path(__file__).parents[3]
-TINY = [
-    "num_iterations=2",
-    "n_train_tasks=3",
-    "n_eval_tasks=2",
-    "num_initial_steps=20",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=3",
-    "num_evals=1",
-    "num_steps_per_eval=40",
-    "meta_batch=2",
-    "batch_size=8",
-    "embedding_batch_size=8",
-    "net_size=8",
-    "num_initial_states=4",
-]
-TINY_ARGS = [arg for item in TINY for arg in ("--set", item)]
+TINY_ARGS = options(assignments(num_iterations=2, num_initial_states=4))
 
 
 def _run(tmp_path, *args):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tiny_runs import FOUR_CORNERS, options
 
 from env_wrappers import make_env
 from rlkit_hfr import RELABELERS
@@ -18,24 +19,8 @@ def test_the_hovering_trajectory_has_the_papers_returns():
 
 
 def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
-    tiny = [
-        "num_iterations=1",
-        "num_initial_steps=40",
-        "num_tasks_sample=2",
-        "num_steps_prior=20",
-        "num_steps_posterior=20",
-        "num_train_steps_per_itr=2",
-        "num_steps_per_eval=40",
-        "net_size=8",
-        "batch_size=8",
-        "embedding_batch_size=8",
-    ]
-    assert (
-        main(
-            [*(arg for item in tiny for arg in ("--set", item)), "--output", str(tmp_path), "--samples", "3"]
-        )
-        == 0
-    )
+    tiny = options(FOUR_CORNERS)
+    assert main([*tiny, "--output", str(tmp_path), "--samples", "3"]) == 0
     figures = json.loads((tmp_path / "four_corners.json").read_text())
     assert (tmp_path / "four_corners.png").stat().st_size > 10_000
     assert figures["return"] == [-58.0, -20.0, -20.0, -20.0]

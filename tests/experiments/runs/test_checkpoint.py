@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_runs import assignments, options
 
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.commands.train import main
@@ -26,29 +27,13 @@ from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl import writers
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
-TINY = [
-    "num_iterations=5",
-    "n_train_tasks=3",
-    "n_eval_tasks=2",
-    "num_initial_steps=20",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=3",
-    "num_evals=1",
-    "num_steps_per_eval=40",
-    "meta_batch=2",
-    "batch_size=8",
-    "embedding_batch_size=8",
-    "net_size=8",
-    "relabel_fraction=1.0",
-]
+TINY = assignments(num_iterations=5, relabel_fraction=1.0)
 
 
 def _start(
     folder: Path, *settings: str, env: str = "sparse-point-robot", relabeler: str = "hfr"
 ) -> list[str]:
-    pairs = [part for item in (*TINY, *settings) for part in ("--set", item)]
+    pairs = options([*TINY, *settings])
     return ["--env", env, "--relabeler", relabeler, "--preset", "quick", "--run-dir", str(folder), *pairs]
 
 

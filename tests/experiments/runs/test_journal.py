@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_runs import assignments, options, stopping_after
 
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.commands.watch import main as watch
@@ -23,29 +24,9 @@ from rlkit_hfr.experiments.runs.folders import alone_in
 from rlkit_hfr.files import load_sealed, replacing, save_sealed
 from rlkit_hfr.hosts.recording import save_diagnostics
 from rlkit_hfr.pearl.logger import logger
-from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
 
-TINY = [
-    "num_iterations=4",
-    "n_train_tasks=3",
-    "n_eval_tasks=2",
-    "num_initial_steps=20",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=3",
-    "num_evals=1",
-    "num_steps_per_eval=40",
-    "meta_batch=2",
-    "batch_size=8",
-    "embedding_batch_size=8",
-    "net_size=8",
-    "relabel_fraction=1.0",
-]
-ARGUMENTS = [
-    *("--env", "point-robot", "--preset", "quick"),
-    *(part for item in TINY for part in ("--set", item)),
-]
+SETTINGS = options(assignments(num_iterations=4, relabel_fraction=1.0))
+ARGUMENTS = ["--env", "point-robot", "--preset", "quick", *SETTINGS]
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -62,14 +43,7 @@ def _rows(folder: Path) -> list[list[str]]:
 def originals(tmp_path_factory):
     """A run that was interrupted in its second iteration, and one that is finished."""
     folder = tmp_path_factory.mktemp("runs")
-    training = PEARLSoftActorCritic._do_training
-
-    def interrupted(self, indices):
-        training(self, indices)
-        self.stop_requested = self._n_train_steps_total >= 4
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PEARLSoftActorCritic, "_do_training", interrupted)
+    with stopping_after(4):
         assert main([*ARGUMENTS, "--run-dir", str(folder / "stopped")]) == 130
     assert main([*ARGUMENTS, "--run-dir", str(folder / "finished")]) == 0
     assert sorted(os.listdir(folder / "finished")) == [

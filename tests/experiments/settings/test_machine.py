@@ -7,14 +7,10 @@ import json
 
 import pytest
 import torch
+from tiny_runs import assignments, options
 
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.settings.machine import described, processor, versions
-
-TINY = [
-    "num_iterations=1", "n_train_tasks=3", "n_eval_tasks=2", "num_initial_steps=20", "num_tasks_sample=2",
-    "num_train_steps_per_itr=1", "num_steps_per_eval=40", "meta_batch=2", "net_size=8",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize(("asked", "updates", "scoring"), [
@@ -28,7 +24,7 @@ def test_what_was_computed_in_is_recorded_and_said(tmp_path, capsys, monkeypatch
     monkeypatch.setattr(
         torch.cpu, "_is_avx512_bf16_supported", lambda: True
     )  # "auto" would take half precision
-    settings = [part for item in TINY for part in ("--set", item)]
+    settings = options(assignments(num_iterations=1, num_train_steps_per_itr=1))
     arguments = ["--env", "point-robot", "--preset", "quick", "--device", "cpu", *settings, *asked]
     assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
     variant = json.loads((tmp_path / "run" / "variant.json").read_text())

@@ -14,28 +14,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_runs import assignments, options
 
 from rlkit_hfr.experiments.commands.compare import main
 from rlkit_hfr.experiments.sweeps.jobs import grid, last_words, progress_of
 
 ROOT = Path(__file__).parents[3]
-TINY = [
-    "num_iterations=2",
-    "n_train_tasks=3",
-    "n_eval_tasks=2",
-    "num_initial_steps=20",
-    "num_tasks_sample=2",
-    "num_steps_prior=20",
-    "num_steps_posterior=20",
-    "num_train_steps_per_itr=3",
-    "num_evals=1",
-    "num_steps_per_eval=40",
-    "meta_batch=2",
-    "batch_size=8",
-    "embedding_batch_size=8",
-    "net_size=8",
-]
-TINY_ARGS = ["--preset", "quick", *(part for item in TINY for part in ("--set", item))]
+TINY_ARGS = ["--preset", "quick", *options(assignments(num_iterations=2))]
 
 
 def _rows(folder: Path) -> dict[str, list[dict[str, str]]]:
