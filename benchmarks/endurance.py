@@ -181,13 +181,21 @@ def interrupts(number: int, seed: int, work: Path) -> int:
     """Returns how many programs ended otherwise than with 130 and without a traceback."""
     rng, wrong, early, late = random.Random(seed), 0, 0, 0
     assert train(_start(work / "run", 1)) == 0
+    assert train([*_start(work / "mier", 1), "--algorithm", "mier", "--keep-checkpoint"]) == 0
+    settings = assignments(num_iterations=50, relabel_fraction=1.0)
+    corners = [item for item in settings if not item.startswith(("n_train_tasks", "n_eval_tasks"))]
     commands = {
         "train": _start(work / "new", 50),
-        "compare": ["--env", "point-robot", "--seeds", "1", "--log-dir", str(work / "compare")],
+        "compare": [
+            *("--env", "point-robot", "--relabelers", "none", "hfr", "--seeds", "1", "--preset", "quick"),
+            *("--log-dir", str(work / "compare"), *options(settings)),
+        ],
         "plot": [str(work / "run"), "--out", str(work / "report")],
         "watch": ["--run", str(work / "run")],
         "show-env": ["--env", "point-robot", "--out", str(work / "environments")],
-        "four-corners": ["--output", str(work / "corners")],
+        "four-corners": ["--output", str(work / "corners"), *options(corners)],
+        "extrapolate": ["--run", str(work / "mier"), "--set", "eval_every=20"],
+        "hipi-bc": ["--env", "point-robot", "--output", str(work / "study")],
     }
     for i in range(number):
         program = list(commands)[i % len(commands)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import struct
@@ -27,19 +28,19 @@ _SEAL_SIZE = len(_SEAL) + 64
 _ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_SIZE = 22
 _CHUNK = 1 << 20
+_LETTERS = 40  # of a name of up to 255 bytes
+_HALF = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write what `path` shall hold. At any moment `path` is the old file or,
-    after the block, the new one.
+    after the block, the new one. No other file is touched.
 
-    After an error there is no new file.
+    After an error there is no new file. A process that is killed within leaves a half,
+    which `half_of` recognises.
     """
-    partial = path.with_suffix(".tmp")
-    if partial == path:
-        partial = path.with_name(f"{path.name}.tmp")
-    partial.unlink(missing_ok=True)  # left by a process that was killed
+    partial = _half(path)
     try:
         with open(partial, "x+b") as file:
             yield file
@@ -48,6 +49,36 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _half(path: Path) -> Path:
+    """Where what `path` shall hold is written first: a name that nobody has."""
+    return path.with_name(f".{path.name[:_LETTERS]}.{os.urandom(4).hex()}.partial")
+
+
+def half_of(name: str) -> str | None:
+    """The name of the file, its first letters, that a killed process had half written into
+    one called `name`; None if this is no such half.
+    """
+    found = _HALF.fullmatch(name)
+    return None if found is None else found[1]
+
+
+def check_writable(path: Path) -> None:
+    """OSError if `path` can't be written or is no regular file: for what else would be
+    known after hours. Nothing is changed.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise OSError(errno.EEXIST, "it is no regular file", str(path))
+    except FileNotFoundError:
+        pass
+    partial = _half(path)
+    try:
+        open(partial, "xb").close()
+    except OSError as error:  # the system's words, of the file that the user named
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

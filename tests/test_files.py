@@ -15,7 +15,7 @@ from tiny_runs import FOUR_CORNERS, options
 
 from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
-from rlkit_hfr.files import staged, write_text
+from rlkit_hfr.files import check_writable, half_of, replacing, staged, write_text
 from rlkit_hfr.signals import without_interrupts
 
 TINY_ARGUMENTS = options(FOUR_CORNERS)
@@ -71,12 +71,44 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     assert raised.value.filename == str(tmp_path / "file")
 
 
-def test_a_file_that_is_itself_called_tmp_is_replaced_and_not_lost(tmp_path):
-    file = tmp_path / "rows.tmp"
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tmp", "rows", ".rows", f"{'r' * 251}.csv"])
+def test_a_file_is_replaced_and_its_neighbours_stay(tmp_path, name):
+    """Whatever they are called: half of it is written under a name that nobody has."""
+    file = tmp_path / name
+    neighbours = {"rows.tmp", "rows.csv.tmp", "rows.csv", ".rows.csv.partial"} - {name}
+    for neighbour in neighbours:
+        (tmp_path / neighbour).write_text("precious")
     for text in ("first", "second"):
         write_text(file, text)
         assert file.read_text() == text
-    assert list(tmp_path.iterdir()) == [file]
+    assert set(os.listdir(tmp_path)) == {*neighbours, name}
+    assert all((tmp_path / neighbour).read_text() == "precious" for neighbour in neighbours)
+
+
+def test_a_half_is_recognised_by_its_name(tmp_path):
+    def halves():
+        return [half_of(name) for name in os.listdir(tmp_path)]
+
+    with replacing(tmp_path / "rows.csv"):
+        assert halves() == ["rows.csv"]
+    assert halves() == [None]
+    for name in ("rows.tmp", "rows.csv.partial", ".rows.csv.0123abcg.partial", ".0123abcd.partial"):
+        assert half_of(name) is None
+
+
+def test_that_a_file_can_not_be_written_is_known_beforehand(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(os.listdir(tmp_path))
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path / "new")
+    for name in (".", "..", "link", "pipe", "nowhere/file", "file/below", "x" * 256):
+        with pytest.raises(OSError) as raised:
+            check_writable(tmp_path / name)
+        assert raised.value.filename == str(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert (tmp_path / "file").read_text() == "old"
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another thread"])

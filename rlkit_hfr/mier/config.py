@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from rlkit_hfr.checks import non_negative, positive_int, share
+from rlkit_hfr.checks import positive_int, share, whole
 from rlkit_hfr.pearl.config import MetaRLConfig
 
 
@@ -61,7 +61,7 @@ class ExtrapolationConfig:
                     raise ValueError(f"{field.name} must be true or false, got {value!r}")
             elif field.type == "float":
                 share(field.name, value)
-            elif field.name in zero and value == 0:
-                non_negative(field.name, value)
+            elif field.name in zero:
+                whole(field.name, value)
             else:
                 positive_int(field.name, value)

@@ -6,7 +6,8 @@ policy on.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from rlkit_hfr.mier.config import ExtrapolationConfig
 from rlkit_hfr.paths import PathDict, context_rows, recorded_rewards
 from rlkit_hfr.pearl.evaluation import path_return, path_success
 from rlkit_hfr.pearl.learner import Learner, step
+from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy
 from rlkit_hfr.pearl.sac import Rows
 from rlkit_hfr.state import State
@@ -105,13 +107,26 @@ class Extrapolation:
             )
 
     def run(self, task: int, on_row: Callable[[Figures], None] = lambda row: None) -> list[Figures]:
-        """The figures before the first update of the policy and after every `eval_every`."""
+        """The figures before the first update of the policy and after every `eval_every`.
+        Raises DivergedError at a loss that is not finite, and ValueError where nothing is
+        stored that could be relabeled.
+        """
+        self._require_stored()
         with self._as_before():
             rows = []
             for row in self._rows(task):
                 on_row(row)
                 rows.append(row)
         return rows
+
+    def _require_stored(self) -> None:
+        buffer, tasks = self.algorithm.replay_buffer, self.algorithm.train_tasks
+        empty = [task for task in tasks if not buffer.num_steps_can_sample(task)]
+        if empty and self.config.relabel and isinstance(self.algorithm, MIER):
+            raise ValueError(
+                f"{len(empty)} of {len(tasks)} training tasks have no transitions to relabel;"
+                " train for an iteration at least, or set relabel=false"
+            )
 
     def _rows(self, task: int) -> Iterator[Figures]:
         algorithm, config = self.algorithm, self.config
@@ -127,6 +142,7 @@ class Extrapolation:
         inputs, targets = algorithm.model.split(context)
         with torch.no_grad():
             loss = float(algorithm.model.nll(inputs, targets, z))
+        _check_finite({"Model Loss": loss}, 0, task)
         yield self._evaluate(task, z, 0, loss)
         real, pool = self._real(paths), None
         for update in range(config.policy_updates):
@@ -134,8 +150,11 @@ class Extrapolation:
                 old = self._stored(algorithm)
                 pool = relabeled(old, algorithm.model, algorithm.agent.policy, z[0], self._ends_at)
             batch = self._batch(real, pool)
-            algorithm.actor_critic.update(Rows(*batch, z.expand(len(batch.obs), -1)))
+            losses = algorithm.actor_critic.update(Rows(*batch, z.expand(len(batch.obs), -1))).losses
             if (update + 1) % config.eval_every == 0 or update + 1 == config.policy_updates:
+                _check_finite(
+                    {name: float(value.detach()) for name, value in losses.items()}, update + 1, task
+                )
                 yield self._evaluate(task, z, update + 1, loss)
 
     def _collect(self, task: int) -> list[PathDict]:
@@ -231,3 +250,12 @@ class Extrapolation:
         finally:
             for name, part in parts.items():
                 part.load_state_dict(saved[name])
+
+
+def _check_finite(losses: Mapping[str, float], updates: int, task: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"{name} became {value} after {updates} updates on task {task};"
+                " lower adapt_steps, or the learning rates of the run"
+            )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from tiny_runs import RUN
@@ -163,6 +164,23 @@ def run_in(
     return outcome
 
 
+def place_for(option: str) -> st.SearchStrategy[list[str]]:
+    return texts.map(lambda text: [option, text])
+
+
+def some(*parts: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
+    """Some of these options, in any order."""
+    return st.lists(st.one_of(*parts), max_size=4).map(lambda lists: [item for one in lists for item in one])
+
+
+def number_for(option: str) -> st.SearchStrategy[list[str]]:
+    return numbers.map(lambda value: [option, str(value)])
+
+
+def choice_for(option: str, known) -> st.SearchStrategy[list[str]]:
+    return st.one_of(st.sampled_from(list(known)), texts).map(lambda text: [option, text])
+
+
 def settings_of(chosen: dict[str, Any]) -> list[str]:
     """The command line for these settings."""
     return [
@@ -211,3 +229,19 @@ def edited(draw: Any, content: Any) -> Any:
             return {**content, draw(texts): draw(values)}
         return {**content, key: draw(edited(content[key]) if kind == "inside" else values)}
     return draw(values)
+
+
+@st.composite
+def with_another_part(draw, content):
+    """A checkpoint with a part left out, replaced or added, somewhere within."""
+    if isinstance(content, dict) and content and draw(st.integers(0, 4)):
+        key = draw(st.sampled_from(sorted(content, key=str)))
+        kind = draw(st.sampled_from(["inside", "inside", "inside", "replace", "remove", "add"]))
+        if kind == "remove":
+            return {name: value for name, value in content.items() if name != key}
+        if kind == "add":
+            return {**content, draw(texts): draw(values)}
+        return {**content, key: draw(with_another_part(content[key]) if kind == "inside" else values)}
+    if isinstance(content, torch.Tensor) and content.ndim and draw(st.booleans()):
+        return content[: draw(st.integers(0, len(content)))]
+    return draw(st.one_of(values, st.just(torch.zeros(3)), st.just(torch.tensor(float("nan")))))

@@ -9,13 +9,16 @@ from pathlib import Path
 from fuzzing import (
     ODD_TEXTS,
     TINY,
+    choice_for,
     edited,
     examples,
-    numbers,
+    number_for,
+    place_for,
     plain,
     run,
     run_in,
     settings_of,
+    some,
     texts,
     tiny_arguments,
     values,
@@ -46,23 +49,6 @@ names = st.one_of(st.sampled_from(NAMES), st.sampled_from(NAMES), texts)
 @st.composite
 def assignments(draw) -> list[str]:
     return settings_of(draw(st.dictionaries(names, st.one_of(plain, values), min_size=1, max_size=3)))
-
-
-def _places(option: str) -> st.SearchStrategy[list[str]]:
-    return texts.map(lambda text: [option, text])
-
-
-def _some(*parts: st.SearchStrategy[list[str]]) -> st.SearchStrategy[list[str]]:
-    """Some of these options, in any order."""
-    return st.lists(st.one_of(*parts), max_size=4).map(lambda lists: [item for one in lists for item in one])
-
-
-def _numbers(option: str) -> st.SearchStrategy[list[str]]:
-    return numbers.map(lambda value: [option, str(value)])
-
-
-def _choice(option: str, known) -> st.SearchStrategy[list[str]]:
-    return st.one_of(st.sampled_from(list(known)), texts).map(lambda text: [option, text])
 
 
 @examples(60)
@@ -100,22 +86,22 @@ def build_value(text: str):
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 
-TRAIN = _some(
-    _choice("--env", ENVS),
-    _choice("--relabeler", RELABELERS),
-    _choice("--preset", ["quick", "paper"]),
-    _places("--config"),
-    _places("--resume"),
-    _places("--run-dir"),
-    _places("--log-dir"),
-    _places("--host-path"),
-    _choice("--host", ["carried"]),
-    _choice("--device", ["cpu", "cuda", "auto"]),
-    _choice("--precision", ["fp32", "bf16", "auto"]),
-    _choice("--snapshot-mode", ["all", "last", "gap", "gap_and_last", "none"]),
-    _numbers("--snapshot-gap"),
-    _choice("--log", ["csv", "jsonl"]),
-    _numbers("--seed"),
+TRAIN = some(
+    choice_for("--env", ENVS),
+    choice_for("--relabeler", RELABELERS),
+    choice_for("--preset", ["quick", "paper"]),
+    place_for("--config"),
+    place_for("--resume"),
+    place_for("--run-dir"),
+    place_for("--log-dir"),
+    place_for("--host-path"),
+    choice_for("--host", ["carried"]),
+    choice_for("--device", ["cpu", "cuda", "auto"]),
+    choice_for("--precision", ["fp32", "bf16", "auto"]),
+    choice_for("--snapshot-mode", ["all", "last", "gap", "gap_and_last", "none"]),
+    number_for("--snapshot-gap"),
+    choice_for("--log", ["csv", "jsonl"]),
+    number_for("--seed"),
     st.sampled_from([["--keep-checkpoint"], ["--tensorboard"], ["--help"], ["--nothing"]]),
     assignments(),
     st.lists(texts, max_size=2),
@@ -209,14 +195,14 @@ def test_settings_files_that_are_none(content):
         run_in(folder, "train", ["--config", "config.json", "--dry-run"])
 
 
-COMPARE = _some(
-    _choice("--env", ENVS),
-    _choice("--relabelers", RELABELERS),
-    _choice("--preset", ["quick", "paper"]),
+COMPARE = some(
+    choice_for("--env", ENVS),
+    choice_for("--relabelers", RELABELERS),
+    choice_for("--preset", ["quick", "paper"]),
     whole.map(lambda n: ["--seeds", str(min(n, 2) if n < 10**6 else n)]),
-    _numbers("--hours"),
-    _numbers("--jobs"),
-    _places("--config"),
+    number_for("--hours"),
+    number_for("--jobs"),
+    place_for("--config"),
     assignments(),
     st.tuples(names, st.lists(plain, min_size=2, max_size=3)).map(
         lambda pair: ["--set", f"{pair[0]}={','.join(str(value) for value in pair[1])}"]
@@ -244,7 +230,7 @@ def test_the_command_line_of_compare(arguments):
 
 @examples(12)
 @given(
-    _some(_choice("--env", ENVS), _numbers("--paths"), _numbers("--seed"), st.lists(texts, max_size=1)),
+    some(choice_for("--env", ENVS), number_for("--paths"), number_for("--seed"), st.lists(texts, max_size=1)),
     texts,
 )
 def test_the_command_line_of_show_env(arguments, place):
@@ -267,11 +253,11 @@ def test_the_command_line_of_show_env(arguments, place):
 
 @examples(30)
 @given(
-    _some(
-        _choice("--preset", ["quick", "paper"]),
-        _numbers("--seed"),
-        _numbers("--samples"),
-        _numbers("--straight-paths"),
+    some(
+        choice_for("--preset", ["quick", "paper"]),
+        number_for("--seed"),
+        number_for("--samples"),
+        number_for("--straight-paths"),
         assignments(),
         st.sampled_from([["--set", "relabeler=hipi"], ["--help"]]),
     )

@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzzing import contents, damaged, edited, examples, run, run_in, texts, values, world
+from fuzzing import (
+    contents,
+    damaged,
+    edited,
+    examples,
+    run,
+    run_in,
+    texts,
+    with_another_part,
+    world,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,22 +86,6 @@ def test_edited_settings_of_a_run_that_goes_on(originals, data):
         _resumes(folder, originals)
 
 
-@st.composite
-def _with_another_part(draw, content):
-    """A checkpoint with a part left out, replaced or added, somewhere within."""
-    if isinstance(content, dict) and content and draw(st.integers(0, 4)):
-        key = draw(st.sampled_from(sorted(content, key=str)))
-        kind = draw(st.sampled_from(["inside", "inside", "inside", "replace", "remove", "add"]))
-        if kind == "remove":
-            return {name: value for name, value in content.items() if name != key}
-        if kind == "add":
-            return {**content, draw(texts): draw(values)}
-        return {**content, key: draw(_with_another_part(content[key]) if kind == "inside" else values)}
-    if isinstance(content, torch.Tensor) and content.ndim and draw(st.booleans()):
-        return content[: draw(st.integers(0, len(content)))]
-    return draw(st.one_of(values, st.just(torch.zeros(3)), st.just(torch.tensor(float("nan")))))
-
-
 @examples(20)
 @given(data=st.data())
 def test_checkpoints_of_other_parts(originals, data):
@@ -101,7 +95,7 @@ def test_checkpoints_of_other_parts(originals, data):
     with world() as folder:
         file = _copy(originals / "stopped", folder) / CHECKPOINT
         content = torch.load(file, weights_only=True)
-        changed = data.draw(_with_another_part(content))
+        changed = data.draw(with_another_part(content))
         save_sealed(file, changed if isinstance(changed, dict) else {"format": 2, "other": changed})
         run_in(folder, "train", ["--resume", "run"], writes="run", may_fail=True)
 
@@ -111,9 +105,11 @@ def test_checkpoints_of_other_parts(originals, data):
 def test_other_files_in_the_folder_of_a_run(originals, data):
     with world() as folder:
         place = _copy(originals / "stopped", folder)
-        odd = data.draw(st.sampled_from(["notes.txt", "itr_9.pkl", "lock", "checkpoint.tmp", "variant.tmp"]))
+        halves = {"lock", ".checkpoint.pt.0123abcd.partial", ".variant.json.0123abcd.partial"}
+        odd = data.draw(
+            st.sampled_from(["notes.txt", "itr_9.pkl", "checkpoint.tmp", "variant.tmp", *sorted(halves)])
+        )
         (place / odd).write_bytes(data.draw(st.binary(max_size=20)))
-        halves = {"lock", "checkpoint.tmp", "variant.tmp"}
         before = contents(place)
         _resumes(folder, originals)
         assert odd in halves or contents(place)[odd] == before[odd]

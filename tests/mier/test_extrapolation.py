@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from tiny_runs import assignments, options
 from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr.experiments.commands.extrapolate import main as extrapolate
 from rlkit_hfr.experiments.commands.train import main as train
+from rlkit_hfr.files import save_sealed
 from rlkit_hfr.mier.agent import TaskModel
 from rlkit_hfr.mier.config import ExtrapolationConfig
 from rlkit_hfr.mier.extrapolation import Extrapolation, Transitions, relabeled
 from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.pearl.meta_algorithm import DivergedError
 from rlkit_hfr.pearl.perceptrons import TanhGaussianPolicy
 
 ROWS = 6
@@ -174,12 +177,106 @@ def test_bad_settings_are_refused(bad):
         ExtrapolationConfig(**bad)
 
 
+RUN = options(assignments(num_iterations=1, num_extra_rl_steps_posterior=20, encoder_size=8))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A MIER's run with its checkpoint."""
+    run = tmp_path_factory.mktemp("kept") / "run"
+    names = ["--algorithm", "mier", "--env", "point-robot", "--preset", "quick", "--relabeler", "none"]
+    assert train([*names, "--run-dir", str(run), "--keep-checkpoint", *RUN]) == 0
+    return run
+
+
+def _refused(arguments, capsys, code=2):
+    capsys.readouterr()
+    assert extrapolate(arguments) == code
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    return error
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("trajectories=100000", "trajectories must be at most 10,000"),
+        ("relabeled_rows=1000000000", "relabeled_rows must be at most 10,000,000"),
+        ("batch_size=1e9", "batch_size must be a positive whole number"),
+        ("policy_updates=0.0", "policy_updates must be a whole number"),
+        ("model_steps=10000000000", "model_steps must be at most 1,000,000,000"),
+        ("real_share=NaN", "real_share must be a finite number"),
+        ("relabel=1", "relabel must be true or false"),
+    ],
+)
+def test_sizes_and_kinds_of_settings_are_checked_before_anything_is_done(kept, capsys, assignment, message):
+    assert message in _refused(["--run", str(kept), "--set", assignment], capsys)
+
+
+def test_only_a_new_file_or_an_extrapolation_is_written(kept, capsys, tmp_path):
+    before = {file: file.read_bytes() for file in kept.iterdir() if file.is_file()}
+    for out in (kept / "variant.json", kept / "progress.csv", kept, tmp_path / "nowhere" / "rows.csv"):
+        error = _refused(["--run", str(kept), "--out", str(out)], capsys)
+        assert "choose another --out" in error
+        assert str(out) in error
+    assert {file: file.read_bytes() for file in kept.iterdir() if file.is_file()} == before
+    small = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+    for _ in range(2):  # the second time it replaces its own
+        assert extrapolate(["--run", str(kept), "--out", str(tmp_path / "rows.csv"), *small]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def _changed(kept, tmp_path, change):
+    """A copy of the run whose checkpoint somebody has changed."""
+    run = tmp_path / "run"
+    shutil.copytree(kept, run)
+    content = torch.load(run / "checkpoint.pt", weights_only=True)
+    change(content["algorithm"])
+    save_sealed(run / "checkpoint.pt", content)
+    return run
+
+
+def test_a_checkpoint_whose_parts_are_of_another_kind_is_refused(kept, capsys, tmp_path):
+    def add_a_part(algorithm):
+        algorithm["theirs"] = 1
+
+    run = _changed(kept, tmp_path, add_a_part)
+    error = _refused(["--run", str(run)], capsys)
+    assert "algorithm has other parts than the run: theirs" in error
+    assert not (run / "extrapolation.csv").exists()
+
+
+def test_an_adaptation_that_is_not_finite_says_so_and_writes_nothing(kept, capsys, tmp_path):
+    def break_the_model(algorithm):
+        for weight in algorithm["networks"]["model"].values():
+            weight.fill_(float("nan"))
+
+    run = _changed(kept, tmp_path, break_the_model)
+    error = _refused(["--run", str(run)], capsys, code=1)
+    assert "Stopped after 0 of 2 tasks: Model Loss became nan" in error
+    assert not (run / "extrapolation.csv").exists()
+
+
+def test_a_loss_of_the_policy_that_is_not_finite_ends_the_adaptation(make_mier, monkeypatch):
+    algorithm = make_mier(num_iterations=1)
+    algorithm.train()
+    monkeypatch.setattr(algorithm.actor_critic, "target", lambda rows, z, alpha: rows.rewards * math.nan)
+    with pytest.raises(DivergedError, match="QF Loss became nan after 2 updates on task 5"):
+        Extrapolation(algorithm, ExtrapolationConfig(**SMALL), seed=0).run(5)
+
+
+def test_what_has_nothing_stored_can_not_relabel(make_mier):
+    with pytest.raises(ValueError, match="5 of 5 training tasks have no transitions to relabel"):
+        Extrapolation(make_mier(), ExtrapolationConfig(**SMALL), seed=0).run(5)
+    config = ExtrapolationConfig(**{**SMALL, "relabel": False})
+    assert len(Extrapolation(make_mier(), config, seed=0).run(5)) == 3
+
+
 @pytest.mark.parametrize("algorithm", ["mier", "pearl"])
 def test_the_command_writes_the_figures_of_every_test_task(tmp_path, capsys, algorithm):
     run = tmp_path / "run"
-    pairs = options(assignments(num_iterations=1, num_extra_rl_steps_posterior=20, encoder_size=8))
     names = ["--algorithm", algorithm, "--env", "point-robot", "--preset", "quick", "--relabeler", "none"]
-    assert train([*names, "--run-dir", str(run), "--keep-checkpoint", *pairs]) == 0
+    assert train([*names, "--run-dir", str(run), "--keep-checkpoint", *RUN]) == 0
     small = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
     assert extrapolate(["--run", str(run), *small]) == 0
     with open(run / "extrapolation.csv", newline="") as file:

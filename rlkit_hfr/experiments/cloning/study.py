@@ -6,12 +6,15 @@ Each result is a file of its own, so that a study that was stopped goes on with 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict, cast, get_args
+from typing import Literal, TypedDict, cast
 
 import numpy as np
 import torch
@@ -29,12 +32,15 @@ from rlkit_hfr.experiments.cloning.learner import CloningSettings, clone
 from rlkit_hfr.experiments.runs.build import build_env, records_sparse_rewards
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.draft import Variant
-from rlkit_hfr.experiments.settings.json_files import load_object
+from rlkit_hfr.experiments.settings.json_files import JsonObject, load_object
+from rlkit_hfr.experiments.settings.limits import check_options
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
 from rlkit_hfr.paths import PathDict, recorded_rewards
 
 LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
+_SUM = "sha256"  # of a result's own figures
+_FIGURES = ("epochs", "held_out_error", "return", "success", "true_labels", "return_under_label")
 _MAY_LACK = ("success", "true_labels", "return_under_label")  # figures that are null where there are none
 _ADVICE = "choose another --output"
 _MOST = 1_000_000  # of seeds, demonstrations and episodes
@@ -81,6 +87,7 @@ class Study:
                 raise ValueError(f"--{name} must be from 1 to {_MOST:,}, got {getattr(self, name)}")
         if not 0.0 <= self.noise < float("inf"):
             raise ValueError(f"--noise must be zero or more, got {self.noise}")
+        check_options(self.options)
         for name in self.labellers:
             if name not in REFERENCES:
                 labeller_of(name, _own_options(name, self.options), self.demonstrations)
@@ -105,38 +112,73 @@ def run_study(study: Study, out: Path) -> list[Result]:
     else:
         variant = read_variant(Path(study.run))
     torch.set_num_threads(1)
-    _claim(out, study)
     results = []
-    for seed in range(study.seeds):
-        missing = [name for name in study.labellers if not _file(out, name, seed).exists()]
-        if missing:
-            _run_seed(study, {**variant, "seed": seed}, missing, seed, out)
-        results += [_result(_file(out, name, seed)) for name in study.labellers]
-    write_text(out / "table.md", table(results))
+    with _claimed(out, study):
+        for seed in range(study.seeds):
+            missing = [name for name in study.labellers if not _file(out, name, seed).exists()]
+            if missing:
+                _run_seed(study, {**variant, "seed": seed}, missing, seed, out)
+            results += [_result(out, name, seed) for name in study.labellers]
+        write_text(out / "table.md", table(results))
     return results
 
 
-def _claim(out: Path, study: Study) -> None:
-    """The folder is new, or this very study's. ValueError if it holds another."""
-    out.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _claimed(out: Path, study: Study) -> Iterator[None]:
+    """The folder is new, or this very study's. ValueError if it holds another.
+
+    A study that is refused before its first result leaves the folder as it was.
+    """
     settings = json.dumps(dataclasses.asdict(study), indent=1, sort_keys=True, default=list)
-    file = out / "study.json"
-    if not file.exists():
-        write_text(file, settings)
-    elif load_object(file, advice=_ADVICE) != json.loads(settings):
-        raise ValueError(f"{out} holds a study with other settings (study.json); {_ADVICE}")
+    file, made = out / "study.json", [place for place in (out, *out.parents) if not place.exists()]
+    is_new, begun = not file.exists(), False
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            _refuse_files_of_others(out, study)
+            begun = True
+            write_text(file, settings)
+        elif load_object(file, advice=_ADVICE) != json.loads(settings):
+            raise ValueError(f"{out} holds a study with other settings (study.json); {_ADVICE}")
+        yield
+    except (ValueError, OSError):
+        if begun and not any(_file(out, name, 0).exists() for name in study.labellers):
+            file.unlink(missing_ok=True)
+        for place in made:
+            with suppress(OSError):  # there are results in it, or somebody else's files
+                place.rmdir()
+        raise
 
 
-def _result(file: Path) -> Result:
-    """What `_run_seed` wrote. ValueError if the file holds something else."""
+def _refuse_files_of_others(out: Path, study: Study) -> None:
+    """ValueError if a folder without a study holds a file that this study would write."""
+    ours = {
+        "table.md",
+        *(_file(out, name, seed).name for name in study.labellers for seed in range(study.seeds)),
+    }
+    held = sorted(ours & set(os.listdir(out)))
+    if held:
+        raise ValueError(f"{out} holds {held[0]} and no study.json; {_ADVICE}")
+
+
+def _result(out: Path, name: str, seed: int) -> Result:
+    """What `_run_seed` wrote. ValueError if the file holds something else; results of before the
+    checksum have none."""
+    file = _file(out, name, seed)
     result = load_object(file, advice=_ADVICE)
-    numbers = get_args(Figure)
-    if type(result.get("labeller")) is not str or not all(
-        type(result.get(key, "")) in (int, float) or (result.get(key, "") is None and key in _MAY_LACK)
-        for key in numbers
+    digest = result.pop(_SUM, None)
+    if (
+        set(result) != {"labeller", "seed", *_FIGURES}
+        or (result["labeller"], result["seed"]) != (name, seed)
+        or not all(type(result[key]) in (int, float) or key in _MAY_LACK for key in _FIGURES)
+        or digest not in (None, _digest(result))
     ):
-        raise ValueError(f"{file} is no result of a study; remove it, and it is made again")
+        raise ValueError(f"{file} is not as the study wrote it; remove it, and it is made again")
     return cast(Result, result)
+
+
+def _digest(result: JsonObject | Result) -> str:
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
 
 
 def _file(out: Path, name: str, seed: int) -> Path:
@@ -154,14 +196,17 @@ def _run_seed(study: Study, variant: Variant, missing: list[str], seed: int, out
         if study.run is None
         else of_agent(Path(study.run), study.demonstrations, seed)
     )
-    for name in missing:
-        labelled = label(shown, env, train, name, _own_options(name, study.options), sparse, seed)
+    labels = {  # all of them first: what a labeller refuses is known before a policy is cloned
+        name: label(shown, env, train, name, _own_options(name, study.options), sparse, seed)
+        for name in missing
+    }
+    for name, labelled in labels.items():
         policy, errors = clone(labelled, env.tasks, seed, study.cloning)
         drawn = np.resize(np.asarray(test), study.episodes)
         paths = roll_out(env, policy, drawn, length, np.random.SeedSequence([seed, 1]))
         figures = _figures(paths, sparse) | _of_labels(labelled, shown, env, sparse)
         result = dict(labeller=name, seed=seed, epochs=len(errors), held_out_error=min(errors), **figures)
-        write_text(_file(out, name, seed), json.dumps(result, indent=1))
+        write_text(_file(out, name, seed), json.dumps({**result, _SUM: _digest(result)}, indent=1))
         print(f"{name}, seed {seed}: return {result['return']:.3g}", file=sys.stderr, flush=True)
 
 

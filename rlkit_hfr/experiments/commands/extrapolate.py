@@ -44,7 +44,6 @@ def main(argv: list[str] | None = None) -> int:
 
     out = args.out or args.run / "extrapolation.csv"
     try:
-        extrapolate(args.run, out, args.assignments, args.tasks, args.seed)
+        return extrapolate(args.run, out, args.assignments, args.tasks, args.seed)
     except (ValueError, OSError) as error:
         return refuse(error, folder=out.parent, advice="choose another --out")
-    return 0

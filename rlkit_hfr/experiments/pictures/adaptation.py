@@ -25,6 +25,7 @@ from rlkit_hfr.experiments.pictures.render import (
 )
 from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.runs.checkpoint import read_variant
+from rlkit_hfr.experiments.runs.journal import check_sums
 from rlkit_hfr.files import load_sealed
 from rlkit_hfr.paths import PathDict, recorded_rewards
 from rlkit_hfr.pearl.evaluation import adapt
@@ -36,9 +37,10 @@ _COLUMNS = 4  # of a picture
 def load_trained(run: Path, snapshot: str) -> Learner:
     """The algorithm of a run's folder with its trained networks.
 
-    ValueError if they are not there, or do not fit.
+    ValueError if they are not there, do not fit, or if a finished run was edited since.
     """
     variant = read_variant(run)
+    check_sums(run)
     try:
         networks, _ = load_sealed(run / snapshot)
     except OSError as error:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -238,13 +240,33 @@ def restore(content: State, algorithm: Learner, relabeling: Relabeling) -> None:
 
     ValueError if it does not fit them; no file was touched then.
     """
-    try:
-        for name, part in (("algorithm", algorithm), ("relabeling", relabeling)):
-            check_alike(content[name], part.state_dict(), name)
-        algorithm.load_state_dict(content["algorithm"])
-        relabeling.load_state_dict(content["relabeling"])
+    with _fitting():
+        _restore_parts(content, algorithm, relabeling)
         set_generators(content["generators"])
         logger.load_state_dict(content["logger"])
+
+
+def restore_algorithm(content: State, algorithm: Learner, relabeling: Relabeling) -> None:
+    """Put an algorithm and its relabeling alone where the checkpoint was written.
+
+    ValueError if it does not fit them.
+    """
+    with _fitting():
+        _restore_parts(content, algorithm, relabeling)
+
+
+def _restore_parts(content: State, algorithm: Learner, relabeling: Relabeling) -> None:
+    for name, part in (("algorithm", algorithm), ("relabeling", relabeling)):
+        check_alike(content[name], part.state_dict(), name)
+    algorithm.load_state_dict(content["algorithm"])
+    relabeling.load_state_dict(content["relabeling"])
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """ValueError in one line for whatever does not fit within the block."""
+    try:
+        yield
     except (MemoryError, torch.OutOfMemoryError, OSError):
         raise
     except Exception as error:  # each part has its own words for what does not fit

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlkit_hfr.files import half_of
+from rlkit_hfr.pearl.logger import VARIANT
+
 try:
     import fcntl
 except ImportError:  # not on Windows, where folders go without a lock
@@ -18,7 +21,6 @@ except ImportError:  # not on Windows, where folders go without a lock
 LOCK = "lock"
 _TRIES, _PAUSE = 5, 0.02  # seconds
 CONSOLE = "console.log"  # where a comparison keeps what a run prints
-_HALF = "variant.tmp"
 
 
 @contextmanager
@@ -101,6 +103,7 @@ def begin(
         lock.enter_context(alone_in(folder))
         _refuse_unless_empty(folder)
         ours = True
+        clear_away(folder)
         write(folder)
         return folder
     except BaseException:
@@ -134,7 +137,7 @@ def _of_a_start(folder: Path) -> set[str]:
     with contextlib.suppress(OSError):
         lock = os.lstat(folder / LOCK)
         if stat.S_ISREG(lock.st_mode) and lock.st_size == 0:
-            found |= {LOCK, _HALF}
+            found |= {LOCK, *(name for name in os.listdir(folder) if half_of(name) == VARIANT)}
     return found
 
 
@@ -148,6 +151,8 @@ def _remove_files(folder: Path) -> None:
 
 def clear_away(folder: Path) -> None:
     """Remove halves of files that a killed process left."""
-    halves = [folder / f"{name}.tmp" for name in ("checkpoint", "params", "variant", "finished")]
-    for half in (*halves, *folder.glob("itr_*.tmp"), *folder.glob("relabeling/epoch_*.tmp")):
-        half.unlink(missing_ok=True)
+    for place in (folder, folder / "relabeling"):
+        for name in os.listdir(place) if place.is_dir() else ():
+            if half_of(name) is not None:
+                with contextlib.suppress(OSError):
+                    (place / name).unlink()

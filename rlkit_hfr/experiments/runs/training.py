@@ -17,7 +17,7 @@ from rlkit_hfr.experiments.runs.foreign import ForeignRun
 from rlkit_hfr.experiments.runs.journal import write_sums
 from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
 from rlkit_hfr.experiments.settings.machine import commit, described, now
-from rlkit_hfr.experiments.settings.variant import Variant, build_variant
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant, of_host
 from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
 from rlkit_hfr.pearl.writers import CSVRows, TensorBoardScalars
 from rlkit_hfr.references import file_name
@@ -37,6 +37,7 @@ class Run(Protocol):
     def train(self) -> int: ...
 
 
+_SNAPSHOTS = {"snapshot_mode": "last", "snapshot_gap": 10}
 _OF_A_NEW_RUN = (
     "env",
     "relabeler",
@@ -128,7 +129,6 @@ def _train(run: Run, variant: Variant, folder: Path) -> int:
 
 
 def _variant(args: argparse.Namespace) -> Variant:
-    gap = 10 if args.snapshot_gap is None else args.snapshot_gap
     if args.seed is not None and args.seed < 0:
         raise ValueError(f"--seed must be zero or more, got {args.seed}")
     if args.seed is not None:
@@ -147,8 +147,11 @@ def _variant(args: argparse.Namespace) -> Variant:
             f"--host {args.host} runs its own PEARL, got algorithm {variant['algorithm']!r}; "
             "leave out one of the two"
         )
-    variant["snapshots"] = {"snapshot_mode": args.snapshot_mode or "last", "snapshot_gap": gap}
-    variant["log"] = _writers(args) or [CSVRows.name]
+    variant = of_host(variant, args.host, args.config)
+    given = {"snapshot_mode": args.snapshot_mode, "snapshot_gap": args.snapshot_gap}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    variant["snapshots"] = {**_SNAPSHOTS, **variant.get("snapshots", {}), **chosen}
+    variant["log"] = _writers(args) or variant.get("log", [CSVRows.name])
     check_settings(variant)
     return variant
 

@@ -14,8 +14,9 @@ from rlkit_hfr.experiments.settings.json_files import load_object
 from rlkit_hfr.experiments.settings.keys import Keys, check_truth
 from rlkit_hfr.experiments.settings.limits import check_seed
 
-# What a run records of itself; no settings.
+# What a run records beside its settings; `recorded` and `recorded_seed` say what is taken over of it.
 _RECORDS = ("preset", "seed", "versions", "snapshots", "log", "started", "host", "machine")
+_TAKEN_OVER = ("snapshots", "log", "host")
 
 # Keys of oyster's and HFR's files that have one possible value here, or none that matters to a run.
 _FIXED = {
@@ -56,6 +57,13 @@ def recorded_seed(content: Variant, source: str) -> int | None:
     """The seed of the run whose variant this is, None if it names none."""
     seed = content.get("seed")
     return None if seed is None else check_seed(seed, f"seed in {source}")
+
+
+def recorded(content: Variant) -> Variant:
+    """Which snapshots a recorded run kept, where its rows went and whose PEARL it ran, as
+    far as the file says so.
+    """
+    return {name: content[name] for name in _TAKEN_OVER if content.get(name) is not None}
 
 
 def settings_in(content: Variant, source: str, keys: Keys) -> Iterator[tuple[str, object]]:

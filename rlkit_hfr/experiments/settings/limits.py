@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 
 from env_wrappers import find_family
 from rlkit_hfr.checks import did_you_mean, share
@@ -56,6 +57,13 @@ _MOST = {
     "eval_adapt_steps": 10_000,
     "num_model_steps": 10_000,
 }
+_MOST_OF_ADAPTATION = {
+    "trajectories": 10_000,
+    "adapt_steps": 10_000,
+    "relabeled_rows": _MOST_ROWS,
+    "batch_size": 1_000_000,
+    "eval_trajectories": 10_000,
+}
 _MOST_STEPS = 1_000_000_000  # of the other whole numbers of algo_params
 _OF_ENVIRONMENT = {"n_tasks": (1, 100_000), "n_test_tasks": (1, 100_000), "task_seed": (0, MOST_SEED)}
 _SHARES = ("relabel_fraction", "original_contexts")
@@ -80,8 +88,8 @@ def check_settings(variant: Variant) -> None:
         _check_whole(key, variant[key], least, most)
     check_seed(variant["seed"], "seed")
     _check_algorithm(variant["algo_params"], find_algorithm(algorithm).config)
+    check_options(variant["relabel_params"])
     for key, value in variant["relabel_params"].items():
-        _check_plain(key, value, _MOST_OF_OPTIONS)
         if key in _SHARES:
             share(key, value)
     for key, value in variant["env_params"].items():
@@ -91,6 +99,18 @@ def check_settings(variant: Variant) -> None:
             _check_plain(key, value, _MOST_OF_OPTIONS)
     _check_snapshots(variant.get("snapshots"))
     _check_log(variant.get("log", []))
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """ValueError unless options of relabelers are plain values that a machine can hold."""
+    for key, value in options.items():
+        _check_plain(key, value, _MOST_OF_OPTIONS)
+
+
+def check_adaptation(settings: Mapping[str, object]) -> None:
+    """ValueError for sizes of an `ExtrapolationConfig` that no machine can hold."""
+    for key, value in settings.items():
+        _check_plain(key, value, _MOST_OF_ADAPTATION.get(key, _MOST_STEPS))
 
 
 def check_name(key: str, value: object) -> str:

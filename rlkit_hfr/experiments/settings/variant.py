@@ -16,6 +16,7 @@ from rlkit_hfr.experiments.settings.algorithms import belongs_to_others, find_al
 from rlkit_hfr.experiments.settings.config_files import (
     check_mini_batch,
     load_config,
+    recorded,
     recorded_seed,
     settings_in,
 )
@@ -40,17 +41,19 @@ _DEFAULTS: Variant = {
 }
 
 
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """``key=value`` with a JSON value, or a bare word for a string."""
+def parse_assignment(text: str, option: str = "--set") -> tuple[str, Any]:
+    """``key=value`` with a JSON value, or a bare word for a string. option: what it was
+    given by, for messages.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise ValueError(f"--set takes key=value, got {text!r}")
+        raise ValueError(f"{option} takes key=value, got {text!r}")
     if len(value) > 10_000:
-        raise ValueError(f"--set {key}: its value has {len(value):,} letters")
+        raise ValueError(f"{option} {key}: its value has {len(value):,} letters")
     try:
         return key, json.loads(value)
     except RecursionError:
-        raise ValueError(f"--set {key}: its value is nested too deep") from None
+        raise ValueError(f"{option} {key}: its value is nested too deep") from None
     except json.JSONDecodeError:
         return key, {"True": True, "False": False, "None": None}.get(value, value)
 
@@ -103,7 +106,19 @@ def build_variant(
     _leave_out_options_of_others(draft, keys, of_another)
     if name not in PAPER:
         _share_out_tasks(draft, family, name)
-    return checked({**draft.variant(), "seed": seed, "preset": preset_name, "versions": versions()})
+    own = {"seed": seed, "preset": preset_name, "versions": versions()}
+    return checked({**recorded(content), **draft.variant(), **own})
+
+
+def of_host(variant: Variant, host: str, config: Path | None) -> Variant:
+    """The variant without the host that its config was recorded with. ValueError if that is another."""
+    found = variant.get("host", host)
+    if found != host:
+        raise ValueError(
+            f"{config} was recorded with --host {found!r:.40}, got --host {host};"
+            " give the same one, or remove host from the file"
+        )
+    return {key: value for key, value in variant.items() if key != "host"}
 
 
 def _put_defaults(draft: Draft, algorithm: str) -> None:

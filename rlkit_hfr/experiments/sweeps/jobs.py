@@ -28,7 +28,7 @@ from rlkit_hfr.experiments.runs.folders import CONSOLE, is_locked
 from rlkit_hfr.experiments.runs.journal import check_sums, checked_rows
 from rlkit_hfr.experiments.settings.json_files import read_object
 from rlkit_hfr.experiments.settings.limits import check_name
-from rlkit_hfr.experiments.settings.variant import Variant, build_variant, parse_assignment
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant, of_host, parse_assignment
 from rlkit_hfr.references import file_name
 from rlkit_hfr.relabelers import find_relabeler, relabeler_options
 
@@ -73,9 +73,10 @@ class Job:
 
     def variant(self) -> Variant:
         """The settings that it is to have. ValueError for bad ones."""
-        return build_variant(
+        variant = build_variant(
             self.env, self.relabeler, self.preset, self.config, list(self.settings), self.seed
         )
+        return of_host(variant, self.launch.host, self.config)
 
     def command(self) -> list[str]:
         """Begin it, or go on with it."""

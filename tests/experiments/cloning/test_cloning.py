@@ -200,7 +200,6 @@ def test_a_study_that_was_killed_goes_on_bit_for_bit_and_inverse_rl_beats_random
     steps = 10 + 5 * results[0]["epochs"]
     kill_in_call(lambda: run_study(SMALL, tmp_path / study), torch.optim.Adam, "step", steps)
     assert [file.name for file in (tmp_path / study).glob("*-s-*")] == ["random-s-0.json"]
-    (tmp_path / study / "hipi-trajectory-s-0.tmp").write_text("{half a re")  # what a kill may leave
     run_study(SMALL, tmp_path / study)
     assert made == ["whole"] * 4 + ["killed"] * 3  # what was done was not done again
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
@@ -267,6 +266,54 @@ def test_what_it_cannot_do_is_one_line(tmp_path, capsys, arguments, message):
     assert len(error.splitlines()) == 1
     assert re.search(message, error)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("labeller", ["hfr", "htr"])
+@pytest.mark.parametrize("where", ["new/deep", "theirs"])
+def test_a_labeller_that_can_not_label_leaves_nothing(tmp_path, capsys, labeller, where):
+    """Also where another one could, and stands before it."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "notes.txt").write_text("precious")
+    before = sorted(map(str, tmp_path.rglob("*")))
+    small = ["--seeds", "1", "--demonstrations", "3", "--episodes", "2"]
+    arguments = ["--env", "point-robot", "--labellers", "true", labeller, *small]
+    assert hipi_bc.main([*arguments, "--output", str(tmp_path / where)]) == 2
+    assert f"labeller {labeller!r}" in capsys.readouterr().err
+    assert sorted(map(str, tmp_path.rglob("*"))) == before
+
+
+def test_files_of_others_that_a_study_would_write_are_left_alone(tmp_path, capsys):
+    (tmp_path / "table.md").write_text("precious")
+    assert hipi_bc.main(["--env", "point-robot", "--output", str(tmp_path)]) == 2
+    assert "holds table.md and no study.json" in capsys.readouterr().err
+    assert _files(tmp_path) == {"table.md": b"precious"}
+
+
+@pytest.mark.parametrize("option", ["num_partition_samples=10000000", "temperature=NaN", "temperature"])
+def test_options_are_checked_like_those_of_a_run(tmp_path, capsys, option):
+    arguments = ["--env", "point-robot", "--labellers", "hipi-trajectory", "--option", option]
+    assert hipi_bc.main([*arguments, "--output", str(tmp_path / "new")]) == 2
+    error = capsys.readouterr().err
+    assert option.partition("=")[0] in error
+    assert "--set" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_that_was_edited_is_refused(tmp_path, capsys):
+    arguments = ["--env", "point-robot", "--labellers", "true", "--seeds", "1", "--demonstrations", "3",
+                 "--episodes", "2", "--output", str(tmp_path)]  # fmt: skip
+    assert hipi_bc.main(arguments) == 0
+    assert hipi_bc.main(arguments) == 0
+    file = tmp_path / "true-s-0.json"
+    result = json.loads(file.read_text())
+    capsys.readouterr()
+    for changes in ({"return": result["return"] + 1.0}, {"seed": 1}, {"labeller": "random"}, {"more": 1}):
+        file.write_text(json.dumps({**result, **changes}))
+        assert hipi_bc.main(arguments) == 2
+        assert "true-s-0.json is not as the study wrote it" in capsys.readouterr().err
+    del result["sha256"]  # as those of before the checksum are
+    file.write_text(json.dumps(result))
+    assert hipi_bc.main(arguments) == 0
 
 
 @pytest.mark.parametrize("name", ["study.json", "true-s-0.json"])

@@ -21,6 +21,7 @@ from tiny_runs import assignments, options
 from env_wrappers import ENVIRONMENTS
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands import train
+from rlkit_hfr.experiments.commands.compare import main as compare
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs.checkouts import CLONE
 from rlkit_hfr.experiments.settings.machine import commit
@@ -115,10 +116,41 @@ def test_a_runs_own_variant_can_be_its_config(tmp_path):
     (file,) = tmp_path.glob("log/*/*/variant.json")
     first = json.loads(file.read_text())
     again = build_variant(None, None, None, file, [], first["seed"])
-    of_the_run = ("preset", "snapshots", "log", "started", "versions", "machine")
+    of_the_run = ("preset", "started", "versions", "machine")
     assert {k: v for k, v in again.items() if k not in of_the_run} == {
         k: v for k, v in first.items() if k not in of_the_run
     }
+
+
+def test_a_config_says_which_snapshots_and_rows_are_kept_unless_the_command_line_does(tmp_path, capsys):
+    def shown(*arguments):
+        assert main(["--config", str(file), "--dry-run", *arguments]) == 0
+        variant = json.loads(capsys.readouterr().out)
+        return variant["snapshots"], variant["log"]
+
+    file = tmp_path / "config.json"
+    content = {"env_name": "point-robot", "log": ["csv", "jsonl"]}
+    content["snapshots"] = {"snapshot_mode": "gap", "snapshot_gap": 3}
+    file.write_text(json.dumps(content))
+    assert shown() == ({"snapshot_mode": "gap", "snapshot_gap": 3}, ["csv", "jsonl"])
+    assert shown("--snapshot-gap", "5") == ({"snapshot_mode": "gap", "snapshot_gap": 5}, ["csv", "jsonl"])
+    assert shown("--snapshot-mode", "all", "--log", "csv") == (
+        {"snapshot_mode": "all", "snapshot_gap": 3},
+        ["csv"],
+    )
+    for wrong in ({"snapshots": {"snapshot_mode": "gap"}}, {"log": ["paper"]}, {"host": "oyster"}):
+        file.write_text(json.dumps({**content, **wrong}))
+        for program in (main, compare):
+            where = (
+                ["--dry-run"]
+                if program is main
+                else ["--env", "point-robot", "--log-dir", str(tmp_path / "x")]
+            )
+            assert program(["--config", str(file), *where]) == 2
+            error = capsys.readouterr().err
+            assert next(iter(wrong)) in error
+            assert len(error.splitlines()) == 1
+    assert os.listdir(tmp_path) == ["config.json"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished
 from rlkit_hfr.experiments.runs.folders import alone_in
 from rlkit_hfr.experiments.runs.journal import rows_written
+from rlkit_hfr.files import half_of
 from rlkit_hfr.pearl import logger as logging
 from rlkit_hfr.pearl import writers
 from rlkit_hfr.pearl.sac import PEARLSoftActorCritic
@@ -190,7 +191,7 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
     def die_in_the_checkpoint():
         def half(content, file, *rest):
             if (
-                getattr(file, "name", "").endswith("checkpoint.tmp")
+                half_of(Path(getattr(file, "name", "")).name) == NAME
                 and content["algorithm"]["iterations_done"] == 4
             ):
                 file.write(b"half a checkpoint")
@@ -204,10 +205,10 @@ def test_a_kill_within_the_row_or_the_checkpoint_loses_nothing(tmp_path, whole):
     assert _in_a_child(_start(folder), before=die_in_a_row) == -signal.SIGKILL
     assert (folder / "progress.csv").read_text()[-1] != "\n"
     assert _in_a_child(["--resume", str(folder)], before=die_in_the_checkpoint) == -signal.SIGKILL
-    assert (folder / "checkpoint.tmp").exists()
+    assert [half_of(name) for name in os.listdir(folder) if half_of(name)] == [NAME]
     _go_on_until_done(folder, [])
     assert _rows(folder) == expected
-    assert not (folder / "checkpoint.tmp").exists()
+    assert not any(half_of(name) for name in os.listdir(folder))
 
 
 def _interrupts(updates, number=signal.SIGINT):

@@ -27,6 +27,7 @@ from rlkit_hfr.pearl.logger import logger
 
 SETTINGS = options(assignments(num_iterations=4, relabel_fraction=1.0))
 ARGUMENTS = ["--env", "point-robot", "--preset", "quick", *SETTINGS]
+HALF = ".variant.json.0123abcd.partial"  # what a process that was killed leaves
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -369,7 +370,7 @@ def test_another_value_in_a_row_is_refused(stopped, capsys):
 
 
 @pytest.mark.parametrize(
-    "held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/", "lock", "lock/", "variant.tmp"]
+    "held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/", "lock", "lock/", "variant.tmp", HALF]
 )
 def test_a_run_begins_in_an_empty_or_a_new_folder_alone(tmp_path, capsys, held):
     folder = tmp_path / "run"
@@ -388,10 +389,10 @@ def test_a_run_begins_in_an_empty_or_a_new_folder_alone(tmp_path, capsys, held):
 def test_what_a_start_leaves_that_was_killed_at_once_does_not_matter(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    for name in ("lock", "variant.tmp", "console.log"):
+    for name in ("lock", HALF, "console.log"):
         (folder / name).write_text("" if name == "lock" else "half")
     assert main([*ARGUMENTS, "--run-dir", str(folder)]) == 0
-    assert {"lock", "variant.tmp"}.isdisjoint(os.listdir(folder))
+    assert {"lock", HALF}.isdisjoint(os.listdir(folder))
 
 
 @pytest.mark.parametrize("last", ["variant.json", NAME])
@@ -419,13 +420,16 @@ def test_what_a_kill_in_the_last_write_leaves_is_cleared_away(finished, stopped,
     ).hexdigest()
     save_sealed(finished / NAME, content)
     (finished / "finished.sha256").unlink()
-    for name in ("checkpoint.tmp", "params.tmp", "lock", "relabeling/epoch_3.tmp", "finished.tmp"):
-        (finished / name).write_text("")
+    for name in ("checkpoint.pt", "params.pkl", "relabeling/epoch_3.npz", "finished.sha256"):
+        file = finished / name
+        file.with_name(f".{file.name}.0123abcd.partial").write_text("")
+    (finished / "lock").write_text("")
+    (finished / "params.tmp").write_text("somebody's")
     assert main(["--resume", str(finished)]) == 0
     assert "Finished already" in capsys.readouterr().out
     left = {"debug.log", "finished.sha256", "params.pkl", "progress.csv", "relabeling", "variant.json"}
-    assert set(os.listdir(finished)) == left
-    assert not list(finished.rglob("*.tmp"))
+    assert set(os.listdir(finished)) == {*left, "params.tmp"}
+    assert not list(finished.rglob("*.partial"))
 
 
 def test_a_checkpoint_that_was_to_be_kept_is_kept(tmp_path, capsys):
