@@ -145,11 +145,12 @@ def _note_reaches(file: Path) -> int:
 
 def tests_of(mutant: Mutant, known: Sequence[Reach]) -> list[Reach]:
     """The tests that run a mutant's lines, the quickest first. What is run at an import
-    alone, such as a default, is for all tests of its file.
+    alone, such as a default, is for all tests of its file, and for those that run no
+    line and may read a signature.
     """
     lines = set(range(mutant.line, mutant.end + 1))
     running = [test for test in known if lines & test.lines.get(mutant.file, frozenset())]
-    touching = [test for test in known if mutant.file in test.lines]
+    touching = [test for test in known if mutant.file in test.lines or not any(test.lines.values())]
     return sorted(touching if mutant.at_import or not running else running, key=lambda test: test.seconds)
 
 

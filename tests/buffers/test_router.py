@@ -90,6 +90,20 @@ def test_a_moved_path_has_the_new_tasks_rewards_and_the_old_path_is_untouched(ma
         np.testing.assert_array_equal(path[key], value)
 
 
+def test_a_relabeler_is_told_of_every_path_after_the_decisions_on_it(make_router, make_path):
+    router = make_router(relabel_fraction=0.0)
+    told, relabeler = [], router.relabeler
+    relabeler.observe = lambda paths, scorer: told.append((list(paths), len(relabeler.asked)))
+    first, second = make_path(seed=1), make_path(seed=2)
+    router.routes("rl", 10, [first])
+    router.relabel_fraction = 1.0
+    router.routes("rl", 10, [second])
+    assert [([id(path) for path in paths], asked) for paths, asked in told] == [
+        ([id(first)], 0),
+        ([id(second)], 1),
+    ]
+
+
 def test_keep_original_copies(make_router, make_path):
     path = make_path()
     (route,) = make_router(keep_original=True).routes("rl", 10, [path])

@@ -13,7 +13,6 @@ from env_wrappers import make_env
 from rlkit_hfr import attach
 from rlkit_hfr.rewards.learned import LearnedReward
 from rlkit_hfr.rewards.resolve import resolve_hindsight
-from rlkit_hfr.rewards.task_vectors import task_vectors
 
 GOALS = {task: np.array([goal], np.float32) for task, goal in enumerate(np.linspace(-1, 1, 8))}
 
@@ -102,23 +101,6 @@ def test_terminals_are_the_environments(make_path):
     assert terminals[0].all()
     assert not terminals[1].any()
     assert resolve_hindsight(object(), [0, 1], "learned", 0).rewards is not None
-
-
-@pytest.mark.parametrize(
-    ("tasks", "expected"),
-    [
-        (np.array([[1.0, 2.0], [3.0, 4.0]]), [[1, 2], [3, 4]]),
-        ([{"velocity": 0.5}, {"velocity": 2.0}], [[0.5], [2.0]]),
-        (
-            [{"goal": np.array([1.0, 2.0]), "mass": 3}, {"goal": np.array([4.0, 5.0]), "mass": 6}],
-            [[1, 2, 3], [4, 5, 6]],
-        ),
-        (["left", "right"], np.eye(2)),
-    ],
-)
-def test_task_vectors_are_numbers_or_one_hot(tasks, expected):
-    env = type("Env", (), {"tasks": tasks})()
-    np.testing.assert_array_equal(np.stack(list(task_vectors([env], [0, 1]).values())), expected)
 
 
 @pytest.mark.parametrize("name", ["hfr", "air"])
