@@ -118,7 +118,7 @@ class CheetahHighdim(CheetahEnv):
 
     Observation and state (18): positions (9) and velocities (9). The normalisation is
     that of 15,000 states under actions uniform in [-0.8, 0.8], in episodes of 50 steps
-    (`tests/env_wrappers/test_families.py` makes it anew); it sets the scale of all
+    (`tests/env_wrappers/test_cheetah.py` makes it anew); it sets the scale of all
     returns.
     """
 
