@@ -93,6 +93,15 @@ def make_algorithm() -> Callable[..., PEARLSoftActorCritic]:
 
 
 @pytest.fixture
+def cuda():
+    """A device that is pretended: see `pretended_cuda`."""
+    from pretended_cuda import pretended_cuda
+
+    with pretended_cuda() as device:
+        yield device
+
+
+@pytest.fixture
 def make_path() -> Callable[..., dict[str, Any]]:
     """A random path in rlkit's format. `marker` goes into the first observation of every
     step, so that rows can be recognised.

@@ -26,17 +26,10 @@ from rlkit_hfr.experiments.runs.checkpoint import read_journal, read_variant
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.hosts.isolation import isolated
 from rlkit_hfr.pearl.logger import logger
-from rlkit_hfr.pearl.upload import to_device
 
 CPU, ROOT = torch.device("cpu"), Path(__file__).parents[1]
 TINY = assignments(num_iterations=3, num_exp_traj_eval=1, relabel_fraction=1.0)
 TINY += ["relabel_params.precision=fp32"]
-
-
-@pytest.fixture
-def cuda():
-    with pretended_cuda() as device:
-        yield device
 
 
 # The stand-in itself.
@@ -251,21 +244,6 @@ def test_a_needless_wait_or_a_tensor_left_behind_in_an_update_is_noticed(cuda, m
     algorithm.agent.compute_kl_div = lambda: of_agent() * torch.ones(3).mean(dim=0, keepdim=True)
     with pytest.raises(RuntimeError, match="same device"):
         algorithm._do_training([0, 1])
-
-
-def test_what_travels_together_arrives_as_it_was(cuda):
-    generator = np.random.default_rng(0)
-    image = torch.from_numpy(generator.integers(0, 255, (2, 3, 7)).astype(np.uint8))
-    tensors = [image, torch.randn(2, 5, 1), torch.randn(1).double()]
-    arrived = to_device(tensors, CUDA)
-    for sent, got in zip(tensors, arrived, strict=True):
-        assert got.device == CUDA
-        assert got.dtype == torch.float32
-        assert torch.equal(got.cpu(), sent.float())
-    assert len(cuda.uploads) == 1
-    same = [torch.ones(2), torch.ones(3, dtype=torch.uint8)]
-    assert to_device(same, CPU)[0] is same[0]
-    assert to_device(same, CPU)[1].dtype == torch.float32
 
 
 # Hosts.

@@ -6,8 +6,6 @@ import importlib
 import os
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ from tiny_runs import FOUR_CORNERS, options
 from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
 from rlkit_hfr.files import check_writable, half_of, replacing, staged, write_text
-from rlkit_hfr.signals import without_interrupts
 
 TINY_ARGUMENTS = options(FOUR_CORNERS)
 
@@ -109,27 +106,6 @@ def test_that_a_file_can_not_be_written_is_known_beforehand(tmp_path):
         assert raised.value.filename == str(tmp_path / name)
     assert sorted(os.listdir(tmp_path)) == before
     assert (tmp_path / "file").read_text() == "old"
-
-
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another thread"])
-def test_an_interrupt_waits_until_the_files_are_moved(beside):
-    done, over = [], threading.Event()
-
-    def work():
-        with without_interrupts():
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.05)  # for the other thread to take it
-            done.append(1)
-
-    other = threading.Thread(target=over.wait)
-    if beside:
-        other.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            work()
-    finally:
-        over.set()
-    assert done == [1]
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import standin_families
 import torch
 
-from env_wrappers import make_env
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.commands.train import main
-from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.pearl.config import PEARLConfig
@@ -225,34 +222,3 @@ def test_unknown_precisions_are_refused(make_algorithm):
 def test_the_option_sets_updates_and_scoring(capsys):
     assert main(["--env", "point-robot", "--preset", "quick", "--precision", "bf16", "--dry-run"]) == 0
     assert capsys.readouterr().out.count('"precision": "bf16"') == 2
-
-
-@pytest.mark.parametrize("name", ["sawyer-push", "ant-goal", "sparse-point-robot"])
-def test_threads_that_step_environments_change_no_path(name):
-    logs = []
-    for threads in (1, 3):
-        settings = [
-            "n_train_tasks=7",
-            "n_eval_tasks=1",
-            "max_path_length=30",
-            "num_envs=5",
-            f"step_threads={threads}",
-        ]
-        algorithm = build_algorithm(build_variant(name, "none", "quick", None, settings, 0), CPU)
-        assert algorithm.sampler._threads == threads
-        algorithm.agent.clear_z(num_tasks=7)
-        logs.append(algorithm.sampler.obtain_paths(range(7)))
-    for first, second in zip(*logs, strict=True):
-        np.testing.assert_array_equal(first["observations"], second["observations"])
-        np.testing.assert_array_equal(first["rewards"], second["rewards"])
-
-
-def test_threads_are_taken_where_they_help_alone():
-    torch.set_num_threads(2)
-    try:
-        for name, expected in (("sawyer-push", 2), ("cheetah-vel", 1)):
-            algorithm = build_algorithm(build_variant(name, "none", "quick", None, [], 0), CPU)
-            assert algorithm.sampler._threads == expected
-    finally:
-        torch.set_num_threads(1)
-    assert make_env("humanoid-dir").threads_help

@@ -1,131 +1,52 @@
-"""Side-by-side collection against one environment stepped by hand."""
+"""Side-by-side collection: what it gives is what one task at a time gives."""
 
 from __future__ import annotations
 
-import copy
-import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
+import math
 
 import numpy as np
 import pytest
+import torch
 
-from env_wrappers import ENVIRONMENTS, HindsightRewards, make_env
-from env_wrappers.point import FourCorners, SparsePointRobot
-from rlkit_hfr.pearl.episodes import Episodes
-from rlkit_hfr.pearl.stepping import Stepper, Steps
-
-
-def _pair(env, tasks):
-    """Environments side by side, and twins of them to be stepped by hand."""
-    sides = []
-    for _ in range(2):
-        envs = [copy.deepcopy(env) for _ in tasks]
-        for i, (own, task) in enumerate(zip(envs, tasks, strict=True)):
-            own.seed(i)
-            own.reset_task(task)
-            own.reset()
-        sides.append(envs)
-    return sides
+from env_wrappers import HindsightRewards, make_env
+from env_wrappers.point import SparsePointRobot
+from rlkit_hfr.experiments.runs.build import build_algorithm
+from rlkit_hfr.experiments.settings.variant import build_variant
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
-def test_a_step_of_many_environments_is_the_step_of_each(name):
-    """Observations, rewards, terminals and infos bit for bit, though the rewards of all are one call."""
-    env, tasks = make_env(name, seed=0), [1, 0, 1]
-    together, alone = _pair(env, tasks)
-    rng = np.random.default_rng(0)
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(5):
-            actions = rng.uniform(-1.5, 1.5, (3, *env.action_space.shape)).astype(np.float32)
-            steps = Stepper(pool, 2).step(together, actions)
-            assert (steps.rewards.dtype, steps.terminals.dtype) == (np.float32, bool)
-            for i, own in enumerate(alone):
-                obs, reward, terminal, info = own.step(actions[i])
-                np.testing.assert_array_equal(steps.next_obs[i], obs)
-                assert (steps.rewards[i], steps.terminals[i]) == (np.float32(reward), terminal)
-                assert steps.figures.keys() == info.keys()
-                for key, value in info.items():
-                    np.testing.assert_array_equal(steps.figures[key][i], value)
-                    assert steps.figures[key].dtype == np.asarray(value).dtype
+def test_side_by_side_collection_equals_one_at_a_time(make_algorithm):
+    """With deterministic actions and starts, ten tasks side by side give what each gives
+    alone, and in turns of three.
+    """
+    results = []
+    for num_envs in (7, 3, 1):
+        algorithm = make_algorithm("sparse-point-robot", num_envs=num_envs)
+        algorithm.agent.z = torch.linspace(-1, 1, 21).view(7, 3)
+        paths = algorithm.sampler.obtain_paths(range(7), deterministic=True)
+        assert [len(path["rewards"]) for path in paths] == [10] * 7
+        results.append(paths)
+        np.testing.assert_array_equal([path["context"] for path in paths], algorithm.agent.z)
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(a["rewards"], b["rewards"], atol=1e-5)
+            np.testing.assert_allclose(a["observations"], b["observations"], atol=1e-5)
 
 
-class _OwnStep(SparsePointRobot):
-    def step(self, action):
-        obs, reward, terminal, info = super().step(action)
-        return obs, reward + 100.0, terminal, {**info, "extra": 7}
-
-
-class _Wrapper:
-    """Hands everything through, and adds to what a step gives."""
-
-    def __init__(self, env):
-        self._env = env
-
-    def __getattr__(self, name):
-        if name == "_env":
-            raise AttributeError(name)
-        return getattr(self._env, name)
-
-    def step(self, action):
-        obs, reward, terminal, info = self._env.step(action)
-        return obs, reward + 100.0, terminal, {**info, "extra": 7}
-
-
-class _OwnGoal(SparsePointRobot):
-    """Its goals are no arrays, and cannot be joined."""
-
-    @property
-    def _goal(self):
-        return {"at": self.tasks[self._task_idx] + 100.0}
-
-    def reward_of(self, achieved, task):
-        return super().reward_of(achieved, task["at"])
-
-    def goal_distance_of(self, achieved, task):
-        return super().goal_distance_of(achieved, task["at"])
-
-
-def _patched(env):
-    env.step = _Wrapper(copy.deepcopy(env)).step
-    return env
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: _OwnStep(n_tasks=4),
-        lambda: _Wrapper(SparsePointRobot(n_tasks=4)),
-        lambda: _patched(SparsePointRobot(n_tasks=4)),
-    ],
-    ids=["override", "wrapper", "patch"],
-)
-def test_a_step_of_ones_own_is_taken(make):
-    envs = [make(), make()]
-    steps = Stepper(ThreadPoolExecutor(1), 1).step(envs, np.zeros((2, 2), np.float32))
-    assert (steps.rewards > 50.0).all()
-    assert [info["extra"] for info in steps.infos] == [7, 7]
-
-
-def test_a_goal_of_ones_own_is_taken():
-    envs = [_OwnGoal(n_tasks=4) for _ in range(2)]
-    steps = Stepper(ThreadPoolExecutor(1), 1).step(envs, np.zeros((2, 2), np.float32))
-    assert (steps.rewards < -100.0).all()
-
-
-class _Remapped(SparsePointRobot):
-    def reset_task(self, idx):
-        self.action_scale = 0.1 * (1 + idx)
-        return super().reset_task(3 - int(idx))
-
-
-def test_each_environment_has_its_own_task_and_scale():
-    together, alone = _pair(_Remapped(n_tasks=4), [0, 2])
-    steps = Stepper(ThreadPoolExecutor(1), 1).step(together, np.ones((2, 2), np.float32))
-    expected = [own.step(np.ones(2, np.float32)) for own in alone]
-    np.testing.assert_array_equal(
-        steps.rewards, np.array([reward for _, reward, _, _ in expected], np.float32)
-    )
-    np.testing.assert_array_equal(steps.next_obs, [obs for obs, _, _, _ in expected])
+def test_episodes_end_at_terminals_and_time_outs_are_no_terminals(make_algorithm):
+    algorithm = make_algorithm("four-corners", max_path_length=12)
+    corner = algorithm.env.tasks / math.sqrt(2)
+    # straight to the first corner
+    algorithm.agent.get_actions = lambda obs, deterministic: np.stack([corner[0]] * len(obs)) * 2
+    algorithm.agent.clear_z(num_tasks=2)
+    first, second = algorithm.sampler.obtain_paths([0, 2])
+    assert len(first["rewards"]) < 12
+    assert first["terminals"][-1]
+    assert not first["timeouts"].any()
+    assert not first["terminals"][:-1].any()
+    assert len(second["rewards"]) == 12
+    assert not second["terminals"].any()
+    assert second["timeouts"][-1]
+    np.testing.assert_array_equal(first["next_observations"][:-1], first["observations"][1:])
 
 
 class _Odd(SparsePointRobot):
@@ -180,81 +101,36 @@ def test_rewards_and_terminals_of_any_type_are_cast(make_algorithm):
     )
 
 
-def _steps(episodes, t, terminals):
-    rows = np.array(episodes.active, float)
-    obs = np.stack([rows, np.full(len(rows), t + 1.0)], axis=1)
-    return Steps(
-        obs,
-        (10 * rows + t).astype(np.float32),
-        np.array(terminals),
-        {"at": rows * 100 + t},
-        [{"own": i} for i in episodes.active],
-    )
-
-
-def test_episodes_of_different_lengths_keep_their_own_steps():
-    """Three episodes of four steps at most; the second ends after one, the first after
-    three, the last is cut off.
-    """
-    episodes = Episodes(np.stack([np.arange(3.0), np.zeros(3)], axis=1), max_path_length=4)
-    for t, terminals in enumerate([[False, True, False], [False, False], [True, False], [False]]):
-        episodes.append(np.full((len(terminals), 1), t), _steps(episodes, t, terminals))
-    assert episodes.active == []
-    paths = episodes.paths(np.arange(3))
-    assert [len(path["rewards"]) for path in paths] == [3, 1, 4]
-    for i, path in enumerate(paths):
-        steps = np.arange(len(path["rewards"]))
-        np.testing.assert_array_equal(path["rewards"][:, 0], 10 * i + steps)
-        np.testing.assert_array_equal(path["env_infos"]["at"], 100 * i + steps)
-        np.testing.assert_array_equal(path["env_infos"]["own"], np.full(len(steps), i))
-        np.testing.assert_array_equal(path["observations"], np.stack([np.full(len(steps), i), steps], axis=1))
-        np.testing.assert_array_equal(path["next_observations"][:-1], path["observations"][1:])
-        np.testing.assert_array_equal(path["actions"][:, 0], steps)
-        assert path["terminals"][-1, 0] == (i != 2)
-        assert path["timeouts"].sum() == path["timeouts"][-1, 0] == (i == 2)
-        assert path["context"] == i
-        assert all(
-            path[key].dtype == np.float32
-            for key in ("observations", "next_observations", "actions", "rewards")
+@pytest.mark.parametrize("name", ["sawyer-push", "ant-goal", "sparse-point-robot"])
+def test_threads_that_step_environments_change_no_path(name):
+    logs = []
+    for threads in (1, 3):
+        settings = [
+            "n_train_tasks=7",
+            "n_eval_tasks=1",
+            "max_path_length=30",
+            "num_envs=5",
+            f"step_threads={threads}",
+        ]
+        algorithm = build_algorithm(
+            build_variant(name, "none", "quick", None, settings, 0), torch.device("cpu")
         )
+        assert algorithm.sampler._threads == threads
+        algorithm.agent.clear_z(num_tasks=7)
+        logs.append(algorithm.sampler.obtain_paths(range(7)))
+    for first, second in zip(*logs, strict=True):
+        np.testing.assert_array_equal(first["observations"], second["observations"])
+        np.testing.assert_array_equal(first["rewards"], second["rewards"])
 
 
-def test_paths_own_their_memory():
-    """A stored path must not keep those alive that were collected beside it."""
-    episodes = Episodes(np.zeros((5, 2)), max_path_length=1)
-    episodes.append(
-        np.zeros((5, 1)),
-        Steps(np.zeros((5, 2)), np.zeros(5, np.float32), np.ones(5, bool), {"at": np.zeros(5)}, [{}] * 5),
-    )
-    path = episodes.paths(np.zeros((5, 1)))[0]
-    arrays = [
-        path["env_infos"]["at"],
-        *(path[key] for key in ("observations", "next_observations", "actions", "rewards", "terminals")),
-    ]
-    assert all((array if array.base is None else array.base).size == array.size for array in arrays)
-
-
-def test_images_are_held_three_times_at_most():
-    """As recorded, and as a path's observations and next observations."""
-    number, times, size = 4, 50, 2_000
-    episodes = Episodes(np.zeros((number, size), np.uint8), times)
-    rows = np.zeros(number)
-    tracemalloc.start()
-    for _ in range(times):
-        images = np.ones((number, size), np.uint8)
-        episodes.append(
-            rows[:, None], Steps(images, rows.astype(np.float32), rows.astype(bool), {}, [{}] * number)
-        )
-    episodes.paths(rows[:, None])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 3.5 * number * times * size
-
-
-def test_a_terminal_at_the_limit_is_no_time_out():
-    env = FourCorners()
-    together, _ = _pair(env, [0])
-    episodes = Episodes(np.zeros((1, 2)), max_path_length=1)
-    steps = Stepper(ThreadPoolExecutor(1), 1).step(together, np.ones((1, 2), np.float32))
-    episodes.append(np.ones((1, 2)), steps._replace(terminals=np.array([True])))
-    assert not episodes.paths(np.zeros((1, 1)))[0]["timeouts"].any()
+def test_threads_are_taken_where_they_help_alone():
+    torch.set_num_threads(2)
+    try:
+        for name, expected in (("sawyer-push", 2), ("cheetah-vel", 1)):
+            algorithm = build_algorithm(
+                build_variant(name, "none", "quick", None, [], 0), torch.device("cpu")
+            )
+            assert algorithm.sampler._threads == expected
+    finally:
+        torch.set_num_threads(1)
+    assert make_env("humanoid-dir").threads_help
