@@ -22,6 +22,7 @@ PLUGIN_TESTS = [
     "tests/hosts/test_refusals.py",
     "tests/hosts/test_standins.py",
     "tests/relabelers/test_generalized_hindsight.py",
+    "tests/relabelers/test_hipi_trajectory.py",
     "tests/relabelers/test_normalisers.py",
     "tests/test_distribution.py",
     "tests/test_placeholders.py",

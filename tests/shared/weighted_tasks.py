@@ -1,0 +1,51 @@
+"""A world of tasks that pay a weighted sum of the action, where the critic's value is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rlkit_hfr.paths import ContextLayout
+from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
+from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.task_memory import TaskMemory
+
+K = 4
+WEIGHTS = np.random.default_rng(7).normal(size=(K, 2)).astype(np.float32)
+
+
+class WeightedNetworks:
+    """The critic pays 10 z, and z is the mean of the context's rewards."""
+
+    device = torch.device("cpu")
+    reward_scale, discount, sparse_rewards, context_batch_size = 2.0, 0.5, False, 8
+    layout = ContextLayout(obs_dim=2, action_dim=2)
+
+    def posterior(self, context, mask):
+        mean = (context[..., 4] * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
+        return mean, torch.zeros_like(mean)
+
+    def action(self, obs, z, noise):
+        return torch.zeros(len(obs), 2)
+
+    def critics(self, obs, action, z):
+        return 10.0 * z + 1.0, 10.0 * z
+
+
+def weighted_rewards(offset=0.0):
+    def rewards(path, tasks):
+        values = WEIGHTS[list(tasks)] @ path["actions"].T
+        values[0] += offset
+        return TaskRewards(values, np.zeros(values.shape, bool))
+
+    return rewards
+
+
+def weighted_scorer(offset=0.0, stored=(0.1, 0.2, 0.3, 0.4), length=3):
+    """Each task has one stored trajectory of `length` equal rewards; task 0 pays `offset` besides."""
+    memory = TaskMemory(range(K), 5, 1, np.random.default_rng(0))
+    for task, value in enumerate(stored):
+        memory.add(task, np.full((length, 5), value, np.float32), np.zeros(2, np.float32))
+    rewards = Hindsight(weighted_rewards(offset))
+    return Scorer(WeightedNetworks(), memory, rewards, range(K), np.random.SeedSequence(0))
