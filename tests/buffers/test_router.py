@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from rlkit_hfr.buffers.router import RelabelingRouter
 from rlkit_hfr.buffers.statistics import RelabelStatistics
@@ -40,6 +41,7 @@ class NoNetworks:
     layout = ContextLayout(obs_dim=2, action_dim=2)
 
     updates = 0
+    device = torch.device("cpu")
 
     def isolated(self):
         return contextlib.nullcontext()
@@ -102,6 +104,15 @@ def test_a_relabeler_is_told_of_every_path_after_the_decisions_on_it(make_router
         ([id(first)], 0),
         ([id(second)], 1),
     ]
+
+
+def test_a_relabelers_own_state_is_in_the_routers(make_router):
+    first, second = make_router(), make_router()
+    given = []
+    first.relabeler.state_dict = lambda: {"recent": [7]}
+    second.relabeler.load_state_dict = given.append
+    second.load_state_dict(first.state_dict())
+    assert given == [{"recent": [7]}]
 
 
 def test_keep_original_copies(make_router, make_path):

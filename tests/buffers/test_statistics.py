@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rlkit_hfr.buffers.statistics import RelabelStatistics
 from rlkit_hfr.relabelers.relabeler import RelabelDecision
@@ -20,5 +21,6 @@ def test_what_is_unknown_counts_neither_in_sums_nor_in_numbers():
     np.testing.assert_array_equal(arrays["source_to_new"], [[0.0, 2.0], [0.0, 0.0]])
     assert columns["relabel/utility Mean"] == 3.0
     assert [columns[f"relabel/utility {name}"] for name in ("Min", "Max")] == [1.0, 5.0]
+    assert columns["relabel/utility Std"] == pytest.approx(np.std([1.0, 3.0, 5.0]))
     assert columns["relabel/log Z Mean"] == 2.0
     assert columns["relabel/share that changed task"] == 1.0

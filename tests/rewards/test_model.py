@@ -94,6 +94,26 @@ def test_an_algorithms_own_model_adapts_and_is_not_trained(make_path):
     assert own.phi.item() == 0.0
 
 
+def test_an_algorithms_own_model_of_the_dynamics_is_given_differences_of_observations(make_path):
+    class Dynamics(Certain):
+        class layout:
+            with_next_obs = True
+
+        def nll(self, inputs, targets, phi, mask=None):
+            self.targets = targets
+            return 0.5 * (targets[..., -1:] - phi.unsqueeze(-2)).square().mean(dim=-2).sum(dim=-1)
+
+    own, path = Dynamics(), make_path()
+    path["next_observations"] = path["observations"] + np.float32(0.5)
+    model = ModelReward([0], None, 0, own_model=(own, InnerSteps(steps=1, learning_rate=1.0)))
+    model.observe([{**path, "rewards": np.full((5, 1), 2.0, np.float32)}], 0)
+    model.fit()
+    differences, rewards = own.targets[..., :-1], own.targets[..., -1]
+    assert differences.shape[-1] == path["observations"].shape[1]
+    torch.testing.assert_close(differences, torch.full_like(differences, 0.5))
+    assert (rewards == 2.0).all()
+
+
 def test_terminals_are_the_environments(make_path):
     from env_wrappers import make_env
 
