@@ -18,7 +18,9 @@ OLDEST = ["torch==1.8.1", "numpy==1.19.5"]
 NEWEST = ["torch", "numpy"]
 # Those that need the plugin, numpy, torch and pytest alone; pyproject.toml has the same list.
 PLUGIN_TESTS = [
+    "tests/buffers/test_ledger.py",
     "tests/buffers/test_router.py",
+    "tests/buffers/test_statistics.py",
     "tests/hosts/test_refusals.py",
     "tests/hosts/test_standins.py",
     "tests/relabelers/test_generalized_hindsight.py",

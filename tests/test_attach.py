@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import random
 import warnings
 
@@ -12,9 +11,9 @@ import pytest
 import torch
 
 import rlkit_hfr
-from rlkit_hfr import RELABELERS, RelabelingMultiTaskReplayBuffer, attach, relabeling_buffer_class
+from rlkit_hfr import RELABELERS, attach
 from rlkit_hfr.pearl.logger import logger
-from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer, SimpleReplayBuffer
+from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 
 
 def _rows(algorithm):
@@ -205,30 +204,6 @@ def test_the_initial_pool_is_never_relabeled(make_algorithm):
     assert relabeling.statistics["relabel/paths relabeled"] == 0
     algorithm.collect_data([0], 20)
     assert relabeling.statistics["relabel/paths relabeled"] > 0
-
-
-def test_pickles_of_attached_buffers_are_the_hosts_own(make_algorithm):
-    algorithm = make_algorithm("four-corners")
-    attach(algorithm, "hfr")
-    for task in algorithm.train_tasks:
-        algorithm.collect_data([task], 20)
-    twin = pickle.loads(pickle.dumps(algorithm.enc_replay_buffer))
-    assert type(twin) is MultiTaskReplayBuffer
-    assert twin.num_steps_can_sample(0) == algorithm.enc_replay_buffer.num_steps_can_sample(0)
-
-
-def test_the_public_buffer_class_is_the_hosts_until_it_relabels(make_algorithm, make_path):
-    env = make_algorithm().env
-    ours = RelabelingMultiTaskReplayBuffer(100, env, [0, 1], np.random.default_rng(0))
-    theirs = MultiTaskReplayBuffer(100, env, [0, 1], np.random.default_rng(0))
-    for buffer in (ours, theirs):
-        buffer.add_paths(0, [make_path(seed=1), make_path(seed=2)])
-        buffer.add_path(1, make_path(seed=3))
-    for task in (0, 1):
-        np.testing.assert_equal(ours.random_batch(task, 9), theirs.random_batch(task, 9))
-    assert issubclass(relabeling_buffer_class(MultiTaskReplayBuffer), MultiTaskReplayBuffer)
-    with pytest.raises(ValueError, match="no multi-task replay buffer"):
-        relabeling_buffer_class(SimpleReplayBuffer)
 
 
 @pytest.mark.parametrize(

@@ -1,80 +1,17 @@
-"""One decision per path: pairing, fraction, cold start, moved and copied paths, loose transitions."""
+"""One decision per path: fraction, cold start, moved and copied paths, loose transitions."""
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 
 import numpy as np
 import pytest
-import torch
+from three_tasks import TASKS, own_number
 
-from rlkit_hfr.buffers.router import RelabelingRouter
-from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.paths import ContextLayout
-from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
 from rlkit_hfr.rewards.hindsight import Hindsight
-from rlkit_hfr.rewards.task_rewards import TaskRewards
-from rlkit_hfr.scoring.scorer import Scorer
-from rlkit_hfr.scoring.task_memory import TaskMemory
 
-# The fake rewards below are not what the random paths recorded.
+# What the three tasks pay is not what the random paths recorded.
 pytestmark = pytest.mark.filterwarnings("ignore:hindsight rewards do not give back")
-
-TASKS = [10, 20, 30]  # ids need not be 0..n-1
-
-
-class Always(Relabeler):
-    name = "always"
-
-    def __init__(self, tasks):
-        self.tasks, self.asked = tasks, []
-
-    def decide(self, paths, source_tasks, scorer, rng):
-        self.asked.append((list(paths), list(source_tasks)))
-        unknown = np.zeros(3)
-        return [RelabelDecision(self.tasks, np.full(3, 1 / 3), unknown, unknown) for _ in paths]
-
-
-class NoNetworks:
-    sparse_rewards = False
-    layout = ContextLayout(obs_dim=2, action_dim=2)
-
-    updates = 0
-    device = torch.device("cpu")
-
-    def isolated(self):
-        return contextlib.nullcontext()
-
-    def version(self):
-        return self.updates
-
-    def has_transitions(self, tasks):
-        return True
-
-
-def _rewards(path, tasks):
-    shape = (len(tasks), len(path["rewards"]))
-    terminals = np.zeros(shape, bool)
-    terminals[:, -1] = True
-    return TaskRewards(np.broadcast_to(np.array(tasks, np.float32)[:, None], shape), terminals)
-
-
-@pytest.fixture
-def make_router():
-    def build(tasks=20, warm=True, hindsight=None, **options):
-        memory = TaskMemory(TASKS, 5, 5, np.random.default_rng(0))
-        hindsight = hindsight or Hindsight(_rewards)
-        scorer = Scorer(NoNetworks(), memory, hindsight, TASKS, np.random.SeedSequence(0))
-        if warm:
-            for task in TASKS:
-                memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
-        options = {"relabel_fraction": 1.0, **options}
-        return RelabelingRouter(
-            Always(tasks), scorer, RelabelStatistics(TASKS), np.random.default_rng(0), **options
-        )
-
-    return build
 
 
 def test_a_moved_path_has_the_new_tasks_rewards_and_the_old_path_is_untouched(make_router, make_path):
@@ -129,37 +66,6 @@ def test_a_path_that_is_sent_home_is_not_stored_twice(make_router, make_path):
     assert route.relabeled == ()
 
 
-@pytest.mark.parametrize("order", [("rl", "encoder"), ("encoder", "rl")])
-def test_both_buffers_get_the_same_decision_in_either_order(make_router, make_path, order):
-    router = make_router()
-    paths = [make_path(seed=i) for i in range(3)]
-    first = router.routes(order[0], 10, paths)
-    second = router.routes(order[1], 10, list(reversed(paths)))
-    assert [a is b for a, b in zip(first, reversed(second))] == [True] * 3
-    assert len(router.relabeler.asked) == 1
-    assert router.ledger.is_settled
-
-
-def test_pairing_is_by_identity_not_by_turn(make_router, make_path):
-    router = make_router()
-    rl_only, both = make_path(seed=1), make_path(seed=2)
-    router.routes("rl", 10, [rl_only])
-    router.routes("rl", 10, [both])
-    (route,) = router.routes("encoder", 10, [both])
-    assert route.path is both
-    assert [len(paths) for paths, _ in router.relabeler.asked] == [1, 1]
-
-
-def test_decisions_nobody_asks_for_are_dropped_with_the_iteration(make_router, make_path):
-    router = make_router()
-    router.routes("rl", 10, [make_path()])
-    assert not router.ledger.is_settled
-    router.scorer.networks.updates += 2
-    router.routes("rl", 10, [])
-    assert router.ledger.is_settled
-    assert router.iteration == 1
-
-
 def test_nothing_is_relabeled_before_every_task_has_a_path(make_router, make_path):
     router = make_router(warm=False)
     for task in TASKS:
@@ -196,41 +102,6 @@ def test_transitions_go_their_own_ways_without_losing_one(make_router, make_path
     assert len(router.scorer.memory.all_trajectories(20)) == 1  # loose transitions are no trajectories
 
 
-def test_stored_trajectories_are_remembered_for_the_partition(make_router, make_path):
-    router = make_router()
-    router.routes("rl", 10, [make_path()])
-    sizes = {task: len(router.scorer.memory.all_trajectories(task)) for task in TASKS}
-    assert sizes == {10: 1, 20: 2, 30: 1}  # moved to 20: it belongs to 20's data and not to 10's
-    assert (router.scorer.memory.all_trajectories(20)[-1][:, 4] == 20.0).all()
-
-
-def test_the_first_observation_of_what_is_stored_is_an_initial_state_of_its_task(make_router, make_path):
-    router = make_router(tasks=30, warm=False)
-    path = make_path(seed=3)
-    router.routes("rl", 10, [path])  # nothing is relabeled yet: it is stored for 10
-    memory = router.scorer.memory
-    np.testing.assert_array_equal(memory.initial_obs(10, 1), path["observations"][:1])
-
-
-def test_statistics_count_what_happened(make_router, make_path):
-    router = make_router(tasks=20)
-    router.routes("rl", 10, [make_path(seed=1)])
-    router.routes("rl", 20, [make_path(seed=2)])
-    columns = router.statistics.report()
-    # asking twice, as hosts do that evaluate twice, loses nothing
-    np.testing.assert_equal(router.statistics.report(), columns)
-    assert columns["relabel/paths seen"] == columns["relabel/paths relabeled"] == 2
-    assert columns["relabel/share that changed task"] == 0.5
-    assert columns["relabel/effective tasks"] == pytest.approx(3.0)
-    assert columns["relabel/probability of own task"] == pytest.approx(1 / 3)
-    router.relabel_fraction = 0.0
-    router.routes("rl", 10, [make_path(seed=3)])
-    later = router.statistics.report()
-    assert list(later) == list(columns)
-    assert later["relabel/paths seen"] == 1
-    assert np.isnan(later["relabel/utility Mean"])
-
-
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, "half"])
 def test_bad_fraction_is_refused(make_router, fraction):
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -247,13 +118,6 @@ def test_paths_of_the_task_that_completes_the_pool_are_still_the_pool(make_route
     assert router.routes("rl", TASKS[-1], [make_path(seed=3)])[0].relabeled
 
 
-def test_a_path_given_twice_in_one_call_is_decided_once_for_both_buffers(make_router, make_path):
-    router, path = make_router(), make_path()
-    first = router.routes("rl", 10, [path, path])
-    second = router.routes("encoder", 10, [path, path])
-    assert len({id(route) for route in first + second}) == 1
-
-
 def test_rewards_that_do_not_come_back_are_said_once(make_router, make_path):
     honest, router = make_router(), make_router()
     with pytest.warns(UserWarning, match="step 0 was paid 3, hindsight says 10"):
@@ -266,7 +130,7 @@ def test_rewards_that_do_not_come_back_are_said_once(make_router, make_path):
 
 def _ends_under_20(path, tasks):
     """Task 20 ends an episode at step 2, and at step 3 again."""
-    given = _rewards(path, tasks)
+    given = own_number(path, tasks)
     given.terminals[[task == 20 for task in tasks], 2:4] = True
     return given
 
@@ -307,32 +171,6 @@ def test_several_tasks_get_the_whole_path(make_router, make_path):
     assert [task for task, _ in route.relabeled] == [30]
 
 
-def test_diagnostics_tell_from_where_to_where(make_router, make_path):
-    router = make_router(tasks=np.array([20, 20, 30, 10]))
-    path = make_path(4)
-    path["rewards"][1] = 20.0  # what task 20 pays as well
-    router.routes("rl", 10, [path])
-    arrays = router.statistics.arrays()
-    np.testing.assert_array_equal(arrays["tasks"], TASKS)
-    np.testing.assert_allclose(arrays["source_to_new"], [[0.25, 0.5, 0.25], [0, 0, 0], [0, 0, 0]])
-    assert arrays["utility"].shape == arrays["log_partition"].shape == (3,)
-    assert router.statistics.columns()["relabel/share of moved steps with another reward"] == pytest.approx(
-        2 / 3
-    )
-
-
-def test_rewarded_steps_are_counted_under_the_task_that_a_path_is_stored_for(make_router, make_path):
-    router = make_router(tasks=20)
-    near = {10: [0.5, 2.0, 2.0, 2.0], 20: [0.5, 0.5, 0.5, 2.0]}  # distances in tolerances
-    router.scorer._hindsight = Hindsight(
-        _rewards, lambda path, tasks: np.array([near[task] for task in tasks])
-    )
-    router.routes("rl", 10, [make_path(4)])
-    columns = router.statistics.columns()
-    assert columns["relabel/rewarded share as collected"] == 0.25
-    assert columns["relabel/rewarded share as stored"] == 0.75
-
-
 @pytest.mark.parametrize(
     ("into", "moved"), [("both", {"rl", "encoder"}), ("rl", {"rl"}), ("context", {"encoder"})]
 )
@@ -357,14 +195,6 @@ def test_a_relabeler_is_told_of_each_iteration(make_router, make_path):
         router.routes("rl", 10, [make_path()])
         router.routes("rl", 20, [make_path(seed=1)])
     assert told == [1, 2]
-
-
-def test_the_context_of_a_visit_is_what_the_host_adds_to_its_encoder_buffer(make_router, make_path):
-    router = make_router()
-    for_both, for_rl = make_path(seed=1, marker=1), make_path(seed=2, marker=2)
-    router.routes("rl", 10, [for_both, for_rl])
-    router.routes("encoder", 10, [for_both])
-    assert {float(rows[:, 0].max()) for rows in router.scorer.memory.contexts(10, 20)} == {1.0}
 
 
 def test_an_encoder_that_reads_in_order_gets_no_loose_steps(make_router, make_path):

@@ -13,7 +13,6 @@ from rlkit_hfr import attach
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMultiTaskReplayBuffer
 from rlkit_hfr.buffers.sampled_batches import SampledBatches
 from rlkit_hfr.buffers.statistics import RelabelStatistics
-from rlkit_hfr.buffers.transition_infos import TransitionInfos
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers.sampling import BatchScores, SamplingRelabeler
 from rlkit_hfr.replay_buffer import SimpleReplayBuffer
@@ -234,26 +233,6 @@ def test_batches_of_tensors_stay_tensors(world):
     assert first["scale"] == 7
     assert first["observations"][:, 0].unique().tolist() == [20.0]
     _check_rewards({key: np.asarray(value) for key, value in second.items()}, 20)
-
-
-def test_infos_are_found_by_the_transition_and_survive_a_checkpoint(make_path):
-    infos = TransitionInfos()
-    paths = [make_path(7, seed=seed, env_infos={"x": np.arange(7) + 10 * seed}) for seed in (1, 2)]
-    for path in paths:
-        infos.note(path)
-    infos.note(make_path(7, seed=3, env_infos={"y": np.arange(7)}))  # other infos: left out
-    as_dicts = make_path(7, seed=4, env_infos=[{"x": np.int64(40 + t)} for t in range(7)])
-    infos.note(as_dicts)
-    restored = TransitionInfos()
-    restored.load_state_dict(infos.state_dict())
-    for store in (infos, restored):
-        known, found = store.of({**paths[1], "observations": paths[1]["observations"].astype(np.float64)})
-        assert known.all()
-        np.testing.assert_array_equal(found["x"], np.arange(7) + 20)
-        np.testing.assert_array_equal(store.of(as_dicts)[1]["x"], np.arange(7) + 40)
-        assert not store.of(make_path(7, seed=3))[0].any()
-        changed = {**paths[0], "actions": paths[0]["actions"] + np.float32(1e-3)}
-        assert not store.of(changed)[0].any()
 
 
 def test_it_is_refused_where_only_contexts_are_relabeled(make_algorithm):

@@ -137,15 +137,7 @@ def test_it_trains_on_what_the_environment_or_the_caller_gives_and_is_refused_wi
         attach(make_algorithm("point-robot"), "virtual", rewards="learned")
 
 
-def test_what_a_caller_gives_is_checked(make_path):
-    with pytest.raises(ValueError, match=r"vectors must be finite numbers \(n_tasks, G\)"):
-        VectorRewards(_near, [1.0, 2.0], None)
-    wrong = VectorRewards(_near, VECTORS, lambda number, rng: np.zeros(number))
-    with pytest.raises(ValueError, match=r"shape \(3, 2\), got \(3,\)"):
-        wrong.sample(3, np.random.default_rng(0))
-    bad = VectorRewards(lambda path, vectors: np.zeros(3), VECTORS, None)
-    with pytest.raises(ValueError, match=r"must have shape \(K, T\)"):
-        bad(_path(make_path, 0.0), [0])
+def test_options_are_checked():
     for options in ({"num_virtual": 0}, {"ranking": "x"}, {"fits_none": "go"}, {"num_recent": 0}):
         with pytest.raises(ValueError, match=next(iter(options))):
             make_relabeler("virtual", **options)

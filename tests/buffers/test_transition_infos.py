@@ -1,0 +1,47 @@
+"""What was recorded of a transition is found again by the transition itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rlkit_hfr.buffers.transition_infos import TransitionInfos
+
+
+def test_infos_are_found_by_the_transition_and_survive_a_checkpoint(make_path):
+    infos = TransitionInfos()
+    paths = [make_path(7, seed=seed, env_infos={"x": np.arange(7) + 10 * seed}) for seed in (1, 2)]
+    for path in paths:
+        infos.note(path)
+    infos.note(make_path(7, seed=3, env_infos={"y": np.arange(7)}))  # other infos: left out
+    as_dicts = make_path(7, seed=4, env_infos=[{"x": np.int64(40 + t)} for t in range(7)])
+    infos.note(as_dicts)
+    restored = TransitionInfos()
+    restored.load_state_dict(infos.state_dict())
+    for store in (infos, restored):
+        known, found = store.of({**paths[1], "observations": paths[1]["observations"].astype(np.float64)})
+        assert known.all()
+        np.testing.assert_array_equal(found["x"], np.arange(7) + 20)
+        np.testing.assert_array_equal(store.of(as_dicts)[1]["x"], np.arange(7) + 40)
+        assert not store.of(make_path(7, seed=3))[0].any()
+        changed = {**paths[0], "actions": paths[0]["actions"] + np.float32(1e-3)}
+        assert not store.of(changed)[0].any()
+
+
+def test_rows_that_were_never_stored_are_not_known(make_path):
+    infos, known, unknown = TransitionInfos(), make_path(3, seed=1), make_path(2, seed=2)
+    assert infos.of(known)[0].tolist() == [False] * 3  # nothing was noted
+    infos.note({**known, "env_infos": {"x": np.arange(3) + 5}})
+    keys = ("observations", "actions", "next_observations")
+    batch = {key: np.concatenate([unknown[key], known[key][::-1]]) for key in keys}
+    found, values = infos.of(batch)
+    assert found.tolist() == [False, False, True, True, True]
+    assert values["x"][2:].tolist() == [7, 6, 5]
+
+
+def test_more_infos_than_there_is_room_for_are_kept(make_path):
+    infos = TransitionInfos()
+    paths = [make_path(200, seed=seed, env_infos={"x": np.arange(200) + 1000 * seed}) for seed in range(4)]
+    for path in paths:
+        infos.note(path)
+    for seed, path in enumerate(paths):
+        np.testing.assert_array_equal(infos.of(path)[1]["x"], np.arange(200) + 1000 * seed)
