@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from standin_buffers import Buffer, RlkitBuffer
 from torch import nn
 from torch.nn import functional as F
-from worlds import PointWorld
+from worlds import ACT, OBS, PointWorld, Z
 
 
 class _Logger:
@@ -30,72 +31,6 @@ class _Logger:
 
 
 logger = _Logger()
-OBS, ACT, Z = 2, 2, 3
-
-
-class TaskBuffer:
-    """Preallocated arrays, draws from numpy's global generator."""
-
-    def __init__(self, size: int = 5000) -> None:
-        self._rows = {
-            key: np.zeros((size, dim)) for key, dim in dict(o=OBS, a=ACT, r=1, o2=OBS, d=1, sparse=1).items()
-        }
-        self.clear()
-
-    def clear(self) -> None:
-        self._top = self._size = 0
-        self._starts: list[int] = []
-
-    def add_path(self, path: dict[str, Any]) -> None:
-        steps = zip(
-            path["observations"],
-            path["actions"],
-            path["rewards"],
-            path["next_observations"],
-            path["terminals"],
-            path["agent_infos"],
-            path["env_infos"],
-        )
-        self._starts.append(self._top)
-        for o, a, r, o2, d, _, info in steps:
-            for key, value in dict(o=o, a=a, r=r, o2=o2, d=d, sparse=info.get("sparse_reward", 0)).items():
-                self._rows[key][self._top] = value
-            self._top += 1
-            self._size += 1
-
-    def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
-        rows = np.random.randint(0, self._size, batch_size)  # noqa: NPY002
-        names = dict(
-            observations="o",
-            actions="a",
-            rewards="r",
-            next_observations="o2",
-            terminals="d",
-            sparse_rewards="sparse",
-        )
-        return {name: self._rows[key][rows] for name, key in names.items()}
-
-    def num_steps_can_sample(self) -> int:
-        return self._size
-
-
-class Buffer:
-    def __init__(self, tasks: Any) -> None:
-        self.task_buffers = {task: TaskBuffer() for task in tasks}
-
-    def add_path(self, task: Any, path: dict[str, Any]) -> None:
-        self.task_buffers[task].add_path(path)
-
-    def add_paths(self, task: Any, paths: list[dict[str, Any]]) -> None:
-        for path in paths:
-            self.task_buffers[task].add_path(path)
-
-    def random_batch(self, task: Any, batch_size: int, sequence: bool = False) -> dict[str, np.ndarray]:
-        assert not sequence
-        return self.task_buffers[task].random_batch(batch_size)
-
-    def num_steps_can_sample(self, task: Any) -> int:
-        return self.task_buffers[task].num_steps_can_sample()
 
 
 def mlp(inputs: int, outputs: int) -> nn.Sequential:
@@ -298,20 +233,6 @@ class OysterLike:
         logger.record_tabular("Epoch", epoch)
 
 
-# The rlkit family.
-class RlkitBuffer(Buffer):
-    def sample_context(self, indices: Any, batch_size: int) -> np.ndarray:
-        if not hasattr(indices, "__iter__"):
-            indices = [indices]
-        batches = [self.random_batch(idx, batch_size=batch_size) for idx in indices]
-        return np.stack(
-            [np.concatenate([b["observations"], b["actions"], b["rewards"]], axis=1) for b in batches]
-        )
-
-    def sample_batch(self, indices: Any, batch_size: int) -> list[dict[str, np.ndarray]]:
-        return [self.random_batch(idx, batch_size=batch_size) for idx in indices]
-
-
 class TanhNormal:
     def __init__(self, mean: torch.Tensor, std: torch.Tensor) -> None:
         self.normal_mean, self.normal_std = mean, std
@@ -396,9 +317,6 @@ class RlkitLike(OysterLike):
     def evaluate(self, epoch: int) -> None:
         super().evaluate(epoch)
         self.trace.append(self.enc_replay_buffer.sample_context(list(self.task_ids), 5))
-
-
-# Descendants.
 
 
 FAMILIES: dict[str, type[OysterLike]] = {cls.__name__: cls for cls in (OysterLike, RlkitLike)}

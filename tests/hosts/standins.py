@@ -7,21 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from standin_families import (
-    ACT,
-    FAMILIES,
-    OBS,
-    Agent,
-    Buffer,
-    Critic,
-    Encoder,
-    OysterLike,
-    TaskBuffer,
-    Z,
-    mlp,
+from standin_agents import (
+    DeterministicAgent,
+    DirichletAgent,
+    DropoutAgent,
+    JoinedCritic,
+    NamedCritic,
+    RecurrentAgent,
+    SeveralEncodersAgent,
+    TwoInputAgent,
 )
-from torch import nn
-from torch.nn import functional as F
+from standin_buffers import Buffer, ChainedBuffer, GeneratorBuffer, SequenceBuffer
+from standin_families import FAMILIES, Critic, OysterLike
 from worlds import SparsePointWorld
 
 
@@ -61,15 +58,6 @@ class InlineSampler(OysterLike):
         return context, [self.replay_buffer.random_batch(task, 8) for task in tasks]
 
 
-class JoinedCritic(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = mlp(OBS + ACT + Z, 1)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.net(inputs).squeeze(-1)
-
-
 class JoinedCritics(OysterLike):
     def make_nets(self) -> None:
         super().make_nets()
@@ -77,15 +65,6 @@ class JoinedCritics(OysterLike):
 
     def q(self, i: int, o: torch.Tensor, a: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         return self.critics()[i](torch.cat([o, a, z], dim=-1)).unsqueeze(-1)
-
-
-class NamedCritic(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = mlp(OBS + ACT + Z, 1)
-
-    def forward(self, latent: torch.Tensor, state: torch.Tensor, act: torch.Tensor) -> torch.Tensor:
-        return self.net(torch.cat([state, act, latent], dim=-1))
 
 
 class NamedCritics(OysterLike):
@@ -105,28 +84,6 @@ class LatentFirstCritics(OysterLike):
 
     def _min_q(self, obs: torch.Tensor, actions: torch.Tensor, task_z: torch.Tensor) -> torch.Tensor:
         return torch.min(self.q(0, obs, actions, task_z), self.q(1, obs, actions, task_z))
-
-
-class TwoInputPolicy(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = mlp(OBS + Z, 2 * ACT)
-
-    def forward(self, obs: torch.Tensor, z: torch.Tensor) -> Any:
-        mean, log_std = self.net(torch.cat([obs, z], dim=-1)).chunk(2, dim=-1)
-        normal = torch.distributions.Independent(torch.distributions.Normal(mean, log_std.exp()), 1)
-        return torch.distributions.TransformedDistribution(normal, [torch.distributions.TanhTransform()])
-
-
-class TwoInputAgent(Agent):
-    def __init__(self) -> None:
-        super().__init__()
-        self.policy = TwoInputPolicy()
-
-    def act(self, obs: np.ndarray) -> np.ndarray:
-        return (
-            self.policy(torch.as_tensor(obs, dtype=torch.float32)[None], self.z).sample()[0].detach().numpy()
-        )
 
 
 class TwoInputPolicies(OysterLike):
@@ -188,34 +145,9 @@ class AliasedBuffer(OysterLike):
             self._alias.add_paths(task, paths)
 
 
-class ChainedBuffer(Buffer):
-    """`add_paths` is built on `add_path`."""
-
-    def add_paths(self, task: Any, paths: list[dict[str, Any]]) -> None:
-        for path in paths:
-            self.add_path(task, path)
-
-
 class ChainedAdds(OysterLike):
     def make_buffers(self) -> tuple[Any, Any]:
         return ChainedBuffer(self.task_ids), ChainedBuffer(self.task_ids)
-
-
-class DropoutAgent(Agent):
-    """Draws from torch's generator in every forward pass while in training mode, and
-    averages Gaussians instead of multiplying them.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.context_encoder.net = nn.Sequential(
-            nn.Linear(OBS + ACT + 1, 12), nn.Dropout(0.3), nn.Tanh(), nn.Linear(12, 2 * Z)
-        )
-
-    def infer_posterior(self, context: torch.Tensor) -> None:
-        params = self.context_encoder(context)
-        self.z_means, self.z_vars = params[..., :Z].mean(dim=1), F.softplus(params[..., Z:]).mean(dim=1)
-        self.sample_z()
 
 
 class DropoutAndMeans(OysterLike):
@@ -232,105 +164,14 @@ class Deterministic(OysterLike):
         return DeterministicAgent()
 
 
-class DeterministicAgent(Agent):
-    def __init__(self) -> None:
-        super().__init__()
-        self.context_encoder = Encoder(outputs=Z)
-
-    def infer_posterior(self, context: torch.Tensor) -> None:
-        self.z_means = self.z = self.context_encoder(context).mean(dim=1)
-
-
-class SeveralEncodersAgent(Agent):
-    """No `context_encoder`: one network reads what was done and another what it was paid; z is a category
-    and a number, drawn from a belief that has neither mean nor variance."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        del self.context_encoder
-        self.behaviour_encoder, self.reward_encoder = mlp(OBS + ACT, 2), mlp(OBS + 1, 1)
-
-    def clear_z(self) -> None:
-        self.logits, self.number = torch.zeros(1, 2), torch.zeros(1, 1)
-        self.sample_z()
-
-    def sample_z(self) -> None:
-        category = torch.distributions.OneHotCategorical(logits=self.logits).sample()
-        self.z = torch.cat([category, self.number + torch.randn_like(self.number)], dim=-1)
-
-    def infer_posterior(self, context: torch.Tensor) -> None:
-        self.logits = self.behaviour_encoder(context[..., : OBS + ACT]).mean(dim=1)
-        paid = torch.cat([context[..., :OBS], context[..., OBS + ACT : OBS + ACT + 1]], dim=-1)
-        self.number = self.reward_encoder(paid).mean(dim=1)
-        self.sample_z()
-
-
 class SeveralEncoders(OysterLike):
     def make_agent(self) -> Any:
         return SeveralEncodersAgent()
 
 
-class DirichletAgent(Agent):
-    """A concentration instead of a Gaussian; `z_means` is what it calls something else."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.context_encoder = Encoder(outputs=Z)
-
-    def clear_z(self) -> None:
-        self.concentration, self.z_means = torch.ones(1, Z), "not a tensor"
-        self.sample_z()
-
-    def sample_z(self) -> None:
-        self.z = torch.distributions.Dirichlet(self.concentration).rsample()
-
-    def infer_posterior(self, context: torch.Tensor) -> None:
-        self.concentration = 1.0 + F.softplus(self.context_encoder(context)).sum(dim=1)
-        self.sample_z()
-
-
 class DirichletBelief(OysterLike):
     def make_agent(self) -> Any:
         return DirichletAgent()
-
-
-class RecurrentEncoder(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.input_size = OBS + ACT + 1
-        self.gru, self.head = nn.GRU(self.input_size, 8, batch_first=True), nn.Linear(8, 2 * Z)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tasks, steps, width = x.shape  # a sequence and nothing else
-        return self.head(self.gru(x)[0][:, -1])
-
-
-class RecurrentAgent(Agent):
-    def __init__(self) -> None:
-        super().__init__()
-        self.context_encoder = RecurrentEncoder()
-
-    def infer_posterior(self, context: torch.Tensor) -> None:
-        self.z_means, log_vars = self.context_encoder(context).chunk(2, dim=-1)
-        self.z_vars = log_vars.exp()
-        self.sample_z()
-
-
-class SequenceTaskBuffer(TaskBuffer):
-    def random_sequence(self, batch_size: int) -> dict[str, np.ndarray]:
-        start = int(np.random.choice(self._starts))  # noqa: NPY002
-        rows = slice(start, start + batch_size)
-        names = dict(observations="o", actions="a", rewards="r", sparse_rewards="sparse")
-        return {name: self._rows[key][: self._size][rows] for name, key in names.items()}
-
-
-class SequenceBuffer(Buffer):
-    def __init__(self, tasks: Any) -> None:
-        self.task_buffers = {task: SequenceTaskBuffer() for task in tasks}
-
-    def random_batch(self, task: Any, batch_size: int, sequence: bool = False) -> dict[str, np.ndarray]:
-        inner = self.task_buffers[task]
-        return inner.random_sequence(batch_size) if sequence else inner.random_batch(batch_size)
 
 
 class Recurrent(OysterLike):
@@ -380,20 +221,6 @@ class OwnGenerators(OysterLike):
                 inner.__class__ = GeneratorBuffer
                 inner._random = np.random.default_rng(int(task))
         return buffers
-
-
-class GeneratorBuffer(TaskBuffer):
-    def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
-        rows = self._random.integers(0, self._size, batch_size)
-        names = dict(
-            observations="o",
-            actions="a",
-            rewards="r",
-            next_observations="o2",
-            terminals="d",
-            sparse_rewards="sparse",
-        )
-        return {name: self._rows[key][rows] for name, key in names.items()}
 
 
 class VisitsInsideARequest(OysterLike):

@@ -7,6 +7,8 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+OBS, ACT, Z = 2, 2, 3  # columns of observations, actions and latents
+
 
 class PointWorld:
     """A point that moves by its action, at most 0.1 per axis and step. Reward: minus the

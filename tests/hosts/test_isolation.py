@@ -1,0 +1,64 @@
+"""Scoring leaves no trace in the host, its modules or any generator."""
+
+from __future__ import annotations
+
+import copy
+import random
+import types
+
+import numpy as np
+import pytest
+import standin_families
+import standins
+import torch
+
+from rlkit_hfr import attach
+from rlkit_hfr.hosts.isolation import borrowed_generators
+
+EVERY = sorted(standins.EVERY)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_scoring_leaves_no_trace(name):
+    algorithm = standins.EVERY[name]()
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    relabeling = attach(algorithm, "hfr", relabel_fraction=1.0, seed=0)
+    for task in algorithm.task_ids:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    path = algorithm.rollout(algorithm.task_ids[0])
+
+    def state():
+        agent = algorithm.agent
+        belief = {key: value.detach().numpy() for key, value in vars(agent).items() if torch.is_tensor(value)}
+        modes = [module.training for net in [agent, *algorithm.critics()] for module in net.modules()]
+        numpy_state = np.random.get_state()[1:3]  # noqa: NPY002
+        return copy.deepcopy((torch.get_rng_state().numpy(), numpy_state, random.getstate(), belief, modes))
+
+    before = state()
+    relabeling._router.routes("rl", algorithm.task_ids[0], [path])
+    np.testing.assert_equal(state(), before)
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
+
+
+@pytest.mark.skipif(not hasattr(torch.cuda, "_lazy_seed_tracker"), reason="torch keeps no such list here")
+def test_attach_leaves_no_seed_behind_for_other_devices():
+    torch.manual_seed(123)
+    attach(standin_families.OysterLike(), "hfr")
+    pending = [
+        entry[0].__closure__[0].cell_contents
+        for entry in [torch.cuda._lazy_seed_tracker.manual_seed_all_cb]
+        if entry
+    ]
+    assert all(seed == 0 for seed in pending)  # OysterLike itself seeds with 0
+
+
+def test_objects_that_hold_generators_draw_from_the_borrowed_one():
+    holder = types.SimpleNamespace(new=np.random.default_rng(1), old=np.random.RandomState(1))
+    own, expected = dict(vars(holder)), np.random.default_rng(5)
+    seed = int(expected.integers(2**32))
+    with borrowed_generators([holder], np.random.default_rng(5)):
+        assert holder.old.randint(10**6) == np.random.RandomState(seed).randint(10**6)
+        assert holder.new.random() == expected.random()
+    assert vars(holder) == own
+    assert holder.new.random() == np.random.default_rng(1).random()
