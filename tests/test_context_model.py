@@ -6,8 +6,6 @@ import pytest
 import torch
 
 from rlkit_hfr.context_model import ContextModel, InnerSteps, adapt_context
-from rlkit_hfr.mier.agent import TaskModel
-from rlkit_hfr.paths import ContextLayout
 
 TASKS, ROWS = 3, 7
 
@@ -142,12 +140,3 @@ def test_log_variances_stay_between_their_bounds(world):
             assert (log_var <= model.max_log_var + 1e-3).all()
             assert (log_var >= model.min_log_var - 1e-3).all()
     assert model.log_var_penalty().item() == pytest.approx(2 * 10.5)
-
-
-@pytest.mark.parametrize("with_next_obs", [False, True])
-def test_rows_are_split_into_inputs_and_targets(with_next_obs):
-    layout = ContextLayout(2, 1, with_next_obs)
-    rows = torch.tensor([[1.0, 2.0, 3.0, 4.0, 11.0, 22.0]])[:, : layout.width]
-    inputs, targets = TaskModel(layout, 3, 8).split(rows)
-    assert inputs.tolist() == [[1.0, 2.0, 3.0]]
-    assert targets.tolist() == ([[10.0, 20.0, 4.0]] if with_next_obs else [[4.0]])

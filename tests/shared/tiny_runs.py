@@ -63,6 +63,13 @@ def options(settings: list[str]) -> list[str]:
     return [part for setting in settings for part in ("--set", setting)]
 
 
+def with_data(algorithm: Any) -> Any:
+    """An algorithm that has collected 20 steps of each training task."""
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    return algorithm
+
+
 @contextmanager
 def stopping_after(updates: int) -> Iterator[None]:
     """Within the block, a training stops after the iteration in which it has made so many updates."""
