@@ -1,12 +1,16 @@
-"""The bench of relabeling quality runs, and gives the answers that are known."""
+"""The bench of relabeling quality gives known answers, and the table of what a GPU brings is made."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -47,3 +51,33 @@ def test_quality_of_methods_whose_answer_is_known(tmp_path):
         rows["hfr, off"]["noise"] < rows["hfr, a sample of z"]["noise"]
     )  # the posterior's mean is no sample
     assert all(0.0 <= row["starved"] <= 1.0 and 0.0 <= row["TV"] <= 1.0 for row in rows.values())
+
+
+def _benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("OYSTER_PATH", None)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the test wants it missing")
+def test_the_table_is_refused_without_a_gpu():
+    result = _benchmark()
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert "no CUDA device" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_table_can_be_tried_on_a_cpu():
+    small = ["--preset", "quick", "--env", "point-robot", "--updates", "2", "--repeats", "1", "--runs", "1"]
+    small += ["--tasks", "3", "--horizon", "20", "--num-initial-states", "4"]
+    result = _benchmark("--device", "cpu", *small)
+    assert result.returncode == 0, result.stderr
+    for title, columns, rows in (
+        ("An update", 8, 2), ("Scoring by hfr", 5, 4), ("A whole iteration", 8, 2), ("Runs at once", 3, 1),
+    ):  # fmt: skip
+        lines = result.stdout.split(f"## {title}\n\n")[1].split("\n\n")[0].strip().splitlines()
+        assert len(lines) == rows + 2
+        assert all(line.count("|") == columns + 1 for line in lines)

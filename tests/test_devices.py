@@ -5,9 +5,6 @@ from __future__ import annotations
 import copy
 import csv
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -322,34 +319,3 @@ def test_an_update_on_a_real_device_waits_for_nothing(make_algorithm):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     algorithm.check_losses(0)
-
-
-# The table of what a GPU brings.
-def _benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment.pop("OYSTER_PATH", None)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the test wants it missing")
-def test_the_table_is_refused_without_a_gpu():
-    result = _benchmark()
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert "no CUDA device" in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
-def test_the_table_can_be_tried_on_a_cpu():
-    small = ["--preset", "quick", "--env", "point-robot", "--updates", "2", "--repeats", "1", "--runs", "1"]
-    small += ["--tasks", "3", "--horizon", "20", "--num-initial-states", "4"]
-    result = _benchmark("--device", "cpu", *small)
-    assert result.returncode == 0, result.stderr
-    for title, columns, rows in (
-        ("An update", 8, 2), ("Scoring by hfr", 5, 4), ("A whole iteration", 8, 2), ("Runs at once", 3, 1),
-    ):  # fmt: skip
-        lines = result.stdout.split(f"## {title}\n\n")[1].split("\n\n")[0].strip().splitlines()
-        assert len(lines) == rows + 2
-        assert all(line.count("|") == columns + 1 for line in lines)

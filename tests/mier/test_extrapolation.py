@@ -171,12 +171,6 @@ def test_a_family_that_does_not_say_when_episodes_end_is_refused(make_mier):
     Extrapolation(algorithm, ExtrapolationConfig(relabel=False), seed=0)
 
 
-@pytest.mark.parametrize("bad", [dict(real_share=2.0), dict(trajectories=0), dict(relabel=1)])
-def test_bad_settings_are_refused(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        ExtrapolationConfig(**bad)
-
-
 RUN = options(assignments(num_iterations=1, num_extra_rl_steps_posterior=20, encoder_size=8))
 
 
