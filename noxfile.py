@@ -18,9 +18,11 @@ OLDEST = ["torch==1.8.1", "numpy==1.19.5"]
 NEWEST = ["torch", "numpy"]
 # Those that need the plugin, numpy, torch and pytest alone; pyproject.toml has the same list.
 PLUGIN_TESTS = [
+    "tests/buffers/test_clone.py",
     "tests/buffers/test_ledger.py",
     "tests/buffers/test_router.py",
     "tests/buffers/test_statistics.py",
+    "tests/buffers/test_transition_infos.py",
     "tests/hosts/test_calling.py",
     "tests/hosts/test_conventions.py",
     "tests/hosts/test_families.py",
@@ -36,8 +38,12 @@ PLUGIN_TESTS = [
     "tests/relabelers/test_generalized_hindsight.py",
     "tests/relabelers/test_hipi_trajectory.py",
     "tests/relabelers/test_normalisers.py",
+    "tests/test_checks.py",
     "tests/test_distribution.py",
+    "tests/test_paths.py",
     "tests/test_placeholders.py",
+    "tests/test_references.py",
+    "tests/test_state.py",
     "tests/test_utility.py",
 ]
 HOSTS = {"oyster": "OYSTER_PATH", "rlkit": "RLKIT_PATH"}
