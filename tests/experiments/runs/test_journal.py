@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from file_contents import contents
 from tiny_runs import assignments, options, stopping_after
 
 from rlkit_hfr.experiments.commands.train import main
@@ -27,11 +28,6 @@ from rlkit_hfr.pearl.logger import logger
 
 SETTINGS = options(assignments(num_iterations=4, relabel_fraction=1.0))
 ARGUMENTS = ["--env", "point-robot", "--preset", "quick", *SETTINGS]
-HALF = ".variant.json.0123abcd.partial"  # what a process that was killed leaves
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
 def _rows(folder: Path) -> list[list[str]]:
@@ -69,33 +65,26 @@ def finished(originals, tmp_path):
 
 
 def _refused(folder: Path, capsys, message: str) -> None:
-    before = _contents(folder)
+    before = contents(folder)
     capsys.readouterr()
     assert main(["--resume", str(folder)]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert message in err
-    assert _contents(folder) == before
+    assert contents(folder) == before
 
 
 def test_a_folder_that_another_process_trains_in_is_not_touched(stopped, capsys):
     (stopped / NAME).unlink()  # the other process has not written it yet
     (stopped / "params.pkl").unlink()
     (stopped / "progress.csv").write_text("half a head")
-    before = _contents(stopped)
+    before = contents(stopped)
     with alone_in(stopped):
         assert main(["--resume", str(stopped)]) == 2
         assert main([*ARGUMENTS, "--run-dir", str(stopped)]) == 2
-        assert {**before, "lock": b""} == _contents(stopped)
-    assert _contents(stopped) == before
-
-
-def test_a_lock_that_was_removed_and_made_anew_is_not_shared(tmp_path):
-    with alone_in(tmp_path):
-        (tmp_path / "lock").unlink()
-        with alone_in(tmp_path), pytest.raises(ValueError, match="another process"), alone_in(tmp_path):
-            pass
+        assert {**before, "lock": b""} == contents(stopped)
+    assert contents(stopped) == before
 
 
 def _rewrite(folder: Path, change) -> None:
@@ -143,10 +132,10 @@ def test_every_single_flipped_bit_is_refused(stopped, capsys, name):
         with pytest.raises(ValueError):
             load_sealed(file)
     program = main if name == NAME else watch
-    before = _contents(stopped)
+    before = contents(stopped)
     assert program(["--resume" if name == NAME else "--run", str(stopped)]) == 2
     assert "damaged" in capsys.readouterr().err
-    assert _contents(stopped) == before
+    assert contents(stopped) == before
 
 
 @pytest.mark.parametrize("keep", [0, 1, 21, 22, 100, -1, -40, -71, -72])
@@ -300,9 +289,9 @@ def test_a_finished_run_that_was_edited_is_refused(tmp_path, finished, capsys, e
     if kept:
         finished = tmp_path / "kept"
         assert main([*ARGUMENTS, "--run-dir", str(finished), "--keep-checkpoint"]) == 0
-    before = _contents(finished)
+    before = contents(finished)
     edit(finished)
-    assert _contents(finished) != before
+    assert contents(finished) != before
     assert not is_finished(finished)
     _refused(finished, capsys, message)
 
@@ -367,48 +356,6 @@ def test_another_column_in_every_row_is_refused(stopped, capsys):
 def test_another_value_in_a_row_is_refused(stopped, capsys):
     _with_another_value(stopped)
     _refused(stopped, capsys, "progress.csv is not the file that the checkpoint was written with")
-
-
-@pytest.mark.parametrize(
-    "held", ["params.pkl", NAME, "notes.txt", ".hidden", "below/", "lock", "lock/", "variant.tmp", HALF]
-)
-def test_a_run_begins_in_an_empty_or_a_new_folder_alone(tmp_path, capsys, held):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    if held.endswith("/"):
-        (folder / held).mkdir()
-    else:
-        (folder / held).write_text("precious")
-    before = _contents(tmp_path)
-    assert main([*ARGUMENTS, "--run-dir", str(folder)]) == 2
-    assert "must be empty or new" in capsys.readouterr().err
-    assert _contents(tmp_path) == before
-    assert os.listdir(folder) == [held.rstrip("/")]
-
-
-def test_what_a_start_leaves_that_was_killed_at_once_does_not_matter(tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("lock", HALF, "console.log"):
-        (folder / name).write_text("" if name == "lock" else "half")
-    assert main([*ARGUMENTS, "--run-dir", str(folder)]) == 0
-    assert {"lock", HALF}.isdisjoint(os.listdir(folder))
-
-
-@pytest.mark.parametrize("last", ["variant.json", NAME])
-@pytest.mark.parametrize("where", ["--run-dir", "--log-dir"])
-def test_a_disk_that_is_full_at_the_start_leaves_nothing(tmp_path, capsys, monkeypatch, last, where):
-    replace = os.replace
-
-    def full(source, target):
-        if Path(target).name == last:
-            raise OSError(errno.ENOSPC, "No space left on device", str(source))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", full)
-    assert main([*ARGUMENTS, where, str(tmp_path / "a" / "b")]) == 2
-    assert "No space left on device" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_kill_in_the_last_write_leaves_is_cleared_away(finished, stopped, capsys):
@@ -479,7 +426,7 @@ def test_a_replaced_file_is_the_old_one_until_the_new_one_is_whole(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert _contents(tmp_path) == {"a.json": b"old"}
+    assert contents(tmp_path) == {"a.json": b"old"}
 
 
 def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
@@ -488,7 +435,7 @@ def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
     logger.dump_tabular()
     state = logger.state_dict()
     logger.log("later")
-    before = _contents(tmp_path)
+    before = contents(tmp_path)
     for wrong in (
         {"progress_size": 10**6},
         {"progress_sha256": "0"},
@@ -497,4 +444,4 @@ def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
     ):
         with pytest.raises(ValueError):
             logger.load_state_dict({**state, **wrong})
-        assert _contents(tmp_path) == before
+        assert contents(tmp_path) == before

@@ -11,12 +11,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from grids import jobs_of
 from tiny_runs import assignments, options
 
 from rlkit_hfr.experiments.commands.compare import main
+from rlkit_hfr.experiments.runs.folders import alone_in, is_locked
+from rlkit_hfr.experiments.sweeps import comparison
+from rlkit_hfr.experiments.sweeps.comparison import Comparison
 from rlkit_hfr.experiments.sweeps.jobs import grid, last_words, progress_of
 
 ROOT = Path(__file__).parents[3]
@@ -215,3 +220,63 @@ def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, option, packa
     monkeypatch.setitem(sys.modules, package, None)
     assert main(["--env", "point-robot", *TINY_ARGS, option, "local", "--log-dir", str(tmp_path)]) == 2
     assert f"needs the package {package}" in capsys.readouterr().err
+
+
+class _Instant:
+    """An executor whose runs end at once, finished."""
+
+    slots: int | None = 4
+
+    def __init__(self):
+        self.submitted = []
+
+    def submit(self, job):
+        self.submitted.append(job)
+        return job
+
+    def poll(self, handle):
+        return 0
+
+    def stop(self, handle, at_once): ...
+
+    def close(self): ...
+
+
+@pytest.mark.parametrize("left", ["finished", "unfinished"])
+def test_a_run_of_another_comparison_is_waited_for(tmp_path, monkeypatch, capsys, left):
+    """It is taken over if the other one lets go of it unfinished."""
+    mine, others = jobs_of(tmp_path, 2)
+    others.folder.mkdir(parents=True)
+    done, turns = set(), []
+    lock = ExitStack()
+    lock.enter_context(alone_in(others.folder))
+    assert is_locked(others.folder)
+
+    def pause(seconds):
+        turns.append(seconds)
+        done.add(mine)
+        if len(turns) == 3:
+            done.update({others} if left == "finished" else ())
+            lock.close()
+        if len(turns) == 4:
+            done.add(others)
+
+    monkeypatch.setattr(comparison.time, "sleep", pause)
+    monkeypatch.setattr(comparison, "finished", lambda job: job in done)
+    executor = _Instant()
+    assert Comparison([mine, others], executor).run() == 0
+    assert executor.submitted == ([mine] if left == "finished" else [mine, others])
+    assert "elsewhere: point-robot hfr seed 1" in capsys.readouterr().out
+    assert not is_locked(others.folder)
+
+
+def test_whoever_is_second_to_start_a_run_waits(tmp_path, monkeypatch):
+    """Both saw it free; the second process is refused by the folder's lock."""
+    (job,) = jobs_of(tmp_path)
+    job.folder.mkdir(parents=True)
+    compared = Comparison([job], _Instant())
+    with alone_in(job.folder):
+        assert compared._outcome(job) == "elsewhere"
+    assert compared._outcome(job) == "failed"
+    monkeypatch.setattr(comparison, "finished", lambda job: True)  # by the other one, meanwhile
+    assert compared._outcome(job) == "finished"
