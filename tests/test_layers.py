@@ -105,3 +105,34 @@ print(sorted(rlkit_hfr.RELABELERS))
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "hfr" in result.stdout
+
+
+# Interfaces, thin commands and drawing, which compute nothing; and one whose tests stand with MIER's.
+WITHOUT_NAMESAKES = {
+    "env_wrappers/silent_gym.py",
+    "rlkit_hfr/_version.py",
+    "rlkit_hfr/protocols.py",
+    "rlkit_hfr/hosts/errors.py",
+    "rlkit_hfr/scoring/host_view.py",
+    "rlkit_hfr/experiments/programs.py",
+    "rlkit_hfr/experiments/pictures/headless.py",
+    "rlkit_hfr/experiments/runs/extrapolation.py",
+    *(f"rlkit_hfr/experiments/analysis/{name}.py" for name in ("drawing", "looks", "notices")),
+    *(f"rlkit_hfr/experiments/analysis/{name}_figure.py" for name in ("relabeling", "score")),
+    *(
+        f"rlkit_hfr/experiments/commands/{name}.py"
+        for name in ("compare", "extrapolate", "four_corners", "outcome", "plot", "show_env", "watch")
+    ),
+}
+
+
+def test_every_module_that_computes_has_its_tests_in_a_file_of_its_name():
+    without = set()
+    for package, tests in (("rlkit_hfr", "tests"), ("env_wrappers", "tests/env_wrappers")):
+        for module in (ROOT / package).rglob("*.py"):
+            within = module.relative_to(ROOT / package)
+            if within.name.startswith("__"):
+                continue
+            if not (ROOT / tests / within.parent / f"test_{within.name}").exists():
+                without.add(module.relative_to(ROOT).as_posix())
+    assert without == WITHOUT_NAMESAKES
