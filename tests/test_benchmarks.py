@@ -81,3 +81,15 @@ def test_the_table_can_be_tried_on_a_cpu():
         lines = result.stdout.split(f"## {title}\n\n")[1].split("\n\n")[0].strip().splitlines()
         assert len(lines) == rows + 2
         assert all(line.count("|") == columns + 1 for line in lines)
+
+
+def test_an_agent_that_solves_its_tasks_does_so_told_and_by_itself():
+    command = [sys.executable, str(ROOT / "benchmarks" / "told.py"), "results/sawyer-reach/hfr/s-3"]
+    result = subprocess.run(
+        [*command, "--repetitions", "1"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    first, last, told = map(float, result.stdout.splitlines()[-1].split("|")[2:5])
+    assert 0.5 < first <= last  # adapting helps
+    assert last >= 0.8
+    assert told >= 0.9
