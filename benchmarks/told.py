@@ -31,7 +31,6 @@ from rlkit_hfr.pearl.learner import Learner
 def told(algorithm: Learner, tasks: list[int], seed: int) -> float:
     """Mean success on z from q(z|c), c two episodes of the expert."""
     config, agent, env = algorithm.config, algorithm.agent, algorithm.env
-    require_expert(env)
     expert = ScriptedAgent(env, 0.0, np.random.default_rng(seed))
     shown = roll_out(env, expert, np.repeat(tasks, 2), config.max_path_length, np.random.SeedSequence(seed))
     rows = [
@@ -54,7 +53,11 @@ def main() -> None:
     args = parser.parse_args()
     print("| run | first | last | told |\n|---|---|---|---|")
     for run in args.runs:
-        algorithm = load_trained(run, "params.pkl")
+        try:
+            algorithm = load_trained(run, "params.pkl")
+            require_expert(algorithm.env)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
         torch.manual_seed(0)
         algorithm.env.seed(0)
         tasks = list(algorithm.eval_tasks)

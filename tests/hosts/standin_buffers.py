@@ -39,7 +39,9 @@ class TaskBuffer:
             self._size += 1
 
     def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
-        rows = np.random.randint(0, self._size, batch_size)  # noqa: NPY002
+        return self._rows_at(np.random.randint(0, self._size, batch_size))  # noqa: NPY002
+
+    def _rows_at(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         names = dict(
             observations="o",
             actions="a",
@@ -114,13 +116,4 @@ class SequenceBuffer(Buffer):
 
 class GeneratorBuffer(TaskBuffer):
     def random_batch(self, batch_size: int) -> dict[str, np.ndarray]:
-        rows = self._random.integers(0, self._size, batch_size)
-        names = dict(
-            observations="o",
-            actions="a",
-            rewards="r",
-            next_observations="o2",
-            terminals="d",
-            sparse_rewards="sparse",
-        )
-        return {name: self._rows[key][rows] for name, key in names.items()}
+        return self._rows_at(self._random.integers(0, self._size, batch_size))

@@ -6,26 +6,20 @@ import math
 
 import numpy as np
 import torch
+from mean_rewards import MeanRewardBelief
 
-from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
 
-class TwoTaskNetworks:
+class TwoTaskNetworks(MeanRewardBelief):
     """z is the mean of the context's rewards, and the critic pays z: the utility of a path
     under a task is its mean reward there.
     """
 
-    device = torch.device("cpu")
-    reward_scale, discount, sparse_rewards, context_batch_size = 1.0, 0.9, False, 4
-    layout = ContextLayout(obs_dim=2, action_dim=2)
-
-    def posterior(self, context, mask):
-        mean = (context[..., 4] * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
-        return mean, torch.zeros_like(mean)
+    reward_scale, discount, context_batch_size = 1.0, 0.9, 4
 
     def action(self, obs, z, noise):
         return torch.tanh(noise(len(obs), 2))

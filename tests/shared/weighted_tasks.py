@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from mean_rewards import MeanRewardBelief
 
-from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
@@ -15,16 +15,10 @@ K = 4
 WEIGHTS = np.random.default_rng(7).normal(size=(K, 2)).astype(np.float32)
 
 
-class WeightedNetworks:
+class WeightedNetworks(MeanRewardBelief):
     """The critic pays 10 z, and z is the mean of the context's rewards."""
 
-    device = torch.device("cpu")
-    reward_scale, discount, sparse_rewards, context_batch_size = 2.0, 0.5, False, 8
-    layout = ContextLayout(obs_dim=2, action_dim=2)
-
-    def posterior(self, context, mask):
-        mean = (context[..., 4] * mask).sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)
-        return mean, torch.zeros_like(mean)
+    reward_scale, discount, context_batch_size = 2.0, 0.5, 8
 
     def action(self, obs, z, noise):
         return torch.zeros(len(obs), 2)
