@@ -49,6 +49,7 @@ class Preset:
     num_initial_states: int
     temperature: float | None = None
     latent: str | None = None
+    relabel_into: str | None = None
     batch_size: int | None = None
     net_size: int | None = None
     encoder_size: int | None = None
@@ -352,14 +353,17 @@ QUICK: dict[str, Preset] = {
     # Random actions reach a 5 cm ball in one episode of hundreds: twice the tolerance. A success ends an
     # episode, so that one row of a trajectory tells where the goal is: context batches that take in most
     # of a visit, of drawn sizes, because the first trajectories of an adaptation tell less. Positions in
-    # decimetres, since what tells one goal from another is a tenth of what an action is.
+    # decimetres, since what tells one goal from another is a tenth of what an action is. Contexts stay as
+    # they were collected: a test does not begin with relabeled successes.
     "sawyer-reach": _quick_sawyer(
         "sawyer-reach",
         length=75,
         tolerance=0.1,
         obs_unit=0.1,
         num_iterations=25,
-        num_train_steps_per_itr=500,
+        num_train_steps_per_itr=1000,
+        meta_batch=20,
+        relabel_into="rl",
         num_initial_steps=300,
         num_tasks_sample=20,
         embedding_batch_size=256,
