@@ -1,6 +1,6 @@
 """What does a trained agent lack: knowing what to do on a task, or finding out which it is?
 
-    python benchmarks/told.py results/sawyer-reach/hfr/s-3 ...
+    python benchmarks/told.py results/sawyer-reach-500/hfr/s-3 ...
 
 Of each run's agent (``variant.json``, ``params.pkl``), success on its test tasks by mean actions:
 

@@ -84,7 +84,7 @@ def test_the_table_can_be_tried_on_a_cpu():
 
 
 def test_an_agent_that_solves_its_tasks_does_so_told_and_by_itself():
-    command = [sys.executable, str(ROOT / "benchmarks" / "told.py"), "results/sawyer-reach/hfr/s-3"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "told.py"), "results/sawyer-reach-500/hfr/s-3"]
     result = subprocess.run(
         [*command, "--repetitions", "1"], cwd=ROOT, capture_output=True, text=True, check=False
     )
