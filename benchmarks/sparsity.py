@@ -15,7 +15,8 @@ import numpy as np
 
 from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr.experiments.pictures.families import random_path
-from rlkit_hfr.experiments.settings.presets import SAME_TASKS, preset
+from rlkit_hfr.experiments.settings.paper_presets import SAME_TASKS
+from rlkit_hfr.experiments.settings.presets import preset
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ from rlkit_hfr.experiments.settings.draft import Draft, Source, Variant
 from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS, Keys, keys_for
 from rlkit_hfr.experiments.settings.limits import check_name, check_settings
 from rlkit_hfr.experiments.settings.machine import versions
-from rlkit_hfr.experiments.settings.presets import PAPER, SAME_TASKS, preset
+from rlkit_hfr.experiments.settings.paper_presets import PAPER, SAME_TASKS
+from rlkit_hfr.experiments.settings.presets import preset
 from rlkit_hfr.references import is_reference
 from rlkit_hfr.relabelers import find_relabeler, make_relabeler, relabeler_options
 
