@@ -159,18 +159,19 @@ def test_scoring_leaves_the_host_as_it_was(make_algorithm, make_path, name):
     np.testing.assert_equal(_snapshot(algorithm), before)
 
 
+class ToTwo(rlkit_hfr.Relabeler):
+    name = "to-two"
+
+    def decide(self, paths, source_tasks, scorer, rng):
+        unknown = np.zeros(len(scorer.candidate_tasks))
+        sure = np.eye(len(unknown))[scorer.candidate_tasks.index(2)]
+        return [rlkit_hfr.RelabelDecision(2, sure, unknown, unknown) for _ in paths]
+
+
 def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_data(make_algorithm):
     """Every path is sent to task 2: the others' posteriors must still see their own data,
     and training must see it only at task 2.
     """
-
-    class ToTwo(rlkit_hfr.Relabeler):
-        name = "to-two"
-
-        def decide(self, paths, source_tasks, scorer, rng):
-            unknown = np.zeros(len(scorer.candidate_tasks))
-            sure = np.eye(len(unknown))[scorer.candidate_tasks.index(2)]
-            return [rlkit_hfr.RelabelDecision(2, sure, unknown, unknown) for _ in paths]
 
     algorithm = make_algorithm("four-corners", embedding_batch_size=200)
     attach(algorithm, ToTwo(), relabel_fraction=1.0)
@@ -194,6 +195,27 @@ def test_collection_and_evaluation_read_originals_and_training_reads_relabeled_d
     after = trained[0, :, :2] + 0.1 * trained[0, :, 2:4]  # the point robot's next state
     expected = algorithm.env.compute_rewards({"env_infos": {"achieved": after.numpy()}}, [2]).rewards[0]
     np.testing.assert_array_equal(trained[0, :, 4].numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("into", "rl", "context"), [("both", True, True), ("rl", True, False), ("context", False, True)]
+)
+def test_relabeled_paths_train_what_relabel_into_says(make_algorithm, into, rl, context):
+    """Task 0 is visited, and its paths are sent to task 2."""
+    algorithm = make_algorithm("four-corners", embedding_batch_size=200)
+    attach(algorithm, ToTwo(), relabel_fraction=1.0, relabel_into=into)
+    for task in algorithm.train_tasks:
+        algorithm.collect_data([task], 20)
+    sizes = [algorithm.replay_buffer.num_steps_can_sample(task) for task in (0, 2)]
+    algorithm.sample_context([0, 1])  # training has begun
+    algorithm._visit([0])
+    grown = [algorithm.replay_buffer.num_steps_can_sample(t) > n for t, n in zip((0, 2), sizes, strict=True)]
+    assert grown == [not rl, rl]
+    own = algorithm.enc_replay_buffer.task_buffers[0]
+    visited = {row.tobytes() for row in own._observations[: own._size]}
+    trained = {row.tobytes() for row in algorithm.sample_context([2])[0, :, :2].numpy()}
+    moved = trained & visited - {np.zeros(2, np.float32).tobytes()}  # every episode starts at 0
+    assert bool(moved) == context
 
 
 def test_the_initial_pool_is_never_relabeled(make_algorithm):
