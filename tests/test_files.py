@@ -6,14 +6,16 @@ import importlib
 import os
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_runs import FOUR_CORNERS, options
 
 from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
-from rlkit_hfr.files import check_writable, half_of, replacing, staged, write_text
+from rlkit_hfr.files import check_writable, half_of, load_sealed, replacing, save_sealed, staged, write_text
 
 TINY_ARGUMENTS = options(FOUR_CORNERS)
 
@@ -147,3 +149,34 @@ def test_an_interrupt_while_pictures_are_made_is_one_line_and_leaves_nothing(tmp
     _, status = os.waitpid(child, 0)
     assert (os.waitstatus_to_exitcode(status), said.read_text()) == (130, "Interrupted.\n")
     assert (_contents(run), _contents(tmp_path)) == before
+
+
+@pytest.mark.parametrize("keep", [0, 1, 21, 22, 100, -1, -40, -71, -72])
+def test_a_file_that_was_cut_is_refused(tmp_path, keep):
+    save_sealed(tmp_path / "a.pt", {"weights": torch.arange(100)})
+    whole = (tmp_path / "a.pt").read_bytes()
+    (tmp_path / "a.pt").write_bytes(whole[:keep])
+    with pytest.raises(ValueError):
+        load_sealed(tmp_path / "a.pt")
+
+
+def test_sealed_files_are_plain_archives_for_everybody_else(tmp_path):
+    save_sealed(tmp_path / "a.pt", {"weights": torch.arange(100)})
+    assert torch.load(tmp_path / "a.pt", weights_only=True)["weights"].sum() == 4950
+    assert zipfile.ZipFile(tmp_path / "a.pt").testzip() is None
+    assert load_sealed(tmp_path / "a.pt")[1]
+    torch.save({"weights": 1}, tmp_path / "a.pt")
+    assert load_sealed(tmp_path / "a.pt") == ({"weights": 1}, False)
+
+
+def test_a_replaced_file_is_the_old_one_until_the_new_one_is_whole(tmp_path):
+    (tmp_path / "a.json").write_text("old")
+
+    def fail():
+        with replacing(tmp_path / "a.json") as file:
+            file.write(b"half a new o")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert _contents(tmp_path) == {"a.json": b"old"}

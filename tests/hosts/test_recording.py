@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import standin_families
@@ -66,3 +70,20 @@ def test_our_columns_are_forgotten_and_the_hosts_stay():
     assert has_our_columns(table_keys(algorithm))
     forget_our_columns(algorithm)
     assert table_keys(algorithm) == {"Epoch", "Eval"}
+
+
+def test_diagnostics_are_whole_or_not_there(tmp_path, monkeypatch):
+    save_diagnostics(tmp_path, 0, {"tasks": np.arange(3)})
+    assert np.load(tmp_path / "relabeling" / "epoch_0.npz")["tasks"].tolist() == [0, 1, 2]
+
+    def half(file, **arrays):
+        if hasattr(file, "write"):
+            file.write(b"half")
+        else:
+            Path(file).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(OSError):
+        save_diagnostics(tmp_path, 1, {"tasks": np.arange(3)})
+    assert os.listdir(tmp_path / "relabeling") == ["epoch_0.npz"]

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from file_contents import contents
 
 from rlkit_hfr.pearl.logger import create_log_dir, logger, setup_logger, stats_ordered_dict
 
@@ -84,3 +85,21 @@ def test_unknown_snapshot_mode_is_refused(tmp_path):
 def test_statistics_have_rlkits_names():
     assert stats_ordered_dict("Q", [1.0, 3.0]) == {"Q Mean": 2.0, "Q Std": 1.0, "Q Max": 3.0, "Q Min": 1.0}
     assert math.isnan(stats_ordered_dict("Q", [])["Q Mean"])
+
+
+def test_a_state_of_the_logger_is_checked_before_anything_is_cut(tmp_path):
+    logger.set_snapshot_dir(tmp_path)
+    logger.record_tabular("Epoch", 0)
+    logger.dump_tabular()
+    state = logger.state_dict()
+    logger.log("later")
+    before = contents(tmp_path)
+    for wrong in (
+        {"progress_size": 10**6},
+        {"progress_sha256": "0"},
+        {"debug_size": -1},
+        {"columns": "Epoch"},
+    ):
+        with pytest.raises(ValueError):
+            logger.load_state_dict({**state, **wrong})
+        assert contents(tmp_path) == before

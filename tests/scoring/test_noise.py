@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from rlkit_hfr import attach
 from rlkit_hfr.scoring.noise import NormalNoise
 
 CPU = torch.device("cpu")
@@ -34,3 +35,12 @@ def test_a_state_goes_on_alike_and_that_of_another_device_begins_anew():
     assert torch.equal(twin(CPU, 4), second)
     anew.load_state_dict({**state, "noise_device": "cuda"}, CPU)
     assert torch.equal(anew(CPU, 4), first)
+
+
+def test_a_resumed_run_on_another_device_draws_its_noise_anew(make_algorithm):
+    relabeling = attach(make_algorithm(), "hfr", seed=0)
+    relabeling.scorer.noise(1)
+    state = relabeling.state_dict()
+    state["router"]["scorer"] |= {"noise_device": "cuda", "noise": torch.zeros(16, dtype=torch.uint8)}
+    relabeling.load_state_dict(state)
+    assert relabeling.scorer.noise(2).shape == (2,)
