@@ -56,6 +56,7 @@ TESTS = (
     "tests/hosts/test_standins.py",
     "tests/hosts/test_wrappers.py",
     "tests/experiments/runs/test_checkpoint.py",
+    "tests/experiments/runs/test_kills.py",
 )
 
 
