@@ -79,7 +79,10 @@ class SimpleReplayBuffer:
             raise ValueError(
                 "this task's replay buffer is empty; collect data for every task before sampling from it"
             )
-        rows = self.rng.integers(0, self._size, batch_size)
+        return self.take(self.rng.integers(0, self._size, batch_size))
+
+    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The transitions of `rows` (N,), indices below `num_steps_can_sample()`; values are (N, dim)."""
         return dict(
             observations=self._observations[rows],
             actions=self._actions[rows],
@@ -88,6 +91,13 @@ class SimpleReplayBuffer:
             next_observations=self._next_obs[rows],
             sparse_rewards=self._sparse_rewards[rows],
         )
+
+    def unusual_rows(self) -> np.ndarray:
+        """Indices of the transitions whose reward, sparse where there are sparse ones, is not the most
+        frequent: under a sparse reward those that paid, under a dense one all but a few."""
+        column = self._sparse_rewards if self._sparse_rewards[: self._size].any() else self._rewards
+        values, index, counts = np.unique(column[: self._size, 0], return_inverse=True, return_counts=True)
+        return np.flatnonzero(index != np.argmax(counts)) if len(values) else np.zeros(0, int)
 
     def state_dict(self) -> State:
         """The rows in use and where the next one goes; the generator, which is shared, is

@@ -39,3 +39,22 @@ def test_buffer_grows_wraps_and_samples_what_it_holds(make_path):
         small.random_batch(1)
     small.add_path(make_path(length=25, marker=3))
     assert small.num_steps_can_sample() == 10
+
+
+def test_unusual_rows_are_those_that_paid(make_path):
+    buffer = SimpleReplayBuffer(20, 2, 2, np.random.default_rng(0))
+    assert buffer.unusual_rows().tolist() == []
+    rewards = np.array([[-1.0], [-1.0], [0.0], [-1.0], [-3.0]], np.float32)
+    buffer.add_path(make_path(length=5, rewards=rewards))
+    assert buffer.unusual_rows().tolist() == [2, 4]
+    buffer.add_path(make_path(length=5, env_infos={"sparse_reward": np.array([0, 0.5, 0, 0, 1.0])}))
+    assert buffer.unusual_rows().tolist() == [6, 9]  # sparse rewards, where there are any, decide
+
+
+def test_taken_rows_are_those_that_were_asked_for(make_path):
+    buffer = SimpleReplayBuffer(20, 2, 2, np.random.default_rng(0))
+    path = make_path(length=6)
+    buffer.add_path(path)
+    rows = np.array([4, 0, 4])
+    np.testing.assert_array_equal(buffer.take(rows)["observations"], path["observations"][rows])
+    np.testing.assert_array_equal(buffer.take(rows)["rewards"], path["rewards"][rows])

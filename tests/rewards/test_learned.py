@@ -11,6 +11,7 @@ from taught_rewards import paid, teach
 
 from env_wrappers import make_env
 from rlkit_hfr import attach
+from rlkit_hfr.replay_buffer import SimpleReplayBuffer
 from rlkit_hfr.rewards.learned import LearnedReward
 from rlkit_hfr.rewards.resolve import resolve_hindsight
 
@@ -143,3 +144,38 @@ def test_without_relabeling_a_learned_reward_changes_nothing(make_algorithm):
             ]
         )
     np.testing.assert_equal(*logs)
+
+
+def rare(path, goal):
+    """Sparse rewards (T,): 1 within 0.05 of the goal, on 3 % of the steps of `make_path`; else 0."""
+    return (np.abs(path["observations"][:, 0] - goal) < 0.05).astype(np.float32)
+
+
+def error_where_it_pays(model, make_path):
+    """Root mean squared error of the sparse rewards that pay, on paths that the model has not seen."""
+    errors = []
+    for seed in range(40):
+        path = make_path(50, seed=50_000 + seed)
+        predicted = model.rewards(path, list(GOALS)).sparse_rewards
+        truth = np.stack([rare(path, goal) for goal in GOALS.values()])
+        errors.append((predicted - truth)[truth > 0.0])
+    return np.sqrt(np.mean(np.square(np.concatenate(errors))))
+
+
+def test_rows_that_pay_are_not_lost_among_those_that_do_not(make_path, monkeypatch):
+    """Rewarded rows have a share of their own in a batch; without it the same steps learn less of them."""
+
+    def taught():
+        model = LearnedReward(GOALS, None, seed=0)
+        for i in range(4):
+            for task, goal in GOALS.items():
+                path = make_path(50, seed=100 * i + task)
+                info = {"sparse_reward": rare(path, goal)}
+                model.observe([{**path, "rewards": paid(path, goal), "env_infos": info}], task)
+            model.fit()
+        return error_where_it_pays(model, make_path)
+
+    balanced = taught()
+    monkeypatch.setattr(SimpleReplayBuffer, "unusual_rows", lambda self: np.zeros(0, int))
+    uniform = taught()
+    assert balanced < 0.75 * uniform
