@@ -90,12 +90,13 @@ class Collector(abc.ABC):
         num_samples: int,
         update_posterior: bool = False,
         add_to_enc_buffer: bool = True,
+        stickiness: float = 0.0,
     ) -> None:
         """Collect whole trajectories until each task has at least `num_samples` new steps.
 
         Every trajectory acts on its own sample of z: of the prior or, with
         `update_posterior`, of q(z|c) given the encoder buffer's data after each
-        trajectory.
+        trajectory. stickiness: probability that an action is the one before it.
         """
         missing = np.full(len(tasks), num_samples)
         waiting: list[list[PathDict]] = [[] for _ in tasks]
@@ -105,7 +106,9 @@ class Collector(abc.ABC):
             self.agent.clear_z(num_tasks=len(turn))
             if update_posterior and (missing < num_samples).any():
                 self._infer_from_stored_context(turn)
-            for i, path in zip(open_tasks, self.sampler.obtain_paths(turn), strict=True):
+            for i, path in zip(
+                open_tasks, self.sampler.obtain_paths(turn, stickiness=stickiness), strict=True
+            ):
                 waiting[i].append(path)
                 missing[i] -= len(path["rewards"])
                 self._n_env_steps_total += len(path["rewards"])

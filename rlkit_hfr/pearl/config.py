@@ -55,6 +55,9 @@ class MetaRLConfig:
     meta_batch: int = 16  # tasks in one gradient update
     num_iterations: int = 500  # rounds of collection, training and evaluation
     num_initial_steps: int = 2000  # steps collected for every training task before the first round
+    # probability that an action of these steps is the one before it (sticky actions, Machado et al. 2018):
+    # random actions that last lead further
+    initial_stickiness: float = 0.0
     num_tasks_sample: int = 5  # training tasks visited in a round
     num_steps_prior: int = 400  # steps per visit with z from the prior
     num_steps_posterior: int = 0  # steps per visit with z from the posterior
@@ -107,6 +110,8 @@ class MetaRLConfig:
                 "min_embedding_batch_size must be at most embedding_batch_size = "
                 f"{self.embedding_batch_size}, got {self.min_embedding_batch_size}"
             )
+        if not self.initial_stickiness < 1.0:
+            raise ValueError(f"initial_stickiness must be below 1, got {self.initial_stickiness}")
         if not 0.0 < self.lr_end_factor <= 1.0:
             raise ValueError(f"lr_end_factor must be in (0, 1], got {self.lr_end_factor}")
         if not 0.0 < self.soft_target_tau <= 1.0:

@@ -29,6 +29,18 @@ class Episodes:
         self._figures: dict[str, list[np.ndarray]] = defaultdict(list)
         self._infos: list[list[Info]] = [[] for _ in obs]
         self._times = 0
+        self._last_actions: np.ndarray | None = None  # (N, A)
+
+    def stuck(self, actions: np.ndarray, again: np.ndarray) -> np.ndarray:
+        """Actions (active, A) of the active episodes; where `again` (active,) holds, the one that the
+        episode had before, if it had one.
+        """
+        if self._last_actions is None:
+            self._last_actions = actions.copy()
+        else:
+            actions = np.where(again[:, None], self._last_actions[self.active], actions)
+            self._last_actions[self.active] = actions
+        return actions
 
     def append(self, actions: np.ndarray, steps: Steps) -> None:
         """A step of the active episodes, in their order."""

@@ -115,7 +115,7 @@ class MetaRLAlgorithm(Collector):
                     for i in range(0, len(self.train_tasks), config.num_envs)
                 ]
                 for tasks in self._progress(groups, "initial data"):
-                    self.collect_data(tasks, config.num_initial_steps)
+                    self.collect_data(tasks, config.num_initial_steps, stickiness=config.initial_stickiness)
             visits = [
                 self.train_tasks[i]
                 for i in self.rng.integers(len(self.train_tasks), size=config.num_tasks_sample)

@@ -59,14 +59,20 @@ class SideBySideSampler:
         self._seeds = seeds
         self._envs: list[TaskEnv] = []
 
-    def obtain_paths(self, tasks: Sequence[int], deterministic: bool = False) -> list[PathDict]:
-        """One path per task, in order; path i acts on row i of the agent's z."""
+    def obtain_paths(
+        self, tasks: Sequence[int], deterministic: bool = False, stickiness: float = 0.0
+    ) -> list[PathDict]:
+        """One path per task, in order; path i acts on row i of the agent's z.
+
+        stickiness: probability, from 0 to 1, that an action is the one before it.
+        """
         z = self.agent.z
         paths: list[PathDict] = []
         with single_torch_thread(), ThreadPoolExecutor(self._threads) as pool:
             for start in range(0, len(tasks), self.max_envs):
                 part = slice(start, start + self.max_envs)
-                paths += self._rollout(tasks[part], z[part], deterministic, Stepper(pool, self._threads))
+                stepper = Stepper(pool, self._threads)
+                paths += self._rollout(tasks[part], z[part], deterministic, stickiness, stepper)
         self.agent.z = z
         return paths
 
@@ -89,7 +95,12 @@ class SideBySideSampler:
             _restorable(env).set_random_state(random_state)
 
     def _rollout(
-        self, tasks: Sequence[int], z: torch.Tensor, deterministic: bool, stepper: Stepper
+        self,
+        tasks: Sequence[int],
+        z: torch.Tensor,
+        deterministic: bool,
+        stickiness: float,
+        stepper: Stepper,
     ) -> list[PathDict]:
         envs = self._environments(len(tasks))
         first = []
@@ -100,6 +111,8 @@ class SideBySideSampler:
         while active := episodes.active:
             self.agent.z = z[active] if len(active) < len(tasks) else z
             actions = self.agent.get_actions(episodes.obs[active], deterministic)
+            if stickiness:
+                actions = episodes.stuck(actions, torch.rand(len(active)).numpy() < stickiness)
             episodes.append(actions, stepper.step([envs[i] for i in active], actions))
         return episodes.paths(z.detach().cpu().numpy())
 

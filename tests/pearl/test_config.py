@@ -29,6 +29,7 @@ def test_config_rejects_what_cannot_work():
             {"embedding_batch_size": 8, "min_embedding_batch_size": 9},
             "at most embedding_batch_size = 8, got 9",
         ),
+        ({"initial_stickiness": 1.0}, "below 1, got 1.0"),
         ({"lr_end_factor": 0.0}, r"in \(0, 1\], got 0.0"),
         ({"lr_end_factor": 1.5}, r"in \(0, 1\], got 1.5"),
     ],

@@ -26,6 +26,7 @@ from rlkit_hfr.protocols import HostAlgorithm, Spaces, TaskFamily
 _OURS_ALONE = {
     "entropy_weight",
     "eval_sampled",
+    "initial_stickiness",
     "lr_end_factor",
     "min_embedding_batch_size",
     "num_envs",

@@ -55,6 +55,7 @@ class Preset:
     context_lr: float | None = None
     lr_end_factor: float | None = None
     min_embedding_batch_size: int | None = None
+    initial_stickiness: float | None = None
     entropy_weight: float | None = None
     eval_sampled: bool | None = None
     num_train_tasks_eval: int | None = None
