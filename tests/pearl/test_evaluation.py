@@ -45,8 +45,8 @@ def test_sampled_actions_are_evaluated_beside_the_means(make_algorithm):
         algorithm.on_epoch_end = rows.append
         seen = []
         obtain = algorithm.sampler.obtain_paths
-        algorithm.sampler.obtain_paths = lambda tasks, deterministic=False, o=obtain, s=seen: (
-            s.append((list(tasks), deterministic)) or o(tasks, deterministic)
+        algorithm.sampler.obtain_paths = lambda tasks, deterministic=False, o=obtain, s=seen, **options: (
+            s.append((list(tasks), deterministic)) or o(tasks, deterministic, **options)
         )
         algorithm.train()
         tests = [deterministic for tasks, deterministic in seen if set(tasks) == set(algorithm.eval_tasks)]
