@@ -193,7 +193,7 @@ def interrupts(number: int, seed: int, work: Path) -> int:
         "plot": [str(work / "run"), "--out", str(work / "report")],
         "watch": ["--run", str(work / "run")],
         "show-env": ["--env", "point-robot", "--out", str(work / "environments")],
-        "four-corners": ["--output", str(work / "corners"), *options(corners)],
+        "four-corners": ["--train", "--output", str(work / "corners"), *options(corners)],
         "extrapolate": ["--run", str(work / "mier"), "--set", "eval_every=20"],
         "hipi-bc": ["--env", "point-robot", "--output", str(work / "study")],
     }

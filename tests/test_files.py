@@ -17,8 +17,6 @@ from rlkit_hfr import cli
 from rlkit_hfr.experiments.commands.train import main as train
 from rlkit_hfr.files import check_writable, half_of, load_sealed, replacing, save_sealed, staged, write_text
 
-TINY_ARGUMENTS = options(FOUR_CORNERS)
-
 
 def _contents(folder: Path) -> dict[str, bytes | None]:
     return {str(f.relative_to(folder)): f.read_bytes() if f.is_file() else None for f in folder.rglob("*")}
@@ -118,19 +116,27 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def corners(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corners") / "run"
+    what = ["--env", "four-corners", "--relabeler", "hfr", "--preset", "quick"]
+    assert train([*what, "--run-dir", str(folder), *options(FOUR_CORNERS)]) == 0
+    return folder
+
+
 _PICTURES = "rlkit_hfr.experiments.pictures"
 _COMMANDS = {
     "plot": (["{run}", "--out", "{out}"], "rlkit_hfr.experiments.analysis.figures", "draw_curves"),
     "watch": (["--run", "{run}"], f"{_PICTURES}.adaptation", "draw_path"),
     "show-env": (["--env", "point-robot", "--out", "{out}"], f"{_PICTURES}.families", "draw_path"),
-    "four-corners": (["--output", "{out}", *TINY_ARGUMENTS], f"{_PICTURES}.hovering", "draw_choices"),
+    "four-corners": (["--run", "{corners}", "--output", "{out}"], f"{_PICTURES}.hovering", "draw_choices"),
 }
 
 
 @pytest.mark.parametrize("program", _COMMANDS)
-def test_an_interrupt_while_pictures_are_made_is_one_line_and_leaves_nothing(tmp_path, run, program):
+def test_an_interrupt_while_pictures_are_made_is_one_line_and_leaves_nothing(tmp_path, run, corners, program):
     arguments, module, name = _COMMANDS[program]
-    given = [part.format(run=run, out=tmp_path / "a" / "b") for part in arguments]
+    given = [part.format(run=run, corners=corners, out=tmp_path / "a" / "b") for part in arguments]
     before = _contents(run), _contents(tmp_path)
     said, child = tmp_path.parent / f"{program}.txt", os.fork()
     if child == 0:

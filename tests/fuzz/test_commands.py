@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 
 from env_wrappers import ENVIRONMENTS, find_family
 from rlkit_hfr import RELABELERS
+from rlkit_hfr.experiments.commands import four_corners
 from rlkit_hfr.experiments.pictures import families, hovering
 from rlkit_hfr.experiments.settings.keys import keys_for
 from rlkit_hfr.experiments.settings.variant import build_variant
@@ -257,19 +258,19 @@ def test_the_command_line_of_show_env(arguments, place):
         choice_for("--preset", ["quick", "paper"]),
         number_for("--seed"),
         number_for("--samples"),
-        number_for("--straight-paths"),
         assignments(),
-        st.sampled_from([["--set", "relabeler=hipi"], ["--help"]]),
+        st.sampled_from([["--train"], ["--run", "run"], ["--set", "relabeler=hipi"], ["--help"]]),
     )
 )
 def test_the_command_line_of_four_corners(arguments):
-    kept = hovering._train_and_explain
-    hovering._train_and_explain = lambda args, variant, folder: (folder / "a.png").write_bytes(b"a picture")
+    kept = hovering.show_example, four_corners._train
+    hovering.show_example = lambda run, output, samples, seed: 0
+    four_corners._train = lambda args: 0
     try:
         with world() as folder:
             run_in(folder, "four-corners", [*arguments, "--output", "out"], writes="out")
     finally:
-        hovering._train_and_explain = kept
+        hovering.show_example, four_corners._train = kept
 
 
 @examples(20)

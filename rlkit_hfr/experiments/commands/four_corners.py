@@ -10,12 +10,12 @@ from rlkit_hfr.experiments.programs import Parser, command
 
 _DESCRIPTION = """\
 The didactic example of HFR section 4: which task should a trajectory over the penalty
-square be used for? Trains PEARL with HFR on Four-Corners, then compares the return (HIPI)
-and the utility (HFR) of one trajectory that hovers over the penalty square of the
-top-right task, and draws both relabeling distributions. Random actions do not find a
-corner within minutes; so the buffers begin with straight episodes in random directions,
-some of which do (``--straight-paths 0`` for none).
+square be used for? Takes an agent that PEARL with HFR was trained to be on Four-Corners,
+lets it collect, and compares the return (HIPI) and the utility (HFR) of one trajectory
+that hovers over the penalty square of the top-right task; draws both relabeling
+distributions, and where every method would send it.
 """
+_RECORDED = Path("results/four-corners/agent")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,24 +25,24 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
-        "--preset", default="quick", help="settings of the training: quick or paper (default: quick)"
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the agent's run on four-corners (default: the recorded one, {_RECORDED})",
     )
+    p.add_argument(
+        "--train", action="store_true", help="train an agent first, into the folder agent/ of --output"
+    )
+    p.add_argument("--preset", help="settings of --train: quick or paper (default: quick)")
     p.add_argument(
         "--set",
         dest="assignments",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override one setting; repeatable",
+        help="override one setting of --train; repeatable",
     )
-    p.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    p.add_argument(
-        "--straight-paths",
-        type=int,
-        default=100,
-        metavar="N",
-        help="straight episodes per task that the buffers begin with (default: 100)",
-    )
+    p.add_argument("--seed", type=int, default=0, help="of --train, and of what is drawn (default: 0)")
     p.add_argument(
         "--samples",
         type=int,
@@ -62,10 +62,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    announce("Loading PyTorch and the environment")
-    from rlkit_hfr.experiments.pictures.hovering import show_example
+    announce("Loading PyTorch and the agent")
+    from rlkit_hfr.experiments.pictures.hovering import check_request, show_example
 
     try:
-        return show_example(args)
-    except (ValueError, ArithmeticError, OSError) as error:  # arithmetic: a loss that is not finite
+        check_request(args)
+        if args.train and (code := _train(args)):
+            return code
+        run = args.output / "agent" if args.train else args.run or _RECORDED
+        return show_example(run, args.output, args.samples, args.seed)
+    except (ValueError, ArithmeticError, OSError) as error:  # arithmetic: a utility that is not finite
         return refuse(error, folder=args.output, advice="choose another --output")
+
+
+def _train(args: argparse.Namespace) -> int:
+    """An ordinary run of ``train``; its exit code."""
+    from rlkit_hfr.experiments.commands import train
+
+    settings = [part for assignment in args.assignments for part in ("--set", assignment)]
+    what = ["--env", "four-corners", "--relabeler", "hfr", "--preset", args.preset or "quick"]
+    return train.main([*what, "--seed", str(args.seed), "--run-dir", str(args.output / "agent"), *settings])

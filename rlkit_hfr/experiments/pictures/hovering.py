@@ -1,11 +1,10 @@
 """The didactic example of HFR section 4: which task should a trajectory over the
 penalty square be used for?
 
-PEARL with HFR is trained on Four-Corners. Then the return (HIPI) and the utility (HFR)
-of one trajectory that hovers over the penalty square of the top-right task are
-compared, and both relabeling distributions drawn. Random actions do not find a corner
-within minutes; so the buffers begin with straight episodes in random directions, some
-of which do.
+An agent that was trained by PEARL with HFR on Four-Corners collects trajectories, which
+log Z is taken over. Then the return (HIPI) and the utility (HFR) of one trajectory that
+hovers over the penalty square of the top-right task are compared, and both relabeling
+distributions drawn.
 """
 
 from __future__ import annotations
@@ -19,16 +18,17 @@ import numpy as np
 import torch
 
 from env_wrappers import HindsightEnv, make_env
-from rlkit_hfr.attach import Relabeling
 from rlkit_hfr.distribution import log_partition, relabel_probs
+from rlkit_hfr.experiments.pictures.adaptation import load_trained
 from rlkit_hfr.experiments.pictures.choices import choices, draw_choices
-from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm
+from rlkit_hfr.experiments.runs.build import attach_relabeler
+from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.experiments.settings.limits import check_seed
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import staged
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.pearl.console import Console
+from rlkit_hfr.pearl.evaluation import adapt
 from rlkit_hfr.pearl.learner import Learner
 from rlkit_hfr.relabelers.hfr import HFRRelabeler
 from rlkit_hfr.scoring.scorer import Scorer
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TASK_NAMES = ("top right", "top left", "bottom left", "bottom right")
-_MOST = 10_000  # draws of z, and straight episodes
+_MOST = 10_000  # draws of z
 _COLOURS = ("tab:blue", "tab:purple", "tab:orange", "tab:green")
 
 
@@ -55,38 +55,6 @@ def hovering_path(length: int = 20) -> PathDict:
         terminals=np.zeros((length, 1), bool),
         env_infos={"achieved": positions[1:]},
     )
-
-
-def straight_paths(
-    env: HindsightEnv, task: int, number: int, length: int, rng: np.random.Generator
-) -> list[PathDict]:
-    """Episodes of a task that run straight from the centre, each in a direction of its
-    own. Some hit a corner, which random actions do not.
-    """
-    paths: list[PathDict] = []
-    for angle in rng.uniform(0.0, 2.0 * np.pi, number):
-        direction = np.array([np.cos(angle), np.sin(angle)])
-        action = (direction / np.abs(direction).max()).astype(np.float32)
-        env.reset_task(task)
-        obs, steps = env.reset(), []
-        for _ in range(length):
-            next_obs, reward, done, info = env.step(action)
-            steps.append((obs, action, reward, next_obs, done, info["achieved"]))
-            obs = next_obs
-            if done:
-                break
-        o, a, r, o2, d, achieved = (np.array(column) for column in zip(*steps, strict=True))
-        paths.append(
-            dict(
-                observations=o.astype(np.float32),
-                actions=a,
-                rewards=r.astype(np.float32)[:, None],
-                next_observations=o2.astype(np.float32),
-                terminals=d[:, None],
-                env_infos={"achieved": achieved},
-            )
-        )
-    return paths
 
 
 @torch.no_grad()
@@ -204,60 +172,67 @@ def _draw_probabilities(axis: Axes, figures: dict[str, list[float]]) -> None:
     axis.legend(loc="upper center", ncols=2)
 
 
-def show_example(args: argparse.Namespace) -> int:
-    """Train, explain and draw; returns the exit code."""
-    if not (1 <= args.samples <= _MOST and 0 <= args.straight_paths <= _MOST):
-        raise ValueError(
-            f"--samples must be from 1 to {_MOST:,} and --straight-paths from 0, "
-            f"got {args.samples} and {args.straight_paths}"
-        )
-    variant = build_variant("four-corners", "hfr", args.preset, None, args.assignments, args.seed)
-    if variant["relabeler"] != "hfr" or variant["n_train_tasks"] != 4:
-        raise ValueError(
-            "the example explains hfr on all 4 tasks: relabeler and n_train_tasks can't be set, "
-            f"got {variant['relabeler']} and {variant['n_train_tasks']}"
-        )
+def check_request(args: argparse.Namespace) -> None:
+    """ValueError for a command line that can't be served, before anything is trained."""
+    if not 1 <= args.samples <= _MOST:
+        raise ValueError(f"--samples must be from 1 to {_MOST:,}, got {args.samples}")
     check_seed(args.seed, "--seed")
-    with staged(args.output) as folder:
-        _train_and_explain(args, variant, folder)
-    print(f"\nPictures: {args.output / 'four_corners.png'}, {args.output / 'choices.png'}")
+    if args.train:
+        if args.run is not None:
+            raise ValueError("--train makes an agent and --run names one; leave out one of the two")
+        _check_variant(
+            build_variant("four-corners", "hfr", args.preset or "quick", None, args.assignments, args.seed)
+        )
+    elif args.preset is not None or args.assignments:
+        raise ValueError("--preset and --set are settings of --train; add it")
+
+
+def _check_variant(variant: Variant) -> None:
+    found = [variant[name] for name in ("env_name", "algorithm", "relabeler", "n_train_tasks")]
+    if found != ["four-corners", "pearl", "hfr", 4]:
+        raise ValueError(
+            "the example explains hfr on all 4 tasks of four-corners under pearl, "
+            f"got {found[2]} on {found[3]} tasks of {found[0]} under {found[1]}"
+        )
+
+
+def show_example(run: Path, output: Path, samples: int, seed: int) -> int:
+    """Explain the agent of a run's folder, and draw; returns the exit code."""
+    if not run.exists():
+        raise ValueError(f"there is no agent in {run}; name a run's folder by --run, or make one by --train")
+    variant = read_variant(run)
+    _check_variant(variant)
+    algorithm = load_trained(run, "params.pkl")
+    with staged(output) as folder:
+        _explain_agent(algorithm, variant, folder, samples, seed)
+    print(f"\nPictures: {output / 'four_corners.png'}, {output / 'choices.png'}")
     return 0
 
 
-def _train_and_explain(args: argparse.Namespace, variant: Variant, folder: Path) -> None:
-    rng = np.random.default_rng(args.seed)
-    algorithm, relabeling = _trained(variant, args.straight_paths, rng)
+def _explain_agent(algorithm: Learner, variant: Variant, folder: Path, samples: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    relabeling = attach_relabeler(algorithm, variant)
+    tasks, length = algorithm.train_tasks, algorithm.max_path_length
+    algorithm.collect_data(tasks, 20 * length)
+    algorithm.collect_data(tasks, 20 * length, update_posterior=True)
     path = hovering_path()
     scorer = relabeling.scorer
     scorer.refresh()
-    figures = explain(path, scorer, relabeling.relabeler, args.samples)  # type: ignore[arg-type]
+    successes = adapt(algorithm.agent, algorithm.sampler, tasks, algorithm.config)[0].successes
+    solved = float(np.mean(successes[:, -1]))
+    figures = explain(path, scorer, relabeling.relabeler, samples)  # type: ignore[arg-type]
     algorithm.agent.clear_z(num_tasks=4)
-    history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(algorithm.train_tasks)]
-    shares = choices(path, algorithm.train_tasks[0], scorer, history, args.samples, rng)
-    subtitle = (
-        f"Four-Corners after {algorithm._n_env_steps_total:,} environment steps and"
-        f" {algorithm._n_train_steps_total:,} updates"
-    )
+    history = [p for _ in range(5) for p in algorithm.sampler.obtain_paths(tasks)]
+    shares = choices(path, tasks[0], scorer, history, samples, rng)
+    subtitle = f"Four-Corners, an agent that solves {solved:.0%} of the tasks"
     draw(path, figures, make_env("four-corners"), folder / "four_corners.png", subtitle)
     caption = f"Where each method sends the hovering trajectory of the top-right task\n{subtitle}"
     draw_choices(shares, TASK_NAMES, folder / "choices.png", caption)
-    content = {"tasks": TASK_NAMES, **figures, "choices": shares, "variant": variant}
+    content = {"tasks": TASK_NAMES, **figures, "choices": shares, "success": solved, "variant": variant}
     (folder / "four_corners.json").write_text(json.dumps(content, indent=2) + "\n")
     _print_tables(figures, shares)
-
-
-def _trained(variant: Variant, straight: int, rng: np.random.Generator) -> tuple[Learner, Relabeling]:
-    """An algorithm that has seen `straight` straight trajectories of each task and was
-    trained.
-    """
-    algorithm = build_algorithm(variant, torch.device("cpu"), callbacks=[Console()])
-    relabeling = attach_relabeler(algorithm, variant)
-    for task in algorithm.train_tasks:
-        paths = straight_paths(make_env("four-corners"), task, straight, algorithm.max_path_length, rng)
-        algorithm.replay_buffer.add_paths(task, paths)
-        algorithm.enc_replay_buffer.add_paths(task, paths)
-    algorithm.train()
-    return algorithm, relabeling
+    print(f"\ntasks solved after adapting: {solved:.0%}")
 
 
 def _print_tables(figures: dict[str, list[float]], shares: dict[str, list[float]]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny_runs import FOUR_CORNERS, options
+from tiny_runs import FOUR_CORNERS, assignments, options
 
 from env_wrappers import make_env
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands.four_corners import main
+from rlkit_hfr.experiments.commands.train import main as train
 from rlkit_hfr.experiments.pictures.hovering import hovering_path
 
 
@@ -20,7 +21,7 @@ def test_the_hovering_trajectory_has_the_papers_returns():
 
 def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
     tiny = options(FOUR_CORNERS)
-    assert main([*tiny, "--output", str(tmp_path), "--samples", "3"]) == 0
+    assert main(["--train", *tiny, "--output", str(tmp_path), "--samples", "3"]) == 0
     figures = json.loads((tmp_path / "four_corners.json").read_text())
     assert (tmp_path / "four_corners.png").stat().st_size > 10_000
     assert figures["return"] == [-58.0, -20.0, -20.0, -20.0]
@@ -35,14 +36,42 @@ def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
     assert figures["choices"]["return"][0] == 0.0  # its return is the worst there
     assert figures["choices"]["final-state"] == [1.0, 0.0, 0.0, 0.0]  # it ends at no corner and is left alone
     assert "top right" in capsys.readouterr().out
+    # the same agent again: of a given run nothing is trained, and the figures come out again
+    again = ["--run", str(tmp_path / "agent"), "--output", str(tmp_path / "again"), "--samples", "3"]
+    assert main(again) == 0
+    assert json.loads((tmp_path / "again" / "four_corners.json").read_text()) == figures
+    assert not (tmp_path / "again" / "agent").exists()
 
 
-def test_bad_input_is_one_line(capsys):
-    assert main(["--preset", "fast"]) == 2
-    assert capsys.readouterr().err.startswith("error: unknown preset")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--train", "--preset", "fast"], "unknown preset"),
+        (["--preset", "paper"], "settings of --train; add it"),
+        (["--set", "seed=1"], "settings of --train; add it"),
+        (["--train", "--run", "x"], "leave out one of the two"),
+        (["--run", "nowhere"], "there is no agent in nowhere; name a run's folder"),
+        (["--train", "--set", "relabeler=hipi"], "hipi on 4 tasks of four-corners"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, capsys, arguments, told):
+    assert main([*arguments, "--output", str(tmp_path / "a")]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("option", ["--samples=0", f"--samples={10**9}", f"--straight-paths={10**9}"])
+def test_the_run_of_another_family_is_refused(tmp_path, capsys):
+    tiny = ["--relabeler", "hfr", *options(assignments(num_iterations=1))]
+    run = tmp_path / "run"
+    assert train(["--env", "point-robot", "--preset", "quick", "--run-dir", str(run), *tiny]) == 0
+    assert main(["--run", str(run), "--output", str(tmp_path / "a")]) == 2
+    assert "got hfr on 3 tasks of point-robot" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("option", ["--samples=0", f"--samples={10**9}"])
 def test_numbers_without_end_are_refused(capsys, tmp_path, option):
     assert main([option, "--output", str(tmp_path / "a")]) == 2
     assert "--samples must be from 1 to 10,000" in capsys.readouterr().err

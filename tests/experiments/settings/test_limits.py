@@ -218,7 +218,7 @@ def test_a_record_of_comparisons_that_is_none_is_refused(tmp_path, capsys, conte
 
 @pytest.mark.parametrize("setting", ["qf_lr=1e300", "n_train_tasks=2", "relabeler=none", "num_iterations=x"])
 def test_the_didactic_example_refuses_what_it_can_not_explain(tmp_path, capsys, setting):
-    assert four_corners(["--set", setting, "--output", str(tmp_path / "a")]) == 2
+    assert four_corners(["--train", "--set", setting, "--output", str(tmp_path / "a")]) == 2
     _one_line(capsys)
     assert list(tmp_path.iterdir()) == []
 
