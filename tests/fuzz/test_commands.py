@@ -264,7 +264,7 @@ def test_the_command_line_of_show_env(arguments, place):
 )
 def test_the_command_line_of_four_corners(arguments):
     kept = hovering.show_example, four_corners._train
-    hovering.show_example = lambda run, output, samples, seed: 0
+    hovering.show_example = lambda run, output, samples, seed: None
     four_corners._train = lambda args: 0
     try:
         with world() as folder:

@@ -70,9 +70,10 @@ def main(argv: list[str] | None = None) -> int:
         if args.train and (code := _train(args)):
             return code
         run = args.output / "agent" if args.train else args.run or _RECORDED
-        return show_example(run, args.output, args.samples, args.seed)
+        show_example(run, args.output, args.samples, args.seed)
     except (ValueError, ArithmeticError, OSError) as error:  # arithmetic: a utility that is not finite
         return refuse(error, folder=args.output, advice="choose another --output")
+    return 0
 
 
 def _train(args: argparse.Namespace) -> int:

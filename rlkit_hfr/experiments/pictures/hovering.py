@@ -196,8 +196,8 @@ def _check_variant(variant: Variant) -> None:
         )
 
 
-def show_example(run: Path, output: Path, samples: int, seed: int) -> int:
-    """Explain the agent of a run's folder, and draw; returns the exit code."""
+def show_example(run: Path, output: Path, samples: int, seed: int) -> None:
+    """Explain the agent of a run's folder, and draw."""
     if not run.exists():
         raise ValueError(f"there is no agent in {run}; name a run's folder by --run, or make one by --train")
     variant = read_variant(run)
@@ -206,7 +206,6 @@ def show_example(run: Path, output: Path, samples: int, seed: int) -> int:
     with staged(output) as folder:
         _explain_agent(algorithm, variant, folder, samples, seed)
     print(f"\nPictures: {output / 'four_corners.png'}, {output / 'choices.png'}")
-    return 0
 
 
 def _explain_agent(algorithm: Learner, variant: Variant, folder: Path, samples: int, seed: int) -> None:
