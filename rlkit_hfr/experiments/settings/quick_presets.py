@@ -95,7 +95,7 @@ QUICK: dict[str, Preset] = {
     # standing still, which is worth -10 at the paper's discount, a way round the square hardly more.
     "four-corners": _quick(
         "four-corners",
-        num_iterations=50,
+        num_iterations=100,
         num_initial_steps=40_000,
         initial_stickiness=0.9,
         num_tasks_sample=4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tiny_runs import FOUR_CORNERS, assignments, options
@@ -41,6 +42,18 @@ def test_the_script_makes_a_picture_and_figures(tmp_path, capsys):
     assert main(again) == 0
     assert json.loads((tmp_path / "again" / "four_corners.json").read_text()) == figures
     assert not (tmp_path / "again" / "agent").exists()
+
+
+def test_the_recorded_agent_shows_what_section_4_says(tmp_path, monkeypatch):
+    """By return the hovering trajectory is for any task but the one that it identifies; by utility for
+    that one. The agent solves its tasks."""
+    monkeypatch.chdir(Path(__file__).parents[3])
+    assert main(["--output", str(tmp_path)]) == 0
+    figures = json.loads((tmp_path / "four_corners.json").read_text())
+    assert figures["q (HIPI, returns)"][0] < 0.001
+    assert figures["q (HFR, utilities)"][0] > 0.8
+    assert figures["choices"]["hfr"][0] > 0.8
+    assert figures["success"] > 0.75
 
 
 @pytest.mark.parametrize(
