@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from tiny_runs import assignments, options
+from tqdm import tqdm
 
 from rlkit_hfr.experiments.commands.train import main
 from rlkit_hfr.experiments.runs.checkpoint import is_finished
@@ -37,6 +39,9 @@ def in_a_child(arguments: list[str], before=None, kill_when=None) -> int:
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1), os.dup2(quiet, 2)
             logging.logger.reset()
+            # a progress bar's lock is a semaphore that forked processes share: one that is killed
+            # while it holds it would stop all others for good
+            tqdm.set_lock(threading.RLock())
             if before is not None:
                 before()
             code = main(arguments)
