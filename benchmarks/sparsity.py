@@ -4,12 +4,14 @@ relabeling has to work with.
 Per sparse family: the share of episodes that hit their own task's goal at some step,
 and any training task's; the mean number of training tasks hit by an episode; the share
 of transitions rewarded under their own task, and under some task. Episodes lean one way
-throughout (`rlkit_hfr.experiments.pictures.families.random_path`), or act uniformly.
+throughout (`rlkit_hfr.experiments.pictures.families.random_path`), or act uniformly, or act
+uniformly with nine in ten actions repeated ("sticky").
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,12 @@ from env_wrappers import ENVIRONMENTS, make_env
 from rlkit_hfr.experiments.pictures.families import random_path
 from rlkit_hfr.experiments.settings.paper_presets import SAME_TASKS
 from rlkit_hfr.experiments.settings.presets import preset
+
+KINDS: dict[str, dict[str, Any]] = {
+    "leaning": {},
+    "uniform": dict(uniform=True),
+    "sticky": dict(uniform=True, stickiness=0.9),
+}
 
 
 def main() -> None:
@@ -36,13 +44,11 @@ def main() -> None:
         env = make_env(name, n_tasks=SAME_TASKS.get(name, train + settings["n_eval_tasks"]), seed=args.seed)
         if env.tolerance is None:
             continue
-        for kind in ("leaning", "uniform"):
+        for kind, how in KINDS.items():
             rng = np.random.default_rng(args.seed)
             figures = []
             for episode in range(args.episodes):
-                path = random_path(
-                    env, episode % train, settings["max_path_length"], rng, uniform=kind == "uniform"
-                )
+                path = random_path(env, episode % train, settings["max_path_length"], rng, **how)
                 hits = env.goal_distances(path, range(train)) <= 1.0
                 own = hits[episode % train]
                 figures.append(

@@ -4,7 +4,8 @@
 
 Of each run's agent (``variant.json``, ``params.pkl``), success on its test tasks by mean actions:
 
-* first, last: of the first and the last trajectory of an adaptation as the run evaluates it;
+* first, last: of the first and the last trajectory of an adaptation, as the run evaluates it
+  unless --trajectories or --exploring say otherwise;
 * told: of a trajectory on the z of two episodes of the family's scripted expert.
 
 An agent that is low in both has not learned the tasks. One that is high when it is told, and low by
@@ -23,6 +24,7 @@ import torch
 from rlkit_hfr.experiments.cloning.demonstrations import ScriptedAgent, require_expert, roll_out
 from rlkit_hfr.experiments.pictures.adaptation import load_trained
 from rlkit_hfr.paths import context_rows, pad, recorded_rewards
+from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.evaluation import adapt, path_success
 from rlkit_hfr.pearl.learner import Learner
 
@@ -50,21 +52,43 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
     parser.add_argument("--repetitions", type=int, default=3, help="adaptations of each task (3)")
+    parser.add_argument(
+        "--trajectories", type=int, help="of an adaptation, each as long as it may be (the run's)"
+    )
+    parser.add_argument(
+        "--exploring",
+        type=int,
+        nargs="+",
+        default=[None],
+        help="trajectories with z from the prior; several numbers, a row each (the run's)",
+    )
     args = parser.parse_args()
-    print("| run | first | last | told |\n|---|---|---|---|")
+    print("| run | exploring | first | last | told |\n|---|---|---|---|---|")
     for run in args.runs:
-        try:
-            algorithm = load_trained(run, "params.pkl")
-            require_expert(algorithm.env)
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
-        torch.manual_seed(0)
-        algorithm.env.seed(0)
-        tasks = list(algorithm.eval_tasks)
-        config = dataclasses.replace(algorithm.config, num_evals=args.repetitions)
-        by_itself = adapt(algorithm.agent, algorithm.sampler, tasks, config)[0].successes.mean(axis=0)
-        shown = np.mean([told(algorithm, tasks, seed) for seed in range(args.repetitions)])
-        print(f"| {run} | {by_itself[0]:.2f} | {by_itself[-1]:.2f} | {shown:.2f} |", flush=True)
+        for exploring in args.exploring:
+            try:
+                algorithm = load_trained(run, "params.pkl")
+                require_expert(algorithm.env)
+                config = _evaluation(algorithm, args.repetitions, args.trajectories, exploring)
+            except (OSError, ValueError) as error:
+                parser.error(str(error))
+            torch.manual_seed(0)
+            algorithm.env.seed(0)
+            tasks = list(algorithm.eval_tasks)
+            by_itself = adapt(algorithm.agent, algorithm.sampler, tasks, config)[0].successes.mean(axis=0)
+            shown = np.mean([told(algorithm, tasks, seed) for seed in range(args.repetitions)])
+            row = f"{config.num_exp_traj_eval} | {by_itself[0]:.2f} | {by_itself[-1]:.2f} | {shown:.2f}"
+            print(f"| {run} | {row} |", flush=True)
+
+
+def _evaluation(
+    algorithm: Learner, repetitions: int, trajectories: int | None, exploring: int | None
+) -> MetaRLConfig:
+    """How the run evaluates, but for what is given. ValueError for what can't be."""
+    steps = None if trajectories is None else trajectories * algorithm.max_path_length
+    given = {"num_evals": repetitions, "num_exp_traj_eval": exploring, "num_steps_per_eval": steps}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(algorithm.config, **changes)
 
 
 if __name__ == "__main__":

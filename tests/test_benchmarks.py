@@ -83,13 +83,34 @@ def test_the_table_can_be_tried_on_a_cpu():
         assert all(line.count("|") == columns + 1 for line in lines)
 
 
-def test_an_agent_that_solves_its_tasks_does_so_told_and_by_itself():
-    command = [sys.executable, str(ROOT / "benchmarks" / "told.py"), "results/sawyer-reach-500/hfr/s-3"]
-    result = subprocess.run(
-        [*command, "--repetitions", "1"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def _told(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "told.py"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _rows(result: subprocess.CompletedProcess[str]) -> list[list[float]]:
+    """Exploring trajectories, first, last and told of each row."""
     assert result.returncode == 0, result.stderr[-2000:]
-    first, last, told = map(float, result.stdout.splitlines()[-1].split("|")[2:5])
+    return [[float(cell) for cell in line.split("|")[2:6]] for line in result.stdout.splitlines()[2:]]
+
+
+def test_an_agent_that_solves_its_tasks_does_so_told_and_by_itself():
+    [[_, first, last, told]] = _rows(_told("results/sawyer-reach-500/hfr/s-3", "--repetitions", "1"))
     assert 0.5 < first <= last  # adapting helps
     assert last >= 0.8
     assert told >= 0.9
+
+
+def test_an_agent_that_can_do_its_tasks_finds_them_by_exploring():
+    """Four-Corners: told, it solves every task; by itself the more, the more trajectories explored."""
+    how = ["--repetitions", "10", "--trajectories", "20", "--exploring", "1", "15"]
+    few, many = _rows(_told("results/four-corners/agent", *how))
+    assert (few[0], many[0]) == (1, 15)
+    assert few[3] == many[3] == 1.0
+    assert few[2] + 0.3 < many[2]
+
+
+def test_an_adaptation_that_can_not_be_is_refused_in_a_line():
+    result = _told("results/four-corners/agent", "--exploring", "0")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].endswith("num_exp_traj_eval must be positive, got 0")

@@ -109,10 +109,10 @@ class LearnedReward:
                 rows.mean(dim=0),
                 rows.std(dim=0, unbiased=False).clamp(min=_SMALLEST_DEVIATION),
             )
-        unusual = self._data.unusual_rows()
+        number, unusual = self._data.num_steps_can_sample(), self._data.unusual_rows()
         with torch.enable_grad():
             for _ in range(self._fit_steps):
-                batch = self._data.take(self._balanced(unusual))
+                batch = self._data.take(self._balanced(number, unusual))
                 target = (self._targets(batch) - self._target_scale[0]) / self._target_scale[1]
                 loss = F.mse_loss(
                     self._net((self._inputs(batch) - self._input_scale[0]) / self._input_scale[1]), target
@@ -120,12 +120,12 @@ class LearnedReward:
                 self._optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 self._optimizer.step()
-        self._fitted_rows = self._data.num_steps_can_sample()
+        self._fitted_rows = number
 
-    def _balanced(self, unusual: np.ndarray) -> np.ndarray:
-        """Row indices of a batch: an eighth from the unusual rows, where there are any, the rest from all."""
-        assert self._data is not None
-        rows = self._rng.integers(0, self._data.num_steps_can_sample(), self._batch_size)
+    def _balanced(self, number: int, unusual: np.ndarray) -> np.ndarray:
+        """Indices of a batch of `number` rows: an eighth from the unusual ones, where there are any, the
+        rest from all."""
+        rows = self._rng.integers(0, number, self._batch_size)
         if len(unusual):
             share = self._batch_size // 8
             rows[:share] = self._rng.choice(unusual, share)

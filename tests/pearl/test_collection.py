@@ -24,7 +24,7 @@ def repeated(path):
 
 
 def test_sticky_actions_last_as_long_as_they_should(make_algorithm):
-    """A geometric distribution: of 20 tasks x 300 steps three in four repeat; without, none."""
+    """Of 7 episodes of 300 steps three in four actions are the one before; without stickiness, none."""
     algorithm = make_algorithm("point-robot", max_path_length=300)
     algorithm.agent.clear_z(num_tasks=7)
     free = algorithm.sampler.obtain_paths(range(7))

@@ -62,22 +62,29 @@ def show(name: str, out: Path, number: int, seed: int) -> list[Path]:
 
 
 def random_path(
-    env: HindsightEnv, task: int, horizon: int, rng: np.random.Generator, uniform: bool = False
+    env: HindsightEnv,
+    task: int,
+    horizon: int,
+    rng: np.random.Generator,
+    uniform: bool = False,
+    stickiness: float = 0.0,
 ) -> PathDict:
     """An episode of actions that lean one way throughout, so that it gets somewhere:
-    tanh(mean + noise), the mean drawn once; or of uniform actions. Its env_infos are
-    those of the steps; physics: the simulator's states.
+    tanh(mean + noise), the mean drawn once; or of uniform actions. stickiness: the
+    probability that an action is the one before it. Its env_infos are those of the steps;
+    physics: the simulator's states.
     """
     recorded = PhysicsRecorder(env) if isinstance(env, MujocoHindsightEnv) else env
     recorded.reset_task(task)
     lean, done = 0.5 * rng.standard_normal(env.action_space.shape), False
     infos: list[Info] = []
     while not done and len(infos) < horizon:
-        action = (
-            rng.uniform(-1.0, 1.0, env.action_space.shape)
-            if uniform
-            else np.tanh(lean + rng.standard_normal(env.action_space.shape))
-        )
+        if not (infos and stickiness and rng.random() < stickiness):
+            action = (
+                rng.uniform(-1.0, 1.0, env.action_space.shape)
+                if uniform
+                else np.tanh(lean + rng.standard_normal(env.action_space.shape))
+            )
         _, _, done, info = recorded.step(action)
         infos.append(info)
     path = dict(task=task, env_infos=infos, achieved=np.stack([info["achieved"] for info in infos]))

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from env_wrappers import make_env
 from rlkit_hfr.experiments.commands import show_env
+from rlkit_hfr.experiments.pictures.families import random_path
 
 ROOT = Path(__file__).parents[3]
 _SHOW = (
@@ -72,3 +75,13 @@ def test_numbers_without_a_picture_are_refused(capsys, tmp_path, option, number,
 def test_unknown_environments_are_named(capsys, tmp_path):
     assert show_env.main(["--env", "sawyer-psh", "--out", str(tmp_path)]) == 2
     assert "did you mean 'sawyer-push'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stickiness", "share"), [(0.0, 0.0), (0.8, 0.8)])
+def test_random_actions_stick_as_often_as_is_said(stickiness, share):
+    """A point robot moves by its action: a step like the one before is a repeated action."""
+    env = make_env("point-robot", seed=0)
+    path = random_path(env, 0, 2000, np.random.default_rng(0), uniform=True, stickiness=stickiness)
+    steps = np.diff(path["achieved"].astype(np.float64), axis=0)
+    again = (np.abs(np.diff(steps, axis=0)) < 1e-4).all(axis=1)
+    assert again.mean() == pytest.approx(share, abs=0.05)
