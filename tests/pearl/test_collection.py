@@ -61,6 +61,8 @@ def test_the_initial_pool_alone_is_sticky(make_algorithm):
         asked.append(options.get("stickiness", 0.0)), collect(*args, **options)
     )  # fmt: skip
     algorithm.train()
+    pool = algorithm.replay_buffer.task_buffers[0]._actions[:200]
+    assert 0.75 < (pool[1:] == pool[:-1]).all(axis=1).mean() < 0.95
     groups = -(-len(algorithm.train_tasks) // algorithm.config.num_envs)
     assert asked[:groups] == [0.9] * groups
     assert asked[groups:]

@@ -12,6 +12,7 @@ from env_wrappers import make_env
 from rlkit_hfr import RELABELERS
 from rlkit_hfr.experiments.commands.four_corners import main
 from rlkit_hfr.experiments.commands.train import main as train
+from rlkit_hfr.experiments.pictures import hovering
 from rlkit_hfr.experiments.pictures.hovering import hovering_path
 
 
@@ -56,6 +57,38 @@ def test_the_recorded_agent_shows_what_section_4_says(tmp_path, monkeypatch):
     assert figures["success"] > 0.75
 
 
+def test_what_is_asked_for_is_what_is_trained_and_shown(tmp_path, monkeypatch):
+    asked, shown = [], []
+    monkeypatch.setattr("rlkit_hfr.experiments.commands.train.main", lambda words: asked.append(words) or 0)
+    monkeypatch.setattr(hovering, "show_example", lambda *arguments: shown.append(arguments))
+    settings = ["--set", "net_size=8", "--set", "discount=0.9"]
+    how = ["--preset", "paper", "--seed", "3", *settings]
+    assert main(["--train", *how, "--samples", "5", "--output", str(tmp_path)]) == 0
+    what = ["--env", "four-corners", "--relabeler", "hfr"]
+    assert asked == [[*what, *how[:4], "--run-dir", str(tmp_path / "agent"), *settings]]
+    assert shown == [(tmp_path / "agent", tmp_path, 5, 3)]
+    assert main(["--train", "--output", str(tmp_path)]) == 0
+    assert asked[1][:8] == [*what, "--preset", "quick", "--seed", "0"]
+
+
+def test_a_training_that_fails_shows_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("rlkit_hfr.experiments.commands.train.main", lambda words: 130)
+    monkeypatch.setattr(hovering, "show_example", lambda *arguments: pytest.fail("shown"))
+    assert main(["--train", "--output", str(tmp_path)]) == 130
+
+
+def test_the_seed_is_that_of_the_draws(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    figures = []
+    for number, seed in enumerate(("5", "5", "6")):
+        out = tmp_path / str(number)
+        assert main(["--output", str(out), "--seed", seed, "--samples", "3"]) == 0
+        figures.append(json.loads((out / "four_corners.json").read_text()))
+    assert figures[0] == figures[1]
+    assert figures[0]["utility"] != figures[2]["utility"]
+    assert figures[0]["choices"]["random"] != figures[2]["choices"]["random"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -65,6 +98,7 @@ def test_the_recorded_agent_shows_what_section_4_says(tmp_path, monkeypatch):
         (["--train", "--run", "x"], "leave out one of the two"),
         (["--run", "nowhere"], "there is no agent in nowhere; name a run's folder"),
         (["--train", "--set", "relabeler=hipi"], "hipi on 4 tasks of four-corners"),
+        (["--seed", "-1"], "--seed must be a whole number, zero or more, got -1"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, arguments, told):
