@@ -5,7 +5,8 @@
 One PEARL a family and seed is trained with the relabeler of ``--trained-with``. At each stage
 (share of the training) fresh trajectories are collected, half with z from the prior and half with z
 from the posterior, which no buffer sees, and every method says where it would send them. Figures,
-means over agents with a 95 % interval (Student's t):
+each agent's mean over its stages, then mean and 95 % interval (Student's t) over agents, and the hits
+at each stage once more by themselves:
 
 * hit: of the trajectories that earn sparse reward under some training task, the share that goes to a
   task which rewards it;
@@ -24,7 +25,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -238,22 +239,37 @@ def interval(values: np.ndarray) -> float:
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
 
 
-def table(rows: Sequence[dict[str, Any]], key: Callable[[dict[str, Any]], bool]) -> str:
-    """Markdown of the rows chosen by `key`: mean and interval over agents."""
+def over_agents(rows: Sequence[dict[str, Any]], figure: str) -> str:
+    """A figure as text: each agent's mean over its stages, then mean and interval over agents."""
+    agents: dict[int, list[float]] = {row["seed"]: [] for row in rows}
+    for row in rows:
+        if math.isfinite(row[figure]):
+            agents[row["seed"]].append(row[figure])
+    means = np.array([np.mean(values) for values in agents.values() if values])
+    if not len(means):
+        return "–"
+    half = interval(means)
+    return f"{means.mean():.3g}" + ("" if math.isnan(half) else f" ± {half:.2g}")
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown of the rows of one family: a line a method, every figure."""
     lines = ["| method | " + " | ".join(FIGURES) + " |", "|---" * (len(FIGURES) + 1) + "|"]
     for method in dict.fromkeys(row["method"] for row in rows):
-        chosen = [row for row in rows if row["method"] == method and key(row)]
-        cells = []
-        for figure in FIGURES:
-            values = np.array([row[figure] for row in chosen])
-            mean, half = (
-                float(np.nanmean(values)) if np.isfinite(values).any() else math.nan,
-                interval(values),
-            )
-            cells.append(
-                "–" if math.isnan(mean) else f"{mean:.3g}" + ("" if math.isnan(half) else f" ± {half:.2g}")
-            )
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        chosen = [row for row in rows if row["method"] == method]
+        lines.append(f"| {method} | " + " | ".join(over_agents(chosen, figure) for figure in FIGURES) + " |")
+    return "\n".join(lines)
+
+
+def hits_by_stage(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown of the rows of one family: a line a method, the hits at each stage of training."""
+    stages = list(dict.fromkeys(row["stage"] for row in rows))
+    lines = ["| method | " + " | ".join(f"{stage:.0%}" for stage in stages) + " |"]
+    lines.append("|---" * (len(stages) + 1) + "|")
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        cells = [[row for row in own if row["stage"] == stage] for stage in stages]
+        lines.append(f"| {method} | " + " | ".join(over_agents(cell, "hit") for cell in cells) + " |")
     return "\n".join(lines)
 
 
@@ -298,7 +314,8 @@ def main() -> None:
                 args.out.write_text(json.dumps(rows, indent=1))
     for env in args.env:
         print(f"\n{env}: {args.seeds} agents at {len(args.stages)} stages, {args.paths} trajectories each\n")
-        print(table(rows, lambda row, env=env: row["env"] == env))  # type: ignore[misc]
+        chosen = [row for row in rows if row["env"] == env]
+        print(table(chosen), "\nHits by stage of training:\n", hits_by_stage(chosen), sep="\n")
 
 
 if __name__ == "__main__":

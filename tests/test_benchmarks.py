@@ -53,6 +53,23 @@ def test_quality_of_methods_whose_answer_is_known(tmp_path):
     assert all(0.0 <= row["starved"] <= 1.0 and 0.0 <= row["TV"] <= 1.0 for row in rows.values())
 
 
+def test_an_interval_is_one_over_agents_and_not_over_their_stages(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import quality
+
+    hits = {(0, 0.5): 0.2, (0, 1.0): 0.6, (1, 0.5): 0.4, (1, 1.0): 1.0, (2, 0.5): math.nan, (2, 1.0): 1.0}
+    rows = [
+        {"method": "hfr", "seed": seed, "stage": stage, **dict.fromkeys(quality.FIGURES, hit)}
+        for (seed, stage), hit in hits.items()
+    ]
+    # means of the agents .4, .7 and 1, whose deviation is .3: t = 4.303 for two degrees of freedom
+    assert quality.over_agents(rows, "hit") == f"0.7 ± {4.3027 * 0.3 / 3**0.5:.2g}"
+    assert quality.hits_by_stage(rows).splitlines()[0] == "| method | 50% | 100% |"
+    assert quality.hits_by_stage(rows).splitlines()[2].startswith("| hfr | 0.3 ± 1.3 | 0.867 ± ")
+    assert quality.over_agents(rows[:1], "hit") == "0.2"
+    assert quality.over_agents(rows[4:5], "hit") == "–"
+
+
 def _benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
