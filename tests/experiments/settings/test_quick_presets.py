@@ -21,8 +21,9 @@ def test_the_critic_of_a_quick_run_converges(env_name):
 
 
 @pytest.mark.parametrize("relabeler", ["hfr", "none"])
-def test_sawyer_reach_relabels_what_the_critic_learns_from_and_no_context(relabeler):
-    variant = build_variant("sawyer-reach", relabeler, "quick", None, [], 0)
+@pytest.mark.parametrize("env_name", ["sawyer-reach", "cheetah-vel-sparse", "point-robot"])
+def test_what_the_critic_learns_from_is_relabeled_and_no_context(env_name, relabeler):
+    variant = build_variant(env_name, relabeler, "quick", None, [], 0)
     assert variant["relabel_params"]["relabel_into"] == "rl"
-    both = build_variant("sawyer-reach", relabeler, "quick", None, ["relabel_into=both"], 0)
+    both = build_variant(env_name, relabeler, "quick", None, ["relabel_into=both"], 0)
     assert both["relabel_params"]["relabel_into"] == "both"

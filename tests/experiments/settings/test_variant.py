@@ -73,7 +73,11 @@ def test_an_option_that_was_asked_for_is_refused_where_it_does_not_belong(config
 def test_a_config_of_another_relabeler_leaves_its_options_behind(config):
     file = config(relabeler="hfr", relabel_params={"num_initial_states": 3, "relabel_fraction": 0.25})
     assert _options("air", config=file) == {"precision": "fp32", "relabel_fraction": 0.25}
-    assert _options("air", preset="quick", config=file) == {"precision": "fp32", "relabel_fraction": 0.25}
+    assert _options("air", preset="quick", config=file) == {
+        "precision": "fp32",
+        "relabel_fraction": 0.25,
+        "relabel_into": "rl",  # the preset's
+    }
     assert _options("hfr", config=file)["num_initial_states"] == 3
     with pytest.raises(ValueError, match="has no option 'num_initial_states'"):
         _options("air", config=file, assignments=["num_initial_states=4"])
