@@ -160,7 +160,8 @@ def attach(
     )
     check_precision(precision)
     adapter = find_host(algorithm, host)(algorithm, _number(host_seed))
-    _prepare(adapter, chosen, precision, relabel_into)
+    _prepare(adapter, chosen, precision)
+    _check_roles(adapter, chosen, relabel_into, original_contexts)
     hindsight = replace(
         _hindsight(adapter, chosen, rewards, _number(rewards_seed)),
         after_terminal=one_of("after_terminal", after_terminal, AFTER_TERMINAL),
@@ -203,14 +204,13 @@ def _number(seed: np.random.SeedSequence) -> int:
     return int(seed.generate_state(1)[0])
 
 
-def _prepare(adapter: Host, relabeler: Relabeler, precision: str, relabel_into: str) -> None:
+def _prepare(adapter: Host, relabeler: Relabeler, precision: str) -> None:
     """Let the host's networks be called as the relabeler does. ValueError where they can't be."""
+    relabeler.check_host(adapter.networks, adapter.train_tasks)
     if relabeler.needs_value:
         adapter.networks.require_value(relabeler.name)
     in_single = precision == "auto" and not relabeler.bfloat16_suffices
     compute_in(adapter.networks, "fp32" if in_single else precision, relabeler.needs_value)
-    if isinstance(relabeler, SamplingRelabeler):
-        _check_sampling(adapter, relabeler.name, relabel_into)
 
 
 def _hindsight(
@@ -223,18 +223,33 @@ def _hindsight(
         other_way = f", {relabeler.instead_of_goals}" if relabeler.instead_of_goals else ""
         raise ValueError(f"relabeler {relabeler.name!r}: {NO_GOALS}{other_way}")
     if relabeler.needs_vectors and hindsight.vectors is None:
-        raise ValueError(f"relabeler {relabeler.name!r}: {NO_VECTORS}")
+        given = " (rewards= has none of task vectors: leave it out)" if rewards is not None else ""
+        raise ValueError(f"relabeler {relabeler.name!r}: {NO_VECTORS}{given}")
     return hindsight
 
 
-def _check_sampling(adapter: Host, name: str, relabel_into: str) -> None:
-    """ValueError where batches can't be relabeled as they are sampled."""
+def _check_roles(adapter: Host, relabeler: Relabeler, relabel_into: str, original_contexts: float) -> None:
+    """ValueError where relabeled data would get into neither buffer, or into another than was asked for."""
+    of_batches, name = isinstance(relabeler, SamplingRelabeler), relabeler.name
     if adapter.one_buffer:
-        raise UnsupportedHost(
-            f"got {type(adapter.algorithm).__name__} with one buffer in both roles, where an RL batch can't"
-            f" be told from a context; {name!r} needs two; choose another relabeler"
-        )
-    if relabel_into == "context":
+        wrong = {
+            repr(name): of_batches,
+            f"relabel_into={relabel_into!r}": relabel_into != "both",
+            f"original_contexts={original_contexts}": original_contexts != 0.0,
+        }
+        for option in [option for option, needs_two in wrong.items() if needs_two]:
+            raise UnsupportedHost(
+                f"got {type(adapter.algorithm).__name__} with one buffer in both roles, where an RL batch"
+                f" can't be told from a context; {option} needs two buffers; leave it out"
+            )
+    if relabel_into != "context":
+        return
+    if of_batches:
         raise ValueError(
             f"relabel_into must be both or rl with {name!r}, which relabels RL batches alone, got 'context'"
+        )
+    if relabeler.per_transition and getattr(adapter.networks, "in_order", False):
+        raise ValueError(
+            f"relabel_into must be both or rl with {name!r} and an encoder that reads in order, for which"
+            " single transitions are no sequence, got 'context'"
         )

@@ -4,6 +4,7 @@ with ``torch.load(weights_only=True)``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Dict
 
 import numpy as np
@@ -24,6 +25,49 @@ def set_rng_state(rng: np.random.Generator, state: State) -> None:
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """An array as a tensor that shares its memory: a state is to be saved before the run goes on."""
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+_TUPLE, _OBJECTS, _SCALAR = "tuple", "array of objects", "numpy scalar"  # what torch.load would not know
+
+
+def plain(value: object) -> Any:
+    """What a checkpoint can hold of numbers, texts, arrays, and lists, tuples and dicts of them by name.
+    TypeError for anything else.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, np.generic):
+        return value
+    if isinstance(value, np.generic):
+        return {_SCALAR: as_tensor(np.array([value]))}
+    if isinstance(value, np.ndarray):
+        numbers = value.dtype.kind in "biuf"
+        return as_tensor(value) if numbers else {_OBJECTS: [plain(item) for item in value.tolist()]}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if type(value) is tuple:
+        return {_TUPLE: [plain(item) for item in value]}
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return {name: plain(item) for name, item in value.items()}
+    raise TypeError(f"a checkpoint can't hold a {type(value).__name__}")
+
+
+def restored(value: Any) -> Any:
+    """The value of a `plain` one."""
+    if isinstance(value, torch.Tensor):
+        return value.numpy()
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {_SCALAR}:
+        return value[_SCALAR].numpy()[0]
+    if set(value) == {_TUPLE}:
+        return tuple(restored(value[_TUPLE]))
+    if set(value) == {_OBJECTS}:
+        items = restored(value[_OBJECTS])
+        array = np.empty(len(items), object)
+        array[:] = items
+        return array
+    return {name: restored(item) for name, item in value.items()}
 
 
 def check_alike(found: object, own: object, where: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from rlkit_hfr.distribution import entropy, log_partition, relabel_probs
 
 INF = float("inf")
+NAN = float("nan")
 
 
 def test_two_tasks_closed_form():
@@ -102,6 +103,20 @@ def test_always_a_distribution(utilities, temperature):
     for value, p in zip(utilities, probs.tolist()):
         if (value == -INF or math.isnan(value)) and max(u for u in utilities if not math.isnan(u)) > -INF:
             assert p == 0.0
+
+
+@pytest.mark.parametrize("unit", [0.03, 30.0])
+def test_at_a_temperature_of_its_unit_the_prior_is_the_prior(unit):
+    prior = torch.log(torch.tensor([0.8, 0.2]))
+    equal, better = torch.tensor([2.0, 2.0]), torch.tensor([2.0, 2.0 + unit * math.log(4.0)])
+    for scores, expected in ((equal, 0.8), (better, 0.5)):
+        probs = relabel_probs(scores, temperature=unit, log_prior=prior, unit=unit)
+        assert probs[0].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_is_no_number_is_left_out_of_the_mean():
+    utilities = torch.tensor([[1.0, NAN, -INF], [3.0, NAN, 2.0], [NAN, NAN, 2.0]])
+    assert log_partition(utilities, temperature=INF).tolist() == [2.0, -INF, -INF]
 
 
 def test_nothing_known_returns_the_prior():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
 
-from rlkit_hfr.state import as_tensor, check_alike, rng_state, set_rng_state
+from rlkit_hfr.state import as_tensor, check_alike, plain, restored, rng_state, set_rng_state
 
 OWN = {
     "a": 1,
@@ -70,3 +72,29 @@ def test_other_values_of_the_same_kinds_are_alike(change):
 def test_the_place_of_what_is_of_another_kind_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         check_alike({**OWN, **change}, OWN, "state")
+
+
+def test_plain_values_come_back_as_they_were():
+    value = {
+        "number": 1,
+        "text": "a",
+        "nothing": None,
+        "array": np.arange(6, dtype=np.int16).reshape(2, 3),
+        "scalar": np.float32(0.1),
+        "pair": (1, [np.zeros(2), {"deep": True}]),
+        "texts": np.array(["a", "bc"], object),
+    }
+    file = io.BytesIO()
+    torch.save(plain(value), file)
+    file.seek(0)
+    back = restored(torch.load(file, weights_only=True))
+    np.testing.assert_equal(back, value)
+    assert type(back["scalar"]) is np.float32
+    assert type(back["pair"]) is tuple
+    assert back["array"].dtype == np.int16
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}, [np.zeros(1), {"a": {3}}]])
+def test_other_objects_are_no_part_of_a_checkpoint(value):
+    with pytest.raises(TypeError, match="a checkpoint can't hold"):
+        plain(value)

@@ -96,9 +96,9 @@ class RelabelingRouter:
         task that came last have ended.
         """
         if not self._warm:
-            self._warm = self.scorer.memory.is_warm() and self.scorer.networks.has_transitions(
-                self.scorer.candidate_tasks
-            )
+            memory, networks = self.scorer.memory, self.scorer.networks
+            ready = memory.is_warm() and memory.has_recent_paths()
+            self._warm = ready and networks.has_transitions(self.scorer.candidate_tasks)
             if not self._warm:
                 self._last_pool_task = task
                 return False
@@ -188,9 +188,9 @@ class RelabelingRouter:
         self.iteration = state["iteration"]
         self.training_requests = state["training_requests"]
         self._version = None if state["updated"] else self.scorer.networks.version()
-        self._warm = state["warm"]
         self._last_pool_task = state["last_pool_task"]
         self._rewards_checked = state["rewards_checked"]
         set_rng_state(self._rng, state["rng"])
         self.scorer.load_state_dict(state["scorer"])
+        self._warm = state["warm"] and self.scorer.memory.has_recent_paths()  # a checkpoint may lack them
         self.relabeler.load_state_dict(state["relabeler"])

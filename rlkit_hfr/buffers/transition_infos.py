@@ -9,7 +9,7 @@ import numpy as np
 
 from rlkit_hfr.paths import Infos, PathDict, path_length
 from rlkit_hfr.protocols import Batch
-from rlkit_hfr.state import State, as_tensor
+from rlkit_hfr.state import State, as_tensor, plain, restored
 
 _IDENTITY = ("observations", "actions", "next_observations")
 
@@ -56,14 +56,14 @@ class TransitionInfos:
         return places >= 0, {key: column[places] for key, column in self._columns.items()}
 
     def state_dict(self) -> State:
-        """Infos that are numbers; a host whose infos are others can't be restored."""
+        """TypeError if infos hold objects that no checkpoint can hold."""
         rows = np.array(list(self._rows.items()), np.int64).reshape(-1, 2)
-        columns = {key: as_tensor(column[: self._size]) for key, column in self._columns.items()}
+        columns = {key: plain(column[: self._size]) for key, column in self._columns.items()}
         return dict(rows=as_tensor(rows), columns=columns, size=self._size, begun=self._keys is not None)
 
     def load_state_dict(self, state: State) -> None:
         self._rows = dict(state["rows"].tolist())
-        self._columns = {key: column.numpy().copy() for key, column in state["columns"].items()}
+        self._columns = {key: restored(column).copy() for key, column in state["columns"].items()}
         self._size = state["size"]
         self._keys = sorted(self._columns) if state["begun"] else None
 

@@ -19,7 +19,8 @@ from rlkit_hfr.utility import soft_q
 
 class CDSRelabeler(Relabeler):
     """To every task psi whose conservative Q of the path reaches the (1 - top_share) quantile of the
-    conservative Q of psi's own trajectories (eq. 5, by paths instead of transitions). Its own task keeps it.
+    conservative Q of the trajectories stored for psi (eq. 5, by paths instead of transitions; the paper's
+    data is offline, and it takes psi's own alone). Its own task keeps it.
 
     Conservative Q of a path: the mean over its steps of min Q(s, a, z_psi) - pessimism |Q1 - Q2|, with
     z_psi from the task's own context. The paper trains Q by CQL; here it is the host's critics, unchanged.
@@ -35,8 +36,8 @@ class CDSRelabeler(Relabeler):
         num_partition_samples: int = 20,
         latent: str = "mean",
     ) -> None:
-        """top_share: of the task's own trajectories, the best that a path must be among; pessimism: weight
-        of the critics' disagreement; num_partition_samples: own trajectories that the quantile is taken
+        """top_share: of the task's trajectories, the best that a path must be among; pessimism: weight
+        of the critics' disagreement; num_partition_samples: trajectories that the quantile is taken
         over; latent: a "sample" of z_psi, or the "mean" of the posterior."""
         self.top_share = share("top_share", top_share)
         self.pessimism = non_negative("pessimism", pessimism)
@@ -59,10 +60,10 @@ class CDSRelabeler(Relabeler):
         (z,) = scorer.once("task_latents", lambda: scorer.task_latents(1, self.latent))
         layout, quantiles = scorer.networks.layout, []
         for k, task in enumerate(scorer.candidate_tasks):
-            own = scorer.memory.trajectories(task, self.num_partition_samples)
-            rows = scorer.tensor(np.concatenate(own))
+            stored = scorer.memory.trajectories(task, self.num_partition_samples)
+            rows = scorer.tensor(np.concatenate(stored))
             values = self._values(rows[:, layout.obs], rows[:, layout.action], z[k : k + 1], scorer)[:, 0]
-            means = torch.stack([part.mean() for part in values.split([len(path) for path in own])])
+            means = torch.stack([part.mean() for part in values.split([len(path) for path in stored])])
             quantiles.append(torch.quantile(means, 1.0 - self.top_share))
         return torch.stack(quantiles)
 
@@ -76,7 +77,8 @@ class CDSRelabeler(Relabeler):
         decisions = []
         for path, source in zip(paths, source_tasks):
             obs, action = scorer.tensor(path["observations"]), scorer.tensor(path["actions"])
-            values = to_numpy(self._values(obs, action, z, scorer).mean(dim=0))
+            steps = scorer.episode(path).T
+            values = (to_numpy(self._values(obs, action, z, scorer)) * steps).sum(axis=0) / steps.sum(axis=0)
             own = tasks.index(source)
             places = [own, *(k for k in np.flatnonzero(values >= needed).tolist() if k != own)]
             probs = np.bincount(places, minlength=len(tasks)) / len(places)

@@ -25,32 +25,17 @@ class BestTaskRelabeler(Relabeler):
     Hindsight algorithms 2 and 3).
     """
 
-    def __init__(
-        self, *, num_candidates: int = 100, tasks_per_path: int = 1, returns: str = "context"
-    ) -> None:
+    def __init__(self, *, num_candidates: int = 100, tasks_per_path: int = 1) -> None:
         """num_candidates: K, the tasks that are tried; all training tasks if there are no more.
-        tasks_per_path: m, the best of them that get the path. returns: of the rewards that the
-        "context" sees, as the other methods have them, or of those that the "critic" is trained on:
-        they differ where the context's are sparse and the critic's dense."""
-        self.returns = one_of("returns", returns, ("context", "critic"))
+        tasks_per_path: m, the best of them that get the path."""
         self.num_candidates = positive_int("num_candidates", num_candidates)
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
-
-    def path_returns(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
-        """R(tau|v) of every path under every training task: (N, K)."""
-        totals = scorer.returns(paths, scorer.networks.discount, of_context=self.returns == "context")
-        return scorer.networks.reward_scale * totals
-
-    def advantages(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
-        """R(tau|v) - V(s_0, v), (N, K)."""
-        first = np.stack([path["observations"][0] for path in paths])
-        return self.path_returns(paths, scorer) - to_numpy(scorer.task_values(first))
 
     def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
         """What is maximised, (N, K) over all training tasks."""
         raise NotImplementedError
 
-    def ties(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
+    def ties(self, paths: Sequence[PathDict], scorer: Scorer, rng: np.random.Generator) -> np.ndarray:
         """What decides between equals, (N, K)."""
         return np.zeros((len(paths), len(scorer.candidate_tasks)))
 
@@ -58,17 +43,34 @@ class BestTaskRelabeler(Relabeler):
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
-        scores, ties, tasks = self.scores(paths, scorer), self.ties(paths, scorer), scorer.candidate_tasks
+        scores, tasks = self.scores(paths, scorer), scorer.candidate_tasks
+        ties = self.ties(paths, scorer, rng)
         decisions = []
         for score, tie in zip(scores, ties):
             tried = rng.choice(len(tasks), min(self.num_candidates, len(tasks)), replace=False)
-            best = tried[np.lexsort((tie[tried], score[tried]))[::-1][: self.tasks_per_path]]
+            keys = [np.where(np.isnan(key[tried]), -np.inf, key[tried]) for key in (tie, score)]
+            best = tried[np.lexsort(keys)[::-1][: self.tasks_per_path]]
             probs = np.bincount(best, minlength=len(tasks)) / len(best)
             decisions.append(RelabelDecision(several(tasks, best), probs, score, np.full(len(tasks), np.nan)))
         return decisions
 
 
-class ReturnRelabeler(BestTaskRelabeler):
+class RankedByReturn(BestTaskRelabeler):
+    """Compares returns, of rewards that can be chosen."""
+
+    def __init__(self, *, returns: str = "context", **options: Any) -> None:
+        """returns: of the rewards that the "context" sees, as the other methods have them, or of those
+        that the "critic" is trained on: they differ where the context's are sparse and the critic's
+        dense. The rest as `BestTaskRelabeler`."""
+        super().__init__(**options)
+        self.returns = one_of("returns", returns, ("context", "critic"))
+
+    def path_returns(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
+        """R(tau|v) of every path under every training task: (N, K)."""
+        return scaled_returns(paths, scorer, of_context=self.returns == "context")
+
+
+class ReturnRelabeler(RankedByReturn):
     """argmax_v R(tau|v) (Generalized Hindsight eq. 5): the negative control, which follows
     whichever task pays more in general.
     """
@@ -87,18 +89,21 @@ class AdvantageRelabeler(BestTaskRelabeler):
     name = "advantage"
 
     def scores(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
-        return self.advantages(paths, scorer)
+        return advantages(paths, scorer)
 
 
-class AIRRelabeler(BestTaskRelabeler):
+class AIRRelabeler(RankedByReturn):
     """argmax_v of the share of the N most recent paths that tau beats or equals under v
     (eq. 3), ties by the advantage (eq. 4).
+
+    The advantage is one of the rewards that V is trained on. Where the context's are others, it would
+    decide nearly all (most paths earn no sparse reward under most tasks), and ties are drawn.
     """
 
     name = "air"
 
     def __init__(self, *, num_recent: int = 100, **options: Any) -> None:
-        """num_recent: N; the rest as `BestTaskRelabeler`."""
+        """num_recent: N; the rest as `RankedByReturn`."""
         super().__init__(**options)
         self._recent: deque[np.ndarray] = deque(maxlen=positive_int("num_recent", num_recent))
 
@@ -120,5 +125,20 @@ class AIRRelabeler(BestTaskRelabeler):
             return np.zeros_like(own)
         return (own[:, None] >= np.stack(self._recent)[None]).mean(axis=1)
 
-    def ties(self, paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
-        return self.advantages(paths, scorer)
+    def ties(self, paths: Sequence[PathDict], scorer: Scorer, rng: np.random.Generator) -> np.ndarray:
+        if scorer.networks.sparse_rewards and self.returns == "context":
+            return rng.random((len(paths), len(scorer.candidate_tasks)))
+        return advantages(paths, scorer)
+
+
+def scaled_returns(paths: Sequence[PathDict], scorer: Scorer, of_context: bool) -> np.ndarray:
+    """Discounted returns in the critic's units of every path under every training task: (N, K).
+    of_context: of the rewards that the context sees, and not of those that the critic is trained on."""
+    totals = scorer.returns(paths, scorer.networks.discount, of_context=of_context)
+    return scorer.networks.reward_scale * totals
+
+
+def advantages(paths: Sequence[PathDict], scorer: Scorer) -> np.ndarray:
+    """R(tau|v) - V(s_0, v), both of the rewards that V is trained on: (N, K)."""
+    first = np.stack([path["observations"][0] for path in paths])
+    return scaled_returns(paths, scorer, of_context=False) - to_numpy(scorer.task_values(first))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from rlkit_hfr.checks import one_of, positive_int
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler
+from rlkit_hfr.relabelers.relabeler import TrajectoryRelabeler, check_latents
+from rlkit_hfr.scoring.host_view import HostView
 from rlkit_hfr.scoring.scorer import LATENTS, Posterior, Scorer
 from rlkit_hfr.utility import post_adaptation_value
 
@@ -29,10 +30,7 @@ class ForesightRelabeler(TrajectoryRelabeler):
         super().__init__(**options)
         self.latent = one_of("latent", latent, LATENTS)
         self.num_latents = positive_int("num_latents", num_latents)
-        if self.latent == "mean" and self.num_latents > 1:
-            raise ValueError(
-                f'num_latents must be 1 where latent is "mean", got {num_latents}; there is one mean'
-            )
+        check_latents(self.latent, self.num_latents)
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         """U_psi of latents z (N, K, Z): (N, K)."""
@@ -89,6 +87,11 @@ class HFRRelabeler(ForesightRelabeler):
             raise ValueError(f'num_rollouts must be 1 where utility is "critic", got {num_rollouts}')
         self.num_initial_states = positive_int("num_initial_states", num_initial_states)
         self.stored_initial_states = self.num_initial_states
+
+    def check_host(self, networks: HostView, tasks: Sequence[int]) -> None:
+        super().check_host(networks, tasks)
+        if self.utility == "rollouts":
+            networks.simulator()
 
     def foresight(self, z: Tensor, scorer: Scorer) -> Tensor:
         if self.utility == "rollouts":

@@ -19,7 +19,6 @@ class HindsightGoalRelabeler(Relabeler):
     """
 
     needs_goals = True
-    per_transition: bool
 
     def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
         """The steps of a path of `length` whose states are the goals: (1,) for the whole
@@ -49,7 +48,6 @@ class FinalStateRelabeler(HindsightGoalRelabeler):
     """HER's "final": the whole path goes to the task whose goal its last state reached."""
 
     name = "final-state"
-    per_transition = False
 
     def reached(self, length: int, rng: np.random.Generator) -> np.ndarray:
         return np.array([length - 1])

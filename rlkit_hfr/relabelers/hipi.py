@@ -11,10 +11,11 @@ from torch import Tensor
 from rlkit_hfr.checks import non_negative, one_of, positive_int
 from rlkit_hfr.distribution import log_partition, relabel_probs
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
+from rlkit_hfr.relabelers.normalisers import NORMALISERS, Utilities, estimate_log_z
 from rlkit_hfr.relabelers.relabeler import (
     RelabelDecision,
     Relabeler,
+    check_latents,
     default_temperature,
     sample_rows,
     to_numpy,
@@ -28,6 +29,7 @@ class HIPIRelabeler(Relabeler):
     from the task's own context."""
 
     name = "hipi"
+    per_transition = True
     normalisers = ("path", *NORMALISERS)
 
     def __init__(
@@ -49,6 +51,7 @@ class HIPIRelabeler(Relabeler):
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
         self.latent = one_of("latent", latent, LATENTS)
         self.num_latents = positive_int("num_latents", num_latents)
+        check_latents(self.latent, self.num_latents)
         self.stored_trajectories = self.num_partition_samples
 
     def _scores(self, obs: Tensor, action: Tensor, scorer: Scorer) -> Tensor:
@@ -57,25 +60,28 @@ class HIPIRelabeler(Relabeler):
         scores = [soft_q(obs, action, z, scorer.networks.critics, scorer.max_rows) for z in draws]
         return torch.stack(scores).mean(dim=0)
 
-    def _sampled_scores(self, samples: str, scorer: Scorer) -> Tensor:
-        """Q of transitions of each task's samples, (M, K)."""
+    def _sampled_scores(self, samples: str, scorer: Scorer) -> Utilities:
+        """Q of transitions of each task's samples, (M, K); where tasks have samples of their own, (M_k,) of
+        each."""
         if samples == "pooled":
             paths = scorer.memory.pooled_paths(self.num_partition_samples)
             obs, action = (
                 np.concatenate([path[key] for path in paths]) for key in ("observations", "actions")
             )
             return self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)
-        columns = []
-        for k, (obs, action) in enumerate(scorer.sampled_transitions(samples, self.num_partition_samples)):
-            columns.append(self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)[:, k])
-        shortest = min(map(len, columns))
-        return torch.stack([column[:shortest] for column in columns], dim=1)
+        drawn = scorer.sampled_transitions(samples, self.num_partition_samples)
+        return tuple(
+            self._scores(scorer.tensor(obs), scorer.tensor(action), scorer)[:, k]
+            for k, (obs, action) in enumerate(drawn)
+        )
 
     def _log_partition(self, temperature: float, scorer: Scorer) -> Tensor | None:
         """log Z of every candidate task, (K,), kept while the networks do not change; None for 0."""
 
-        def scores_of(samples: str) -> Tensor:
-            scores: Tensor = scorer.once("sampled_utilities", lambda: self._sampled_scores(samples, scorer))
+        def scores_of(samples: str) -> Utilities:
+            scores: Utilities = scorer.once(
+                "sampled_utilities", lambda: self._sampled_scores(samples, scorer)
+            )
             return scores
 
         return estimate_log_z(self.normaliser, temperature, scores_of)

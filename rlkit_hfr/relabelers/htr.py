@@ -60,7 +60,12 @@ class HTRRelabeler(Relabeler):
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         tasks, unknown = scorer.candidate_tasks, np.full(len(scorer.candidate_tasks), np.nan)
-        shares = np.stack([earning_steps(path, scorer, self.threshold).mean(axis=1) for path in paths])
+        shares = np.stack(
+            [
+                (earning_steps(path, scorer, self.threshold) & scorer.episode(path)).mean(axis=1)
+                for path in paths
+            ]
+        )
         own = np.eye(len(tasks))[[tasks.index(task) for task in source_tasks]]
         earned = shares > 0.0
         probs = np.where(earned.any(axis=1, keepdims=True), earned, own)

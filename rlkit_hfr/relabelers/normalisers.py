@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Union
 
+import torch
 from torch import Tensor
 
 from rlkit_hfr.distribution import log_partition
@@ -21,6 +23,8 @@ SAMPLES: Mapping[str, str] = {
     "off": "none: log Z = 0",
 }
 NORMALISERS = tuple(SAMPLES)
+# (M, K), or (M_k,) of each task where their numbers differ
+Utilities = Union[Tensor, "tuple[Tensor, ...]"]
 
 
 def normaliser_samples(normaliser: str) -> str | None:
@@ -29,7 +33,7 @@ def normaliser_samples(normaliser: str) -> str | None:
 
 
 def estimate_log_z(
-    normaliser: str, temperature: float, utilities_of: Callable[[str], Tensor]
+    normaliser: str, temperature: float, utilities_of: Callable[[str], Utilities]
 ) -> Tensor | None:
     """log Z(psi) of every task, (K,) float64; None for "off".
 
@@ -45,10 +49,14 @@ def estimate_log_z(
       its mean with every trajectory that solves it, and gives these away.
 
     temperature: T log mean exp(U / T), the same T as that of the softmax.
-    utilities_of: samples ("pooled", "contexts" or "trajectories") -> their utilities (M, K).
+    utilities_of: samples ("pooled", "contexts" or "trajectories") -> their utilities (M, K),
+        or a tuple of (M_k,) where tasks have different numbers of them.
     """
     samples = normaliser_samples(normaliser)
     if samples is None:
         return None
     of_means = normaliser in ("mean", "pooled-mean")
-    return log_partition(utilities_of(samples), temperature=math.inf if of_means else temperature)
+    used, utilities = math.inf if of_means else temperature, utilities_of(samples)
+    if isinstance(utilities, tuple):
+        return torch.stack([log_partition(of_task, temperature=used) for of_task in utilities])
+    return log_partition(utilities, temperature=used)

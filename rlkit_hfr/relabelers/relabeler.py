@@ -18,6 +18,7 @@ from rlkit_hfr.relabelers.normalisers import NORMALISERS, estimate_log_z
 from rlkit_hfr.state import State
 
 if TYPE_CHECKING:
+    from rlkit_hfr.scoring.host_view import HostView
     from rlkit_hfr.scoring.scorer import Scorer
 
 
@@ -48,6 +49,7 @@ class Relabeler(abc.ABC):
     needs_value = False  # whether it asks for the target value V(s, z), which not every host has
     needs_goals = False  # whether it asks for distances to goals, which not every environment has
     needs_vectors = False  # whether it asks for rewards of task vectors, which not every environment has
+    per_transition = False  # whether it sends single transitions to tasks of their own
     instead_of_goals = ""  # what else can be done where there are none, in words
     # whether rounding the networks' outputs moves its choice far less than its own
     # draws do
@@ -60,6 +62,9 @@ class Relabeler(abc.ABC):
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator
     ) -> list[RelabelDecision]:
         """One decision per path. source_tasks: the task each path was collected for."""
+
+    def check_host(self, networks: HostView, tasks: Sequence[int]) -> None:  # noqa: B027 (most take any)
+        """ValueError if it can't serve these training tasks, or asks of the networks what they can't."""
 
     def begin_iteration(self, iteration: int) -> None:  # noqa: B027 (most methods do not change with time)
         """Told of each iteration, 1, 2, ..., before the first path that is collected after an update."""
@@ -94,7 +99,8 @@ class TrajectoryRelabeler(Relabeler):
         softmax and of log Z, in units of the utility, 0 for the hard-max, None for `REWARDS` unscaled
         rewards; normaliser: the estimator of log Z, one of `NORMALISERS`; tasks_per_path: distinct
         tasks that get each path, drawn one after the other without replacement; prior: p(psi), a
-        weight of each candidate task, in their order, None for uniform."""
+        weight of each candidate task, in their order, None for uniform: as it is at the default
+        temperature; its logarithm is divided by a temperature that is given, like the utility."""
         self.tasks_per_path = positive_int("tasks_per_path", tasks_per_path)
         self.num_partition_samples = positive_int("num_partition_samples", num_partition_samples)
         self.temperature = None if temperature is None else non_negative("temperature", temperature)
@@ -131,18 +137,24 @@ class TrajectoryRelabeler(Relabeler):
 
     def distribution(self, utilities: Tensor, log_z: Tensor | None) -> Tensor:
         """q(psi|tau) from utilities (N, K) and log Z (K,) or None: (N, K)."""
-        return relabel_probs(utilities, log_z, self.softmax_temperature, self.log_prior(utilities))
+        used, prior = self.softmax_temperature, self.log_prior(utilities)
+        return relabel_probs(utilities, log_z, used, prior, used if self.temperature is None else 1.0)
+
+    def check_host(self, networks: HostView, tasks: Sequence[int]) -> None:
+        self._check_prior(len(tasks))
+
+    def _check_prior(self, number: int) -> None:
+        if self.prior is not None and len(self.prior) != number:
+            raise ValueError(
+                f"prior must have a weight of each of the {number} candidate tasks, got {len(self.prior)}"
+            )
 
     def log_prior(self, utilities: Tensor) -> Tensor | None:
         """log p(psi) of the K tasks that the utilities (N, K) are of, -inf where it is 0; None for uniform.
         ValueError unless there are K weights."""
         if self.prior is None:
             return None
-        if len(self.prior) != utilities.shape[1]:
-            raise ValueError(
-                f"prior must have a weight of each of the {utilities.shape[1]} candidate tasks, got"
-                f" {len(self.prior)}"
-            )
+        self._check_prior(utilities.shape[1])
         return torch.as_tensor(self.prior, dtype=torch.float64, device=utilities.device).log()
 
     def decide(
@@ -161,6 +173,14 @@ def default_temperature(reward_scale: float) -> float:
     """`REWARDS` unscaled rewards in the units of a critic that is trained on scaled ones, so that a host's
     reward scale does not decide how hard the choice is."""
     return REWARDS * reward_scale
+
+
+def check_latents(latent: str, num_latents: int) -> None:
+    """ValueError where samples are asked for of what is no sample."""
+    if latent == "mean" and num_latents > 1:
+        raise ValueError(
+            f'num_latents must be 1 where latent is "mean", got {num_latents}; there is one mean'
+        )
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from rlkit_hfr.checks import one_of, positive_int
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.relabelers.relabeler import RelabelDecision, Relabeler
+from rlkit_hfr.scoring.path_states import path_states, paths_from
 from rlkit_hfr.scoring.scorer import Scorer
-from rlkit_hfr.scoring.task_memory import path_from, path_state
 from rlkit_hfr.state import State
 
 RANKINGS = ("air", "return")
@@ -50,11 +50,11 @@ class VirtualRelabeler(Relabeler):
         self._recent.extend(paths)
 
     def state_dict(self) -> State:
-        return dict(recent=[path_state(path) for path in self._recent])
+        return dict(recent=path_states(self._recent))
 
     def load_state_dict(self, state: State) -> None:
         self._recent.clear()
-        self._recent.extend(path_from(saved) for saved in state["recent"])
+        self._recent.extend(paths_from(state["recent"]))
 
     def decide(
         self, paths: Sequence[PathDict], source_tasks: Sequence[int], scorer: Scorer, rng: np.random.Generator

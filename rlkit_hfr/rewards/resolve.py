@@ -36,6 +36,10 @@ def resolve_hindsight(
 
     own_model: what `ModelReward` takes for "model", None to train one.
     """
+    if isinstance(rewards, VectorRewards) and max(tasks) >= len(rewards.vectors):
+        raise ValueError(
+            f"vectors must have a row for each task up to {max(tasks)}, got {len(rewards.vectors)} rows"
+        )
     layers = _layers(env)
     goal_distances = (
         _attribute(env, "goal_distances")

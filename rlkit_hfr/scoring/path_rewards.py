@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlkit_hfr.paths import PathDict, context_rows, info_column
+from rlkit_hfr.paths import PathDict, context_rows, info_column, path_length
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.rewards.vectors import VectorRewards
@@ -45,7 +45,9 @@ class PathRewards:
 
     def episode(self, path: PathDict) -> np.ndarray:
         """The steps that a path has under each candidate task, which may end its episode early:
-        (K, T) bool."""
+        (K, T) bool. No reward is asked for where it does not."""
+        if self._hindsight.after_terminal == "keep":
+            return np.ones((len(self.candidate_tasks), path_length(path)), bool)
         return self._hindsight.episode(self.task_rewards(path))
 
     def forget_rewards(self) -> None:
@@ -95,10 +97,12 @@ class PathRewards:
 
     def collected(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         """Tell a reward that is learned of paths collected for `task`; returns its squared
-        errors on them, none if nothing is learned.
+        errors on them, none if nothing is learned or the task is no candidate.
         """
         learner = self._hindsight.learner
-        return np.zeros(0) if learner is None else learner.observe(paths, task)
+        if learner is None or task not in self.candidate_tasks:
+            return np.zeros(0)
+        return learner.observe(paths, task)
 
     def has_goals(self) -> bool:
         return self._hindsight.goal_distances is not None

@@ -66,7 +66,8 @@ class Scorer(PathRewards):
             self._hindsight.learner.fit()
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """`compute()`, or its result since the last `refresh`."""
+        """`compute()`, or its result since the last `refresh`. Tensors and tuples of tensors are in
+        checkpoints; what is of another kind is computed anew after a resumption."""
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
@@ -220,7 +221,7 @@ class Scorer(PathRewards):
         return dict(
             rng=rng_state(self._rng),
             **self._noise.state_dict(self.networks.device),
-            kept=dict(self._kept),
+            kept={key: value for key, value in self._kept.items() if _of_tensors(value)},
             memory=self.memory.state_dict(),
             learner=None if learner is None else learner.state_dict(),
         )
@@ -232,6 +233,12 @@ class Scorer(PathRewards):
         self.memory.load_state_dict(state["memory"])
         if self._hindsight.learner is not None:
             self._hindsight.learner.load_state_dict(state["learner"])
+
+
+def _of_tensors(value: object) -> bool:
+    """Whether a checkpoint holds it as it is; a named tuple is of a class that it would not know."""
+    parts = value if type(value) is tuple else (value,)
+    return all(isinstance(part, Tensor) for part in parts)
 
 
 def _moved(value: Tensor | tuple[Tensor, ...], device: torch.device) -> Tensor | tuple[Tensor, ...]:

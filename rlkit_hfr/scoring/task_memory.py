@@ -9,6 +9,7 @@ import numpy as np
 
 from rlkit_hfr.checks import positive_int
 from rlkit_hfr.paths import PathDict
+from rlkit_hfr.scoring.path_states import path_states, paths_from
 from rlkit_hfr.state import State, as_tensor, rng_state, set_rng_state
 
 
@@ -37,9 +38,10 @@ class Reservoir:
         return [self.items[row] for row in rows]
 
     def state_dict(self) -> State:
-        return dict(seen=self.seen, items=[as_tensor(item) for item in self.items])
+        return dict(capacity=self.capacity, seen=self.seen, items=[as_tensor(item) for item in self.items])
 
     def load_state_dict(self, state: State) -> None:
+        self.capacity = state["capacity"]
         self.seen = state["seen"]
         self.items = [item.numpy() for item in state["items"]]
 
@@ -90,6 +92,9 @@ class TaskMemory:
     def is_warm(self) -> bool:
         """Whether every task has a trajectory."""
         return all(reservoir.seen for reservoir in self._trajectories.values())
+
+    def has_recent_paths(self) -> bool:
+        return any(self._recent.values())
 
     def trajectories(self, task: int, number: int) -> list[np.ndarray]:
         """`number` trajectories of `task`, each (T, D)."""
@@ -148,7 +153,7 @@ class TaskMemory:
             name: {task: item.state_dict() for task, item in part.items()}
             for name, part in self._parts().items()
         }
-        recent = {task: [path_state(path) for path in paths] for task, paths in self._recent.items()}
+        recent = {task: path_states(paths) for task, paths in self._recent.items()}
         return dict(rng=rng_state(self._rng), recent=recent, **saved)
 
     def load_state_dict(self, state: State) -> None:
@@ -158,7 +163,7 @@ class TaskMemory:
                 item.load_state_dict(state[name][task])
         for task, paths in self._recent.items():
             paths.clear()
-            paths.extend(path_from(saved) for saved in state["recent"][task])
+            paths.extend(paths_from(state["recent"][task]))
 
 
 class Visit:
@@ -180,23 +185,3 @@ class Visit:
     def load_state_dict(self, state: State) -> None:
         self.iteration = state["iteration"]
         self.rows = [rows.numpy() for rows in state["rows"]]
-
-
-def path_state(path: PathDict) -> State:
-    """The arrays of a path, for a checkpoint; infos that are no arrays are left out."""
-    infos = path["env_infos"] if isinstance(path.get("env_infos"), Mapping) else {}
-    parts = {"path": path, "env_infos": infos}
-    return {
-        name: {key: as_tensor(value) for key, value in part.items() if _is_numeric(value)}
-        for name, part in parts.items()
-    }
-
-
-def _is_numeric(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-
-
-def path_from(state: State) -> PathDict:
-    """The path of a `path_state`."""
-    arrays = {name: {key: value.numpy() for key, value in part.items()} for name, part in state.items()}
-    return {**arrays["path"], "env_infos": arrays["env_infos"]}

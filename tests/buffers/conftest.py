@@ -22,6 +22,7 @@ def make_router():
         if warm:
             for task in TASKS:
                 memory.add(task, np.zeros((1, 5), np.float32), np.zeros(2))
+                memory.collected(task, {})
         options = {"relabel_fraction": 1.0, **options}
         return RelabelingRouter(
             Always(tasks), scorer, RelabelStatistics(TASKS), np.random.default_rng(0), **options

@@ -10,6 +10,7 @@ from rlkit_hfr import attach
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.rewards.hindsight import Hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
@@ -67,6 +68,38 @@ def test_the_share_and_the_pessimism_change_who_gets_it(scorer, make_path):
     assert _decide(scorer, make_path, 3.6, 0.4, top_share=0.25).tasks == (10, 20)
     # the critics disagree by 0.4 on the path and agree on what the tasks own
     assert _decide(scorer, make_path, 3.6, 0.4, top_share=0.25, pessimism=1.0).tasks == 10
+
+
+def test_where_paths_end_with_their_new_tasks_episode_later_steps_do_not_count(scorer, make_path):
+    """Q is 3 at first and 9 later; an episode of task 20 would have ended with the second step."""
+
+    def rewards(path, tasks):
+        terminals = np.zeros((len(tasks), len(path["rewards"])), bool)
+        terminals[list(tasks).index(20), 1] = True
+        return TaskRewards(terminals * 0.0, terminals)
+
+    actions = np.array([[3.0, 0.0], [3.0, 0.0], [9.0, 0.0], [9.0, 0.0]], np.float32)
+    relabeler = make_relabeler("cds", num_partition_samples=5, top_share=0.25)
+    utilities = {}
+    for after_terminal, tasks in (("keep", (10, 20)), ("drop", 10)):
+        ended = Scorer(
+            Networks(), scorer.memory, Hindsight(rewards, after_terminal=after_terminal), [10, 20],
+            np.random.SeedSequence(0),
+        )  # fmt: skip
+        (decision,) = relabeler.decide([make_path(4, actions=actions)], [10], ended, np.random.default_rng(0))
+        assert decision.tasks == tasks
+        utilities[after_terminal] = decision.utilities
+    np.testing.assert_allclose(utilities["keep"], [6.0, 6.0 - 7.0])
+    np.testing.assert_allclose(utilities["drop"], [6.0, 3.0 - 7.0])
+
+
+@pytest.mark.parametrize(("latent", "number"), [("mean", 1), ("sample", 20)])
+def test_the_latent_is_a_sample_or_the_mean(scorer, make_path, monkeypatch, latent, number):
+    monkeypatch.setattr(
+        Networks, "posterior", lambda self, context, mask: (context[:, 0, 4:], torch.ones(len(context), 1))
+    )
+    drawn = {_decide(scorer, make_path, 0.0, latent=latent).utilities[0] for _ in range(20)}
+    assert len(drawn) == number
 
 
 def test_what_a_task_is_worth_in_general_does_not_matter(scorer, make_path):

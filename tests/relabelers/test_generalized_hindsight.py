@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from weighted_tasks import WEIGHTS, K, weighted_scorer
+import torch
+from weighted_tasks import WEIGHTS, K, SparseNetworks, WeightedNetworks, weighted_scorer
 
 from rlkit_hfr.relabelers import make_relabeler
 
@@ -86,6 +87,53 @@ def test_a_task_that_pays_more_in_general_takes_everything_by_return_and_nothing
         relabeler.observe(past, s)
         chosen.append(relabeler.scores(paths, s))
     np.testing.assert_array_equal(chosen[0], chosen[1])
+
+
+def _slow_sparse_return(path, task):
+    pays = WEIGHTS[task] @ path["actions"].T
+    return sum(0.5**t * 2.0 * float(pay > 1.5) for t, pay in enumerate(pays))
+
+
+def test_returns_are_of_the_rewards_that_the_context_sees_or_of_the_critics(make_path):
+    path = make_path(6, actions=np.full((6, 2), 1.0, np.float32) * np.arange(6.0, dtype=np.float32)[:, None])
+    for returns, slow in (("context", _slow_sparse_return), ("critic", _slow_return)):
+        relabeler = make_relabeler("return", returns=returns)
+        (scores,) = relabeler.scores([path], weighted_scorer(networks=SparseNetworks))
+        np.testing.assert_allclose(scores, [slow(path, k) for k in range(K)], rtol=1e-5)
+    assert len({_slow_sparse_return(path, k) for k in range(K)}) > 1  # and not all of them nothing
+
+
+def test_an_advantage_is_of_the_rewards_that_the_values_are_of(make_path):
+    """A sparse return less a dense value would tell nothing of the path."""
+    paths = _paths(make_path, 20)
+    dense = _chosen("advantage", paths, weighted_scorer())[1]
+    assert _chosen("advantage", paths, weighted_scorer(networks=SparseNetworks))[1] == dense
+    assert len(set(dense)) > 1
+
+
+def test_air_draws_between_equals_where_no_critic_values_what_it_compares(make_path):
+    """Paths that earn nothing anywhere are equals of each other under every task."""
+    idle = [make_path(6, actions=np.full((6, 2), 1e-3 * i, np.float32)) for i in range(400)]
+    s, relabeler = weighted_scorer(networks=SparseNetworks), make_relabeler("air")
+    relabeler.observe(idle[:5], s)
+    drawn = [d.tasks for d in relabeler.decide(idle, [0] * 400, s, np.random.default_rng(0))]
+    np.testing.assert_allclose(np.bincount(drawn, minlength=K) / 400, 1 / K, atol=0.08)
+    by_advantage = [max(range(K), key=lambda k: _slow_advantage(path, k)) for path in idle]
+    for options, networks in (({"returns": "critic"}, SparseNetworks), ({}, WeightedNetworks)):
+        s = weighted_scorer(networks=networks)
+        assert _chosen("air", idle, s, **options)[1] == by_advantage
+
+
+@pytest.mark.parametrize("name", ["air", "advantage"])
+def test_a_task_whose_value_is_no_number_is_not_chosen(make_path, name):
+    class Lost(WeightedNetworks):
+        def critics(self, obs, action, z):
+            lost = torch.where(z > 0.35, float("nan"), z)  # that of the last task alone
+            return lost, lost
+
+    chosen = _chosen(name, _paths(make_path, 30), weighted_scorer(networks=Lost))[1]
+    assert K - 1 not in chosen
+    assert len(set(chosen)) > 1
 
 
 def test_candidates_are_drawn_anew_for_every_path(make_path):

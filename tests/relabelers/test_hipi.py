@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from plain_formulas import PlainFormulas
-from weighted_tasks import K, weighted_scorer
+from weighted_tasks import K, WeightedNetworks, weighted_scorer
 
 from rlkit_hfr.relabelers import make_relabeler
+from rlkit_hfr.scoring.noise import NormalNoise
 
 
 @pytest.mark.parametrize("normaliser", ["path", "off"])
@@ -47,3 +48,63 @@ def test_what_hipi_logs_is_the_mean_over_transitions(make_path):
     weights = np.exp(np.array([1.0, 2.0, 3.0, 4.0]) / 2.0)
     np.testing.assert_allclose(plain.probs, weights / weights.sum(), rtol=1e-5)
     assert plain.tasks.shape == (6,)
+
+
+class Uncertain(WeightedNetworks):
+    """z has a standard deviation of 0.05 around the mean reward, a critic value one of 0.5."""
+
+    def posterior(self, context, mask):
+        mean, variance = super().posterior(context, mask)
+        return mean, variance + 0.05**2
+
+
+def _values(seed, **options):
+    """What the critic says of task 0, where the posterior's mean gives 1."""
+    scorer = weighted_scorer(networks=Uncertain)
+    scorer._noise = NormalNoise(seed)
+    relabeler = make_relabeler("hipi", **options)
+    rows = torch.zeros(1, 2)
+    return float(relabeler._scores(rows, rows, scorer)[0, 0])
+
+
+def test_latents_are_samples_of_the_posterior_more_of_them_or_its_mean():
+    spread = {
+        number: np.std([_values(seed, num_latents=number) for seed in range(200)]) for number in (1, 25)
+    }
+    assert spread[1] == pytest.approx(0.5, rel=0.2)
+    assert spread[25] == pytest.approx(0.1, rel=0.2)
+    np.testing.assert_allclose([_values(seed, latent="mean") for seed in range(5)], 1.0, rtol=1e-5)
+    with pytest.raises(ValueError, match="num_latents must be 1"):
+        make_relabeler("hipi", latent="mean", num_latents=2)
+
+
+class PaysTheAction(WeightedNetworks):
+    """The critic pays the first action, under every task."""
+
+    def critics(self, obs, action, z):
+        return action[:, :1], action[:, :1]
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "of"), [("mean", np.mean), ("trajectories", lambda q: np.log(np.exp(q).mean()))]
+)
+def test_a_shared_log_z_is_of_all_transitions_of_a_task_however_few_another_has(normaliser, of):
+    """Task 0 has one trajectory of four steps, the others of one step."""
+    scorer = weighted_scorer(networks=PaysTheAction, stored=())
+    actions = [[1.0, 2.0, 3.0, 6.0], [5.0], [7.0], [9.0]]
+    for task, first in enumerate(actions):
+        rows = np.zeros((len(first), 5), np.float32)
+        rows[:, 2] = first
+        scorer.memory.add(task, rows, np.zeros(2, np.float32))
+    relabeler = make_relabeler("hipi", normaliser=normaliser, num_partition_samples=1)
+    log_z = relabeler._log_partition(1.0, scorer)
+    np.testing.assert_allclose(log_z, [of(np.array(first)) for first in actions], rtol=1e-5)
+
+
+def test_the_default_temperature_is_in_the_units_of_the_critic(make_path):
+    """0.3 rewards at a reward scale of 2: the values 1 to 4 are divided by 0.6."""
+    (decision,) = make_relabeler("hipi", normaliser="off").decide(
+        [make_path(6)], [0], weighted_scorer(), np.random.default_rng(0)
+    )
+    weights = np.exp(np.array([1.0, 2.0, 3.0, 4.0]) / 0.6)
+    np.testing.assert_allclose(decision.probs, weights / weights.sum(), rtol=1e-5)

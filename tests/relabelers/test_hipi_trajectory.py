@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from weighted_tasks import WEIGHTS, K, WeightedNetworks, weighted_rewards, weighted_scorer
+from weighted_tasks import WEIGHTS, K, SparseNetworks, WeightedNetworks, weighted_rewards, weighted_scorer
 
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler
@@ -29,6 +29,19 @@ def test_hipi_on_trajectories_closed_form(make_path):
     plain = np.exp(np.array(returns))
     np.testing.assert_allclose(ablation.probs, plain / plain.sum(), rtol=1e-4)
     assert np.abs(decision.probs - ablation.probs).max() > 0.05
+
+
+def test_hipi_on_trajectories_takes_the_rewards_that_the_context_sees(make_path):
+    path = make_path(6, actions=np.arange(12.0, dtype=np.float32).reshape(6, 2) / 4.0)
+    pays = WEIGHTS @ path["actions"].T
+    expected = {WeightedNetworks: pays.sum(axis=1), SparseNetworks: (pays > 1.5).sum(axis=1)}
+    for networks, returns in expected.items():
+        relabeler, scorer = (
+            make_relabeler("hipi-trajectory", normaliser="off"),
+            weighted_scorer(networks=networks),
+        )
+        (decision,) = relabeler.decide([path], [0], scorer, np.random.default_rng(0))
+        np.testing.assert_allclose(decision.utilities, 2.0 * returns, rtol=1e-5)
 
 
 def test_hipi_on_trajectories_averages_exponentials_over_trajectories():

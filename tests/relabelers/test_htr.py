@@ -11,6 +11,7 @@ from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.relabelers import make_relabeler
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.resolve import resolve_hindsight
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 from rlkit_hfr.scoring.scorer import Scorer
 
 RIGHT, TOP, LEFT = 0, 1, 2
@@ -60,6 +61,28 @@ def test_the_threshold_is_of_the_contexts_rewards(scorer):
             [BOTH], [LEFT], scorer, np.random.default_rng(0)
         )
         np.testing.assert_array_equal(decision.probs, expected)
+
+
+def test_where_paths_end_with_their_new_tasks_episode_later_steps_earn_nothing(scorer):
+    """An episode of TOP would have ended before BOTH comes there."""
+
+    def rewards(path, tasks):
+        earned = scorer.hindsight_rewards(path, tasks)
+        terminals = np.zeros(earned.rewards.shape, bool)
+        terminals[list(tasks).index(TOP), 2] = True
+        return TaskRewards(earned.rewards, terminals, earned.sparse_rewards)
+
+    goal_distances = scorer.goal_distances
+    for after_terminal, probs in (("keep", [0.5, 0.5, 0.0]), ("drop", [1.0, 0.0, 0.0])):
+        ended = Scorer(
+            SparseContext(), None, Hindsight(rewards, goal_distances, after_terminal=after_terminal),
+            [0, 1, 2], np.random.SeedSequence(0),
+        )  # fmt: skip
+        for options in ({}, {"threshold": 0.0}):
+            (decision,) = make_relabeler("htr", **options).decide(
+                [BOTH], [LEFT], ended, np.random.default_rng(0)
+            )
+            np.testing.assert_array_equal(decision.probs, probs)
 
 
 def test_where_a_step_pays_minus_one_and_success_zero():

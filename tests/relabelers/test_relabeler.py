@@ -37,6 +37,27 @@ def test_a_prior_multiplies_the_odds_and_zero_takes_a_task_out(make_path):
         )
 
 
+@pytest.mark.parametrize("name", ["hfr", "hfr-bellman", "hipi-trajectory"])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 100.0])
+def test_at_the_default_temperature_a_prior_counts_as_it_is_at_any_reward_scale(name, scale):
+    relabeler = make_relabeler(name, prior=[9, 1])
+    relabeler.reward_scale = scale
+    probs = relabeler.distribution(torch.tensor([[5.0, 5.0]]), None)
+    np.testing.assert_allclose(probs, [[0.9, 0.1]], rtol=1e-6)
+
+
+def test_the_default_temperature_follows_the_reward_scale_of_the_host(make_path):
+    """0.3 rewards, in the critic's units; the utilities of a path are its mean reward under each task."""
+    path = path_with_action(0.5, make_path)
+    for scale in (1.0, 2.0):
+        scorer = two_task_scorer()
+        scorer.networks.reward_scale = scale
+        relabeler = make_relabeler("hfr", normaliser="off")
+        (decision,) = relabeler.decide([path], [0], scorer, np.random.default_rng(0))
+        odds = math.exp((0.5 - -0.5) / (0.3 * scale))
+        np.testing.assert_allclose(decision.probs, [odds / (1 + odds), 1 / (1 + odds)], rtol=1e-4)
+
+
 def test_log_partition_is_kept_until_the_networks_change(make_path):
     scorer = two_task_scorer()
     relabeler = make_relabeler("hfr", num_partition_samples=2, normaliser="trajectories", temperature=1.0)

@@ -123,4 +123,22 @@ def test_a_state_goes_on_alike(memory, make_path):
     np.testing.assert_array_equal(twin.initial_obs(9, 2), memory.initial_obs(9, 2))
     np.testing.assert_array_equal(twin.contexts(7, 4), memory.contexts(7, 4))
     (path, *_) = twin.pooled_paths(1)
-    assert set(path["env_infos"]) == {"achieved"}
+    np.testing.assert_equal(path["env_infos"], {"achieved": np.ones(5), "name": ["a"] * 5})
+
+
+def test_a_restored_memory_keeps_as_much_as_it_had_come_to(memory):
+    memory.add(4, _row(0.0), np.full(2, 0.0))
+    memory.initial_obs(4, 8)  # more than it was to keep: eight from now on
+    twin = TaskMemory([4, 7, 9], 6, 3, np.random.default_rng(5))
+    twin.load_state_dict(memory.state_dict())
+    for i in range(1, 8):
+        twin.add(4, _row(i), np.full(2, i))
+    assert len(np.unique(twin.initial_obs(4, 8)[:, 0])) == 8
+
+
+def test_without_recent_paths_there_is_no_pool(memory, make_path):
+    assert not memory.has_recent_paths()
+    with pytest.raises(ValueError, match="no path has been collected"):
+        memory.pooled_paths(1)
+    memory.collected(7, make_path(seed=0))
+    assert memory.has_recent_paths()
