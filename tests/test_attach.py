@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import rlkit_hfr
-from rlkit_hfr import RELABELERS, attach
+from rlkit_hfr import RELABELERS, VectorRewards, attach
 from rlkit_hfr.pearl.logger import logger
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
 
@@ -257,6 +257,10 @@ def test_wrong_arguments_are_refused_before_anything_changes(make_algorithm):
         (dict(host="oister"), "did you mean 'oyster'"),
         (dict(rewards=5), "must be a function"),
         (dict(num_states=5), "has no option 'num_states'"),
+        (dict(prior=[1, 1]), "a weight of each of the 5 candidate tasks, got 2"),
+        (dict(relabeler="virtual", rewards="learned"), "rewards= has none of task vectors"),
+        (dict(rewards=VectorRewards(None, np.zeros((3, 2)), None)), "each task up to 4, got 3 rows"),
+        (dict(relabeler="hipi-sampling", relabel_into="context"), "relabels RL batches alone"),
     ]:
         with pytest.raises(ValueError, match=message):
             attach(algorithm, **arguments)

@@ -71,6 +71,29 @@ def test_what_cannot_be_served_is_refused_at_attach(base, change, message):
     assert vars(algorithm) == before
 
 
+@pytest.mark.parametrize(
+    ("base", "relabeler", "options", "message"),
+    [
+        ("OneBuffer", "hfr", {"relabel_into": "rl"}, "one buffer in both roles.*relabel_into='rl' needs two"),
+        ("OneBuffer", "hfr", {"relabel_into": "context"}, "relabel_into='context' needs two buffers"),
+        ("OneBuffer", "hfr", {"original_contexts": 0.5}, "original_contexts=0.5 needs two buffers"),
+        (
+            "Recurrent",
+            "hipi",
+            {"relabel_into": "context"},
+            "both or rl with 'hipi' and an encoder that reads",
+        ),
+        ("OysterLike", "hfr", {"utility": "rollouts"}, "without max_path_length, which utility='rollouts'"),
+    ],
+)
+def test_an_option_that_a_host_cannot_follow_is_refused_at_attach(base, relabeler, options, message):
+    algorithm = standins.EVERY[base]()
+    before = dict(vars(algorithm))
+    with pytest.raises(ValueError, match=message):
+        attach(algorithm, relabeler, **options)
+    assert vars(algorithm) == before
+
+
 def nn_of_another_width():
     return standin_families.Critic(width=99)
 

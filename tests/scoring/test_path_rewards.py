@@ -53,6 +53,29 @@ def test_the_context_sees_the_sparse_rewards_where_the_host_says_so_and_the_crit
     np.testing.assert_array_equal(sparse.returns([PATH], discount=0.5, of_context=True), [[0.5, 0.75]])
 
 
+def test_returns_of_task_vectors_are_of_the_rewards_that_the_context_sees():
+    vectors = VectorRewards(
+        lambda path, given: _Rewards(sparse=True)(path, given[:, 0]), np.zeros((1, 1)), None
+    )
+    for sparse, expected in ((False, [1.75, 3.5]), (True, [0.5, 0.75])):
+        hindsight = Hindsight(_Rewards(sparse=True), vectors=vectors)
+        returns = _scorer(sparse, hindsight).vector_returns(PATH, np.array([[1.0], [2.0]]))
+        np.testing.assert_array_equal(returns, expected)
+
+
+def test_a_learned_reward_is_told_of_the_candidate_tasks_alone():
+    class Learner:
+        told: list = []
+
+        def observe(self, paths, task):
+            self.told.append(task)
+            return np.ones(len(paths))
+
+    scorer = _scorer(False, Hindsight(_Rewards(sparse=False), learner=Learner()))
+    assert [len(scorer.collected([PATH], task)) for task in (1, 9, 2)] == [1, 0, 1]
+    assert Learner.told == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("after_terminal", "steps", "returns"),
     [("drop", [[1, 1, 0], [1, 1, 1]], [[1.5, 3.5]]), ("keep", [[1, 1, 1], [1, 1, 1]], [[1.75, 3.5]])],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import types
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.rewards.hindsight import Hindsight
 from rlkit_hfr.rewards.task_rewards import TaskRewards
-from rlkit_hfr.scoring.scorer import Scorer
+from rlkit_hfr.scoring.scorer import Posterior, Scorer
 from rlkit_hfr.scoring.task_memory import TaskMemory
 
 
@@ -89,6 +90,83 @@ def test_new_networks_forget_what_was_computed_and_train_the_learned_reward():
     scorer.refresh()
     assert scorer.once("x", lambda: 3) == 3
     assert learner.fits == 1
+
+
+def test_a_state_holds_what_was_computed_where_a_checkpoint_can():
+    networks = types.SimpleNamespace(device=torch.device("cpu"))
+
+    def build():
+        memory = TaskMemory([0], 1, 1, np.random.default_rng(0))
+        return Scorer(networks, memory, Hindsight(pytest.fail), [0], np.random.SeedSequence(0))
+
+    scorer, twin = build(), build()
+    computed = {
+        "tensor": torch.ones(2),
+        "tensors": (torch.ones(2), torch.zeros(1)),
+        "named": Posterior(torch.ones(1), torch.ones(1)),
+        "array": np.ones(2),
+        "number": 1.5,
+    }
+    for key, value in computed.items():
+        scorer.once(key, lambda value=value: value)
+    file = io.BytesIO()
+    torch.save(scorer.state_dict(), file)
+    file.seek(0)
+    twin.load_state_dict(torch.load(file, weights_only=True))
+    anew = {key for key in computed if twin.once(key, lambda: "anew") == "anew"}
+    assert anew == {"named", "array", "number"}
+
+
+class _ReadsInOrder:
+    """A belief of the context's last row, to be read in order; actions are z, and the discount is 0.5."""
+
+    sparse_rewards, layout, device = False, ContextLayout(1, 1), torch.device("cpu")
+    in_order, context_batch_size, reward_scale, discount = True, 6, 3.0, 0.5
+
+    def posterior(self, context, mask):
+        last = mask.sum(-1).long() - 1
+        return context[torch.arange(len(context)), last, 2:], torch.zeros(len(context), 1)
+
+    def action(self, obs, z, noise):
+        return z
+
+    def simulator(self):
+        return _PaysTheAction(), 3
+
+
+class _PaysTheAction:
+    def reset_task(self, task):
+        self.task = task
+
+    def reset(self):
+        return np.zeros(1)
+
+    def step(self, action):
+        return np.zeros(1), self.task * float(action[0]), False, {}
+
+
+@pytest.fixture
+def reads_in_order():
+    """The one trajectory of each task is paid 1, 2, 3, ..., so that its last row is known."""
+    memory = TaskMemory([1, 2], 5, 1, np.random.default_rng(0))
+    for task, steps in ((1, 4), (2, 6)):
+        rows = np.zeros((steps, 3), np.float32)
+        rows[:, 2] = np.arange(1, steps + 1)
+        memory.add(task, rows, np.zeros(1, np.float32))
+    return Scorer(_ReadsInOrder(), memory, Hindsight(pytest.fail), [1, 2], np.random.SeedSequence(0))
+
+
+def test_an_encoder_that_reads_in_order_gets_whole_trajectories(reads_in_order):
+    for _ in range(5):
+        np.testing.assert_array_equal(reads_in_order.task_latents(latent="mean"), [[[4.0], [6.0]]])
+        mean, _ = reads_in_order.sampled_posteriors("contexts", 2)
+        np.testing.assert_array_equal(mean[..., 0], [[4.0, 6.0], [4.0, 6.0]])
+
+
+def test_what_is_earned_in_the_simulator_is_in_the_critics_units(reads_in_order):
+    """Three steps of 2 and of 5 times the task, at a discount of 0.5 and a reward scale of 3."""
+    utilities = reads_in_order.simulated_utilities(torch.tensor([[[2.0], [5.0]]]), 1)
+    np.testing.assert_allclose(utilities, [[3.0 * 1.75 * 2.0, 3.0 * 1.75 * 2 * 5.0]])
 
 
 def test_returns_of_the_pool_are_of_the_rewards_that_the_context_sees():
