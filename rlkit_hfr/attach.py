@@ -232,15 +232,16 @@ def _check_roles(adapter: Host, relabeler: Relabeler, relabel_into: str, origina
     """ValueError where relabeled data would get into neither buffer, or into another than was asked for."""
     of_batches, name = isinstance(relabeler, SamplingRelabeler), relabeler.name
     if adapter.one_buffer:
-        wrong = {
+        asked = {
             repr(name): of_batches,
             f"relabel_into={relabel_into!r}": relabel_into != "both",
             f"original_contexts={original_contexts}": original_contexts != 0.0,
         }
-        for option in [option for option, needs_two in wrong.items() if needs_two]:
+        needs_two = " and ".join(option for option, given in asked.items() if given)
+        if needs_two:
             raise UnsupportedHost(
                 f"got {type(adapter.algorithm).__name__} with one buffer in both roles, where an RL batch"
-                f" can't be told from a context; {option} needs two buffers; leave it out"
+                f" can't be told from a context; {needs_two} needs two buffers; choose otherwise"
             )
     if relabel_into != "context":
         return
