@@ -27,20 +27,27 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-_TUPLE, _OBJECTS, _SCALAR = "tuple", "array of objects", "numpy scalar"  # what torch.load would not know
+# what torch.load would not know, by names that no info has
+_TUPLE, _OBJECTS, _SHAPE, _SCALAR = "<tuple>", "<objects>", "<shape>", "<scalar>"
+
+
+def is_numeric(value: object) -> bool:
+    """Whether it is an array of numbers or truth values."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 
 def plain(value: object) -> Any:
-    """What a checkpoint can hold of numbers, texts, arrays, and lists, tuples and dicts of them by name.
-    TypeError for anything else.
+    """Numbers, texts, arrays, and lists, tuples and dicts of them by name, in the form that a checkpoint can
+    hold. TypeError for anything else.
     """
     if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, np.generic):
         return value
     if isinstance(value, np.generic):
         return {_SCALAR: as_tensor(np.array([value]))}
     if isinstance(value, np.ndarray):
-        numbers = value.dtype.kind in "biuf"
-        return as_tensor(value) if numbers else {_OBJECTS: [plain(item) for item in value.tolist()]}
+        if is_numeric(value):
+            return as_tensor(value).reshape(value.shape)  # one without axes has got one
+        return {_OBJECTS: [plain(item) for item in value.ravel().tolist()], _SHAPE: list(value.shape)}
     if isinstance(value, list):
         return [plain(item) for item in value]
     if type(value) is tuple:
@@ -51,7 +58,7 @@ def plain(value: object) -> Any:
 
 
 def restored(value: Any) -> Any:
-    """The value of a `plain` one."""
+    """What `plain` was given."""
     if isinstance(value, torch.Tensor):
         return value.numpy()
     if isinstance(value, list):
@@ -62,11 +69,11 @@ def restored(value: Any) -> Any:
         return value[_SCALAR].numpy()[0]
     if set(value) == {_TUPLE}:
         return tuple(restored(value[_TUPLE]))
-    if set(value) == {_OBJECTS}:
-        items = restored(value[_OBJECTS])
-        array = np.empty(len(items), object)
-        array[:] = items
-        return array
+    if set(value) == {_OBJECTS, _SHAPE}:
+        array = np.empty(len(value[_OBJECTS]), object)
+        for i, item in enumerate(value[_OBJECTS]):  # which numpy would take for an axis if it is a list
+            array[i] = restored(item)
+        return array.reshape(value[_SHAPE])
     return {name: restored(item) for name, item in value.items()}
 
 

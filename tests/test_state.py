@@ -82,7 +82,9 @@ def test_plain_values_come_back_as_they_were():
         "array": np.arange(6, dtype=np.int16).reshape(2, 3),
         "scalar": np.float32(0.1),
         "pair": (1, [np.zeros(2), {"deep": True}]),
-        "texts": np.array(["a", "bc"], object),
+        "texts": np.array([["a", "bc"], ["d", ""]]),
+        "lists": np.array([[1, 2], [3, 4], None], object)[:2],
+        "without axes": np.array(2.5),
     }
     file = io.BytesIO()
     torch.save(plain(value), file)
@@ -92,6 +94,7 @@ def test_plain_values_come_back_as_they_were():
     assert type(back["scalar"]) is np.float32
     assert type(back["pair"]) is tuple
     assert back["array"].dtype == np.int16
+    assert [back[name].shape for name in ("texts", "lists", "without axes")] == [(2, 2), (2,), ()]
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, [np.zeros(1), {"a": {3}}]])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from rlkit_hfr.paths import PathDict
-from rlkit_hfr.state import State, as_tensor, plain, restored
+from rlkit_hfr.state import State, as_tensor, is_numeric, plain, restored
 
 
 def path_states(paths: Iterable[PathDict]) -> list[State]:
@@ -16,16 +14,12 @@ def path_states(paths: Iterable[PathDict]) -> list[State]:
     """
     states = []
     for path in paths:
-        arrays = {key: as_tensor(value) for key, value in path.items() if _is_numeric(value)}
+        arrays = {key: as_tensor(value) for key, value in path.items() if is_numeric(value)}
         try:
             states.append(dict(path=arrays, env_infos=plain(path.get("env_infos", {}))))
         except TypeError:
             continue
     return states
-
-
-def _is_numeric(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
 
 
 def paths_from(states: Iterable[State]) -> list[PathDict]:
