@@ -217,3 +217,16 @@ def test_rewards_come_back_within_a_thousandth(make_router, make_path, paid, war
         warnings.simplefilter("always")
         make_router().routes("rl", 10, [make_path(rewards=np.full((5, 1), paid))])
     assert bool(said) == warned
+
+
+def test_after_a_checkpoint_without_recent_paths_relabeling_waits_for_one(make_router, make_path):
+    """log Z needs some, and a checkpoint leaves out those with infos that it can't hold."""
+    router, twin = make_router(), make_router()
+    router.routes("rl", 10, [make_path(4, seed=0)])
+    assert router.statistics.columns()["relabel/paths relabeled"] == 1
+    state = router.state_dict()
+    state["scorer"]["memory"]["recent"] = {task: [] for task in (10, 20, 30)}
+    twin.load_state_dict(state)
+    for seed, relabeled in ((1, 0), (2, 1)):
+        twin.routes("rl", 20 if seed == 1 else 10, [make_path(4, seed=seed)])
+        assert twin.statistics.columns()["relabel/paths relabeled"] == relabeled

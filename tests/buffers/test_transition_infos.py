@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import torch
 
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
 
@@ -45,3 +48,16 @@ def test_more_infos_than_there_is_room_for_are_kept(make_path):
         infos.note(path)
     for seed, path in enumerate(paths):
         np.testing.assert_array_equal(infos.of(path)[1]["x"], np.arange(200) + 1000 * seed)
+
+
+def test_infos_that_are_dicts_survive_a_checkpoint(make_path):
+    """As oyster's families record the task of each step."""
+    goals = [{"goal": [0.5, float(t)]} for t in range(3)]
+    path = make_path(3, env_infos={"task": np.array(goals, object)})
+    infos, twin = TransitionInfos(), TransitionInfos()
+    infos.note(path)
+    file = io.BytesIO()
+    torch.save(infos.state_dict(), file)
+    file.seek(0)
+    twin.load_state_dict(torch.load(file, weights_only=True))
+    assert list(twin.of(path)[1]["task"]) == goals
