@@ -70,6 +70,12 @@ def _add_what_runs(add: Callable[..., object]) -> None:
     )
     add("--seed", type=int, help="(default: the config's, or 0)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of torch on the CPU (default: torch's own choice; 1 for networks of up to 128 units)",
+    )
     add("--precision", choices=_PRECISIONS, help="of updates' and scoring's matrix products (default: fp32)")
     add("--host", choices=_HOSTS, default="carried", help="whose PEARL to run (default: carried)")
     add(

@@ -36,11 +36,12 @@ class CarriedRun:
         self,
         variant: Variant,
         device: torch.device,
+        threads: int = 1,
         keep_checkpoint: bool = False,
         log: Iterable[str] | None = None,
     ) -> None:
-        """keep_checkpoint: also when the run is finished. log: names of `ROW_WRITERS`;
-        None takes those of the variant.
+        """threads: that torch computes on. keep_checkpoint: also when the run is finished.
+        log: names of `ROW_WRITERS`; None takes those of the variant.
         """
         self.variant = variant
         self.device = device
@@ -52,7 +53,7 @@ class CarriedRun:
         self._relabeling = attach_relabeler(self._algorithm, variant)
         self._folder = Path()
         updates = "bf16" if uses_bfloat16(self._algorithm.config.precision, device) else "fp32"
-        self.machine = machine(device, updates=updates, scoring=self._relabeling.precision)
+        self.machine = machine(device, threads, updates=updates, scoring=self._relabeling.precision)
 
     def start(self, folder: Path) -> None:
         """Begin in an empty folder, which no other process may write to."""
@@ -88,7 +89,7 @@ class CarriedRun:
         restore(content, self._algorithm, self._relabeling)
         logger.open_writers(self._writers, self.variant)
         if self.machine != self.variant.get("machine", self.machine):
-            logger.log(f"Going on, on another machine: {described(self.machine)}")
+            logger.log(f"Going on, now on {described(self.machine)}")
 
     def _save(self) -> None:
         save_checkpoint(self._folder, self.variant, self._algorithm, self._relabeling, self._keep_checkpoint)

@@ -16,6 +16,7 @@ from rlkit_hfr.checks import did_you_mean
 from rlkit_hfr.experiments.runs.build import attach_relabeler, build_algorithm, seed_everything
 from rlkit_hfr.experiments.runs.checkpoint import NAME, read_journal, read_variant, restore_algorithm
 from rlkit_hfr.experiments.settings.limits import check_adaptation, check_seed
+from rlkit_hfr.experiments.settings.machine import pick_threads
 from rlkit_hfr.experiments.settings.variant import parse_assignment
 from rlkit_hfr.files import check_writable, open_plain, write_text
 from rlkit_hfr.mier.config import ExtrapolationConfig
@@ -90,13 +91,16 @@ def _config(assignments: Sequence[str]) -> ExtrapolationConfig:
 
 
 def _trained(run: Path) -> Learner:
-    """The algorithm of a run with its networks, buffers and generators."""
+    """The algorithm of a run with its networks, buffers and generators, computed on the threads
+    of the run.
+    """
     variant = read_variant(run)
     content = read_journal(run, variant).content
     if content is None:
         raise ValueError(
             f"{run} has no {NAME}, whose buffers hold the experience to relabel; train with --keep-checkpoint"
         )
+    torch.set_num_threads(pick_threads(None, variant))
     algorithm = build_algorithm(variant, torch.device("cpu"))
     relabeling = attach_relabeler(algorithm, variant)
     restore_algorithm(content, algorithm, relabeling)

@@ -213,7 +213,9 @@ class ForeignRun:
     Its loop is its own: Ctrl-C stops it at once, and it can't be resumed.
     """
 
-    def __init__(self, host: str, path: Path | None, variant: Variant, device: torch.device) -> None:
+    def __init__(
+        self, host: str, path: Path | None, variant: Variant, device: torch.device, threads: int
+    ) -> None:
         self.device = device
         if variant["pixel_encoder"] != "flat" or variant["env_name"] == "visual-reacher":
             raise ValueError(
@@ -223,7 +225,7 @@ class ForeignRun:
         self._algorithm = build_foreign(host, variant, device)
         relabeling = attach_relabeler(self._algorithm, variant)
         self._writers = make_row_writers(variant.get("log", ()))
-        self.machine = machine(device, updates="fp32", scoring=relabeling.precision)
+        self.machine = machine(device, threads, updates="fp32", scoring=relabeling.precision)
         self.variant = {**variant, "host": host, "machine": self.machine}
 
     def start(self, folder: Path) -> None:

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import torch
+
 from rlkit_hfr.experiments.runs.build import pick_device
 from rlkit_hfr.experiments.runs.carried import CarriedRun
 from rlkit_hfr.experiments.runs.checkpoint import NAME, is_finished, read_journal, read_variant
@@ -16,7 +18,7 @@ from rlkit_hfr.experiments.runs.folders import LOCK, alone_in, begin, clear_away
 from rlkit_hfr.experiments.runs.foreign import ForeignRun
 from rlkit_hfr.experiments.runs.journal import write_sums
 from rlkit_hfr.experiments.settings.limits import check_seed, check_settings
-from rlkit_hfr.experiments.settings.machine import commit, described, now
+from rlkit_hfr.experiments.settings.machine import commit, described, now, pick_threads
 from rlkit_hfr.experiments.settings.variant import Variant, build_variant, of_host
 from rlkit_hfr.pearl.logger import create_log_dir, exp_folder
 from rlkit_hfr.pearl.writers import CSVRows, TensorBoardScalars
@@ -29,7 +31,7 @@ T = TypeVar("T")
 class Run(Protocol):
     """Something to train in a folder of its own."""
 
-    machine: dict[str, str]
+    machine: dict[str, object]
     variant: Variant
 
     def start(self, folder: Path) -> None: ...
@@ -55,10 +57,10 @@ _OF_A_NEW_RUN = (
 
 def start(args: argparse.Namespace) -> int:
     variant = _variant(args)
-    device = pick_device(args.device)
+    device, threads = pick_device(args.device), pick_threads(args.threads, variant)
     run: Run = _built(lambda: (
-        CarriedRun(variant, device, args.keep_checkpoint) if args.host == "carried"
-        else ForeignRun(args.host, args.host_path, variant, device)
+        CarriedRun(variant, device, threads, args.keep_checkpoint) if args.host == "carried"
+        else ForeignRun(args.host, args.host_path, variant, device, threads)
     ))  # fmt: skip
     if args.dry_run:
         print(json.dumps({**variant, "machine": run.machine}, indent=2, sort_keys=True))
@@ -70,7 +72,7 @@ def start(args: argparse.Namespace) -> int:
     with ExitStack() as lock:
         where, make = _new_folder(args, variant)
         folder = begin(where, make, run.start, lock)
-        return _train(run, variant, folder)
+        return _train(run, variant, folder, threads)
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -88,6 +90,7 @@ def resume(args: argparse.Namespace) -> int:
     if is_finished(folder) and not any((folder / name).exists() for name in (NAME, LOCK)):
         return _finished_already(folder)  # nothing is to be written, so that it may be read-only
     device = pick_device(args.device)
+    threads = pick_threads(args.threads, variant)
     raise_on_interrupt()
     with alone_in(folder):
         variant = read_variant(folder)
@@ -99,9 +102,9 @@ def resume(args: argparse.Namespace) -> int:
             if not (args.keep_checkpoint or journal.keep):
                 (folder / NAME).unlink(missing_ok=True)
             return _finished_already(folder)
-        run = _built(lambda: CarriedRun(variant, device, args.keep_checkpoint, _writers(args)))
+        run = _built(lambda: CarriedRun(variant, device, threads, args.keep_checkpoint, _writers(args)))
         run.resume(folder, journal.content)
-        return _train(run, variant, folder)
+        return _train(run, variant, folder, threads)
 
 
 def _finished_already(folder: Path) -> int:
@@ -118,10 +121,11 @@ def _built(build: Callable[[], T]) -> T:
         ) from None
 
 
-def _train(run: Run, variant: Variant, folder: Path) -> int:
+def _train(run: Run, variant: Variant, folder: Path, threads: int) -> int:
     who = f"{variant['algorithm']}, relabeler {variant['relabeler']}"
     what = f"{variant['env_name']}, {who}, seed {variant['seed']}"
     print(f"{what}, on {described(run.machine)}.", flush=True)
+    torch.set_num_threads(threads)  # after the build: the sampler steps on as many as torch had
     code = run.train()
     if code == 0:
         print(f"Done. Log: {folder}")

@@ -1,18 +1,24 @@
-"""What a run's numbers depend on beside its settings: versions, the processor, and what
-is computed in.
+"""What a run's numbers depend on beside its settings: versions, the processor, its threads,
+and what is computed in.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from rlkit_hfr import __version__
+
+_THREADS = range(1, 257)
+_FEW_UNITS = 128  # in a hidden layer
 
 
 def now() -> str:
@@ -61,17 +67,44 @@ def processor(device: torch.device) -> str:
     return names[0] if names and names[0] else platform.processor() or platform.machine()
 
 
-def machine(device: torch.device, *, updates: str, scoring: str) -> dict[str, str]:
+def pick_threads(asked: int | None, variant: Mapping[str, Any]) -> int:
+    """Threads that torch computes on, on the CPU: what is asked for, else what a resumed run
+    has on record, else torch's own choice (OMP_NUM_THREADS, or all cores), but one for
+    networks of few units. ValueError for fewer than one or more than 256.
+
+    Networks of 64 units gain nothing on several threads, and beside another busy process the
+    threads wait for each other: a run takes ten times as long.
+    """
+    if asked is not None:
+        if asked not in _THREADS:
+            raise ValueError(f"--threads must be from {_THREADS[0]} to {_THREADS[-1]}, got {asked}")
+        return asked
+    recorded = variant.get("machine")
+    known = recorded.get("threads") if isinstance(recorded, Mapping) else None
+    if isinstance(known, int) and known in _THREADS:
+        return known
+    alone = variant["net_size"] <= _FEW_UNITS and not os.environ.get("OMP_NUM_THREADS")
+    return 1 if alone else torch.get_num_threads()
+
+
+def machine(device: torch.device, threads: int, *, updates: str, scoring: str) -> dict[str, object]:
     """What ``variant.json`` records under this name. updates, scoring: "fp32" or
     "bf16", as computed.
     """
-    return {"processor": processor(device), "device": device.type, "updates": updates, "scoring": scoring}
+    return {
+        "processor": processor(device),
+        "device": device.type,
+        "threads": threads,
+        "updates": updates,
+        "scoring": scoring,
+    }
 
 
-def described(machine: dict[str, str]) -> str:
+def described(machine: Mapping[str, object]) -> str:
     """The same in words, for the console."""
     if machine["updates"] == machine["scoring"]:
         precision = f"updates and scoring in {machine['updates']}"
     else:
         precision = f"updates in {machine['updates']}, scoring in {machine['scoring']}"
-    return f"{machine['device']} ({machine['processor']}), {precision}"
+    threads = f"{machine['threads']} thread{'' if machine['threads'] == 1 else 's'}"
+    return f"{machine['device']} ({machine['processor']}), {threads}, {precision}"
