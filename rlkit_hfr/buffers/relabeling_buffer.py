@@ -82,6 +82,7 @@ class RelabelingMixin:
         self, add_path: Callable[[int, PathDict], None], task: int, paths: Sequence[PathDict]
     ) -> None:
         assert self._router is not None
+        task = int(task)  # which may be one of numpy's, and a checkpoint knows none
         self._storing = True  # a base class may build one of its add methods on the other
         serving, self.task_buffers = self.task_buffers, self._originals()
         try:

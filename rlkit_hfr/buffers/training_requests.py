@@ -17,7 +17,7 @@ _DRAWS = {"random_batch", "random_sequence"}
 def batch_methods(cls: type, *attributes: str) -> list[str]:
     """Public and private methods of `cls`, in order of definition, that call a
     ``random_batch`` or ``random_sequence`` and mention one of `attributes` (any, if none
-    are given). These two themselves are left out.
+    are given), or override one that does and call it. These two themselves are left out.
     """
     names: dict[str, None] = {}
     for base in reversed(cls.__mro__):
@@ -28,7 +28,7 @@ def batch_methods(cls: type, *attributes: str) -> list[str]:
             used = _names(code)
             if used & _DRAWS and (not attributes or used & set(attributes)):
                 names[name] = None
-            else:
+            elif name not in used:
                 names.pop(name, None)  # overridden by one that does not
     return list(names)
 
@@ -65,4 +65,4 @@ def _as_tasks(value: object, tasks: Container[int]) -> list[int] | None:
     are_tasks = all(
         isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items
     )
-    return items if are_tasks else None
+    return [int(item) for item in items] if are_tasks else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlkit_hfr.paths import Infos, PathDict, path_length
 from rlkit_hfr.protocols import Batch
-from rlkit_hfr.state import State, as_tensor, plain, restored
+from rlkit_hfr.state import State, as_tensor, is_numeric, plain, restored
 
 _IDENTITY = ("observations", "actions", "next_observations")
 
@@ -29,23 +29,32 @@ class TransitionInfos:
         self._keys: list[str] | None = None
 
     def note(self, path: PathDict) -> None:
-        """A path that is being stored. One with other infos than the first is left out."""
+        """A path that is being stored. One with other infos than the first, or of other shapes, is left
+        out."""
         infos = _by_name(path.get("env_infos", {}), path_length(path))
         if self._keys is None:
             self._keys = sorted(infos)
             self._columns = {key: value[:0] for key, value in infos.items()}
-        if sorted(infos) != self._keys:
+        shapes = {key: column.shape[1:] for key, column in self._columns.items()}
+        if {key: value.shape[1:] for key, value in infos.items()} != shapes:
             return
         steps = path_length(path)
         for key, value in infos.items():
-            column = self._columns[key]
-            if len(column) < self._size + steps:
-                grown = np.empty((max(256, 2 * (self._size + steps)), *value.shape[1:]), column.dtype)
-                grown[: self._size] = column[: self._size]
-                self._columns[key] = column = grown
+            column = self._columns[key] = self._with_room(self._columns[key], steps, value.dtype)
             column[self._size : self._size + steps] = value
         self._rows.update(zip(_hashes(path), range(self._size, self._size + steps)))
         self._size += steps
+
+    def _with_room(self, column: np.ndarray, steps: int, kind: np.dtype) -> np.ndarray:
+        """The column, which may be a larger one, with room for `steps` entries that are of a kind."""
+        kind = np.result_type(column.dtype, kind)
+        full = len(column) < self._size + steps
+        if not full and kind == column.dtype:
+            return column
+        length = max(256, 2 * (self._size + steps)) if full else len(column)
+        grown = np.empty((length, *column.shape[1:]), kind)
+        grown[: self._size] = column[: self._size]
+        return grown
 
     def of(self, batch: Batch) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Which rows of a batch are known, (R,) bool, and the infos of all R; those of rows that are not
@@ -79,7 +88,8 @@ def _hashes(rows: PathDict) -> list[int]:
 
 
 def _by_name(infos: Infos, steps: int) -> dict[str, np.ndarray]:
-    """Infos of a path as one array for each name, with an entry for each of the steps."""
+    """Infos of a path as one array for each name, with an entry for each of the steps: of numbers, or of
+    objects, as texts are, whose lengths differ from path to path."""
     if not isinstance(infos, Mapping):
         names = set.intersection(*(set(info) for info in infos)) if len(infos) else set()
         infos = {name: [info[name] for info in infos] for name in names}
@@ -90,5 +100,5 @@ def _by_name(infos: Infos, steps: int) -> dict[str, np.ndarray]:
         except ValueError:  # entries of different shapes
             continue
         if array.ndim and len(array) == steps:
-            found[name] = array
+            found[name] = array if is_numeric(array) else array.astype(object)
     return found

@@ -62,6 +62,7 @@ class Host:
         self._buffer_classes: list[tuple[RelabelingMixin, type]] = []
         # what the built-in PEARL writes into variant.json; other hosts' launchers have written theirs
         self._log_settings = getattr(algorithm, "log_settings", None)
+        self._named = False  # in these settings, by `install`
 
     @property
     def reward_model(self) -> tuple[TaskModel, InnerSteps] | None:
@@ -101,8 +102,9 @@ class Host:
                     "evaluate",
                     RecordingEvaluate(self.algorithm, "evaluate", statistics, logger, router, sampled),
                 )
-            if self._log_settings is not None:
-                self._log_settings.setdefault("relabeler", router.relabeler.name)
+            if self._log_settings is not None and "relabeler" not in self._log_settings:
+                self._log_settings["relabeler"] = router.relabeler.name
+                self._named = True
         except BaseException:
             self.remove()
             raise
@@ -179,8 +181,11 @@ class Host:
                 delattr(self.algorithm, name)
             else:
                 setattr(self.algorithm, name, before)
+        if self._named and self._log_settings is not None:
+            self._log_settings.pop("relabeler", None)
         self._buffer_classes = []
         self._wrapped = {}
+        self._named = False
 
 
 def _become(thing: Any, cls: type) -> None:

@@ -11,12 +11,30 @@ import torch
 from torch import nn
 
 
+class _Kept:
+    """The attributes of an object, and the buffers of one that is a module."""
+
+    def __init__(self, holder: object) -> None:
+        self._own = vars(holder)
+        self._attributes = dict(self._own)
+        buffers = self._own.get("_buffers")
+        self._buffers = dict(buffers) if isinstance(buffers, dict) else None
+
+    def put_back(self) -> None:
+        self._own.clear()
+        self._own.update(self._attributes)
+        if self._buffers is not None:
+            self._own["_buffers"].clear()
+            self._own["_buffers"].update(self._buffers)
+
+
 @contextmanager
 def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator[None]:
     """Within the block all global generators run from `seed` and the modules are in
     evaluation mode; afterwards everything is as it was.
 
-    agent: its attributes are put back as well, for hosts whose inference overwrites what they believe.
+    Attributes of the agent and of the modules, a recurrent encoder's hidden state among them, are put
+    back as well: inference overwrites what a host believes.
     """
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (hosts draw from the global generators)
     # Not torch.manual_seed, which would also leave a seed behind for devices that are not in use yet.
@@ -25,9 +43,9 @@ def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator
         *(torch.cuda.default_generators if torch.cuda.is_initialized() else ()),
     ]
     torch_states = [generator.get_state() for generator in generators]
-    training = [part for module in modules for part in module.modules() if part.training]
-    attributes = dict(vars(agent))
-    buffers = dict(attributes["_buffers"]) if isinstance(attributes.get("_buffers"), dict) else None
+    parts = {id(part): part for module in modules for part in module.modules()}
+    training = [part for part in parts.values() if part.training]
+    kept = [_Kept(holder) for holder in {id(agent): agent, **parts}.values()]
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     for generator in generators:
@@ -38,11 +56,8 @@ def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator
         with torch.no_grad():
             yield
     finally:
-        vars(agent).clear()
-        vars(agent).update(attributes)
-        if buffers is not None:
-            vars(agent)["_buffers"].clear()
-            vars(agent)["_buffers"].update(buffers)
+        for attributes in kept:
+            attributes.put_back()
         for part in training:
             part.training = True
         random.setstate(states[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +19,14 @@ _NETWORKS = ("qf1", "qf2", "vf", "target_vf", "target_qf1", "target_qf2")
 class HostParts:
     """An algorithm, its agent, and the owner of its critics, reward scale and discount.
 
-    Networks are looked up at call time, because weights are loaded, swapped and moved after construction.
+    The agent and networks are looked up at call time, because they are loaded, swapped and moved after
+    construction.
     """
 
     def __init__(self, algorithm: HostAlgorithm, owner: Critics) -> None:
         """Raises UnsupportedHost where a setting that scoring needs is missing."""
         self.algorithm = algorithm
         self.owner = owner
-        self.agent = algorithm.agent
         self.found = f"got {type(algorithm).__name__}"
         self.obs_dim = int(np.prod(algorithm.env.observation_space.shape))
         self.action_dim = int(np.prod(algorithm.env.action_space.shape))
@@ -35,6 +36,10 @@ class HostParts:
                 raise UnsupportedHost(
                     f"{self.found} without {name}; expected it on the algorithm or its trainer"
                 )
+
+    @property
+    def agent(self) -> Any:
+        return self.algorithm.agent
 
     def _latent_dim(self) -> int:
         """What the agent says, or else the width of its z."""

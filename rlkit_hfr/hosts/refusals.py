@@ -64,4 +64,4 @@ def task_ids(algorithm: HostAlgorithm, found: str) -> list[int]:
             f" replay_buffer.task_buffers ({list(keys)[:3]}...); expected task indices in"
             " train_task_indices or train_tasks"
         )
-    return tasks
+    return [int(task) for task in tasks]  # a checkpoint knows no numbers of numpy's

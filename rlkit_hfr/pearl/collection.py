@@ -42,8 +42,8 @@ class Collector(abc.ABC):
         self.env = env
         self.agent = agent
         self.config = config
-        self.train_tasks = list(train_tasks)
-        self.eval_tasks = list(eval_tasks)
+        self.train_tasks = [int(task) for task in train_tasks]  # a checkpoint knows no numbers of numpy's
+        self.eval_tasks = [int(task) for task in eval_tasks]
         self.seed = seed
         self.reward_scale = config.reward_scale
         self.discount = config.discount

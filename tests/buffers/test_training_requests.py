@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rlkit_hfr.buffers.training_requests import tasks_asked_for
+from rlkit_hfr.buffers.training_requests import batch_methods, tasks_asked_for
 
 TASKS = {3, 5, 7}
 
@@ -23,3 +23,37 @@ def test_the_first_collection_of_task_indices(tasks):
 )
 def test_anything_else_is_a_request_for_one(value):
     assert tasks_asked_for((value,), {"other": value}, TASKS) is None
+
+
+class _Draws:
+    def sample_context(self, indices):
+        return [self.enc_replay_buffer.random_batch(index, 4) for index in indices]
+
+
+class _Calls(_Draws):
+    def sample_context(self, indices):
+        return super().sample_context(indices)[::-1]
+
+
+class _CallsByName(_Draws):
+    def sample_context(self, indices):
+        return _Draws.sample_context(self, indices)
+
+
+class _Overrides(_Draws):
+    def sample_context(self, indices):
+        return indices
+
+
+@pytest.mark.parametrize(
+    ("cls", "found"),
+    [
+        (_Draws, True),
+        (_Calls, True),
+        (_CallsByName, True),
+        (_Overrides, False),
+        (type("_Heir", (_Calls,), {}), True),
+    ],
+)
+def test_an_override_that_calls_what_draws_draws_too(cls, found):
+    assert batch_methods(cls, "enc_replay_buffer") == ["sample_context"] * found

@@ -61,3 +61,29 @@ def test_infos_that_are_dicts_survive_a_checkpoint(make_path):
     file.seek(0)
     twin.load_state_dict(torch.load(file, weights_only=True))
     assert list(twin.of(path)[1]["task"]) == goals
+
+
+def test_infos_are_as_they_were_recorded_whatever_the_first_path_had(make_path):
+    """Numbers with and without fractions, texts of other lengths."""
+    recorded = [
+        {"speed": np.array([0, 1]), "phase": np.array(["up", "up"]), "mixed": np.array([1, 2])},
+        {"speed": np.array([0.7, 0.2]), "phase": np.array(["grasp", "up"]), "mixed": np.array(["a", "bc"])},
+    ]
+    infos, twin = TransitionInfos(), TransitionInfos()
+    paths = [make_path(2, seed=seed, env_infos=own) for seed, own in enumerate(recorded)]
+    infos.note(paths[0])
+    twin.load_state_dict(infos.state_dict())
+    for store in (infos, twin):
+        store.note(paths[1])
+        for path, own in zip(paths, recorded):
+            for key, values in own.items():
+                assert store.of(path)[1][key].tolist() == values.tolist()
+
+
+def test_a_path_whose_infos_have_other_shapes_is_left_out(make_path):
+    infos = TransitionInfos()
+    infos.note(make_path(3, seed=1, env_infos={"x": np.ones((3, 2))}))
+    for seed, other in ((2, np.ones((3, 3))), (3, np.ones((3, 1))), (4, np.ones(3))):
+        path = make_path(3, seed=seed, env_infos={"x": other})
+        infos.note(path)
+        assert not infos.of(path)[0].any()

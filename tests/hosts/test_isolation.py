@@ -13,7 +13,7 @@ import standins
 import torch
 
 from rlkit_hfr import attach
-from rlkit_hfr.hosts.isolation import borrowed_generators
+from rlkit_hfr.hosts.isolation import borrowed_generators, isolated
 
 EVERY = sorted(standins.EVERY)
 
@@ -62,3 +62,33 @@ def test_objects_that_hold_generators_draw_from_the_borrowed_one():
         assert holder.new.random() == expected.random()
     assert vars(holder) == own
     assert holder.new.random() == np.random.default_rng(1).random()
+
+
+class _Stateful(torch.nn.Module):
+    """Keeps what it has seen in a buffer and in an attribute, as oyster's recurrent encoder keeps its
+    hidden state."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("hidden", torch.zeros(1))
+        self.calls = 0
+
+    def forward(self, x):
+        self.hidden = self.hidden + x.sum()
+        self.calls += 1
+        self.seen = x
+        return self.hidden
+
+
+def test_what_modules_keep_between_calls_is_put_back():
+    net = torch.nn.Sequential(torch.nn.Linear(1, 1), _Stateful())
+    net(torch.ones(1, 1))
+    before = net[1].hidden, net[1].calls, net[1].seen
+    with isolated([net], types.SimpleNamespace(), seed=0):
+        net(torch.full((3, 1), 5.0))
+        net[1].more = 1
+        assert net[1].calls == 2
+    assert all(now is then for now, then in zip((net[1].hidden, net[1].calls, net[1].seen), before))
+    assert "hidden" in net[1].state_dict()
+    assert not hasattr(net[1], "more")
+    assert net.training

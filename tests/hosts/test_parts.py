@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import standin_families
 import standins
@@ -39,3 +41,17 @@ def test_sizes_encoders_and_settings_are_where_hosts_keep_them():
     del several.agent.z
     with pytest.raises(ValueError, match="agent has no latent_dim and no z"):
         HostParts(several, several)
+
+
+def test_an_agent_that_is_replaced_after_attach_is_the_one_that_scores():
+    algorithm = standin_families.OysterLike()
+    networks = attach(algorithm, "hfr", precision="fp32").scorer.networks
+    algorithm.agent = copy.deepcopy(algorithm.agent)
+    with torch.no_grad():
+        for weights in algorithm.agent.parameters():
+            weights.mul_(2.0)
+    context = torch.randn(1, 4, networks.layout.width)
+    algorithm.agent.infer_posterior(context)
+    expected = algorithm.agent.z_means.clone()
+    with networks.isolated():
+        assert_close(networks.posterior(context, torch.ones(1, 4, dtype=torch.bool))[0], expected)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
 import standin_families
 import standins
+import torch
 
 from rlkit_hfr import attach
 
@@ -104,3 +108,15 @@ def test_bellman_is_refused_where_there_is_no_value():
     with pytest.raises(ValueError, match="hfr-bellman.*needs target_vf"):
         attach(algorithm, "hfr-bellman")
     attach(algorithm, "hfr")
+
+
+def test_task_indices_of_numpy_make_no_checkpoint_that_cant_be_loaded():
+    algorithm = standins.OysterLike()
+    algorithm.train_tasks = np.array(algorithm.train_tasks)
+    relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
+    for task in algorithm.train_tasks:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    file = io.BytesIO()
+    torch.save(relabeling.state_dict(), file)
+    file.seek(0)
+    relabeling.load_state_dict(torch.load(file, weights_only=True))

@@ -16,7 +16,8 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 @contextmanager
 def graceful_stop(request_stop: Callable[[], None], announcement: str) -> Iterator[None]:
     """Within the block the first signal prints `announcement` and calls `request_stop`;
-    another one raises KeyboardInterrupt.
+    another one raises KeyboardInterrupt. What the process was started to ignore, by nohup or
+    in the background of a script, it goes on ignoring.
     """
     asked = False
 
@@ -28,7 +29,11 @@ def graceful_stop(request_stop: Callable[[], None], announcement: str) -> Iterat
         print(f"\n{announcement}", file=sys.stderr, flush=True)
         request_stop()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {
+        number: signal.signal(number, handle)
+        for number in _SIGNALS
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)  # None: not Python's, and can't be put back
+    }
     try:
         yield
     finally:

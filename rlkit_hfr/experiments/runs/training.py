@@ -95,14 +95,15 @@ def resume(args: argparse.Namespace) -> int:
     with alone_in(folder):
         variant = read_variant(folder)
         journal = read_journal(folder, variant)
+        keep = args.keep_checkpoint or journal.keep
         clear_away(folder)
         if journal.finished:
             if journal.content is not None:  # the process was killed before it had written them
                 write_sums(folder)
-            if not (args.keep_checkpoint or journal.keep):
+            if not keep:
                 (folder / NAME).unlink(missing_ok=True)
             return _finished_already(folder)
-        run = _built(lambda: CarriedRun(variant, device, threads, args.keep_checkpoint, _writers(args)))
+        run = _built(lambda: CarriedRun(variant, device, threads, keep, _writers(args)))
         run.resume(folder, journal.content)
         return _train(run, variant, folder, threads)
 

@@ -217,3 +217,11 @@ def test_a_checkpoint_holds_tensors_and_plain_values_alone(stopped):
     content = torch.load(stopped / NAME, weights_only=True)
     assert kinds(content) <= {torch.Tensor, int, float, str, bool, type(None)}
     assert json.loads(content["variant"])["env_name"] == "sparse-point-robot"
+
+
+def test_a_checkpoint_that_is_to_be_kept_is_kept_by_a_resume_too(tmp_path):
+    folder = tmp_path / "run"
+    start = [*start_of(folder), "--keep-checkpoint"]
+    assert in_a_child(start, before=_interrupts([6])) == 130
+    assert in_a_child(["--resume", str(folder)]) == 0
+    assert torch.load(folder / NAME, weights_only=True)["algorithm"]["iterations_done"] == 5

@@ -34,3 +34,17 @@ def test_without_a_signal_nothing_is_said_and_handlers_are_put_back(capsys):
         assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_a_run_was_started_to_ignore_does_not_stop_it(number, capsys):
+    """As nohup does with SIGHUP, and a script with the SIGINT of what it starts in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with graceful_stop(pytest.fail, "Finishing."):
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+    assert capsys.readouterr().err == ""

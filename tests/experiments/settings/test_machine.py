@@ -90,7 +90,9 @@ def test_a_run_computes_on_the_threads_that_are_asked_for_and_resumes_on_them(
             assert f", {recorded} {word}, updates" in capsys.readouterr().out
     torch.set_num_threads(3)
     assert main(["--resume", str(tmp_path / "two"), "--threads", "4"]) == 130
-    assert ", 4 threads, updates" in (tmp_path / "two" / "debug.log").read_text().split("Going on, now on ")[1]
+    assert (
+        ", 4 threads, updates" in (tmp_path / "two" / "debug.log").read_text().split("Going on, now on ")[1]
+    )
     assert counted == [2, 2, 1, 1, 4]
 
 
