@@ -122,18 +122,19 @@ def figures_of(
     mass = (probs * earned).sum(axis=-1).mean(axis=0)  # (N,) on tasks that reward the trajectory
     useful, solved = earned.any(axis=1), earned[np.arange(len(sources)), sources]
     centred = double_centred(utilities)
+    noise = float(np.sqrt(centred.var(axis=0, ddof=1).mean()))
     return {
         "hit": float(mass[useful].mean()) if useful.any() else math.nan,
         "kept": float(mass[solved].mean()) if solved.any() else math.nan,
         "starved": float(np.mean(probs[0].sum(axis=0) < 0.5)),
         "TV": float(0.5 * np.abs(probs[0] - probs[1]).sum(axis=-1).mean()),
-        "signal": float(centred.mean(axis=0).std()),
-        "noise": float(centred.std(axis=0, ddof=1).mean()),
+        "signal": math.sqrt(max(0.0, centred.mean(axis=0).var() - noise**2 / len(decisions))),
+        "noise": noise,
     }
 
 
 def fresh_paths(algorithm: Any, number: int, rng: np.random.Generator) -> tuple[list[Any], np.ndarray]:
-    """Trajectories of random training tasks, every other one with z from the posterior,
+    """Trajectories of random training tasks, every other twenty with z from the posterior,
     and the places of their tasks.
     """
     agent, tasks = algorithm.agent, algorithm.train_tasks
@@ -305,6 +306,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="also write the rows to this JSON file")
     args = parser.parse_args()
+    if args.draws < 2:
+        parser.error(f"--draws must be at least 2, of which the noise is told, got {args.draws}")
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
     for env in args.env:

@@ -60,7 +60,8 @@ class GymnasiumAdapter:
         found = self._find(name)
         if found is None:
             raise AttributeError(f"{type(_unwrapped(self.unwrapped_env)).__name__} has no {name}")
-        if name in ("compute_rewards", "goal_distances") and self._scales:
+        if name in ("compute_rewards", "goal_distances", "rewards_of_vectors") and self._scales:
+            # of tasks, by their indices or by their vectors
             return lambda path, tasks: found({**path, "actions": self._scaled(path["actions"])}, tasks)
         return found
 

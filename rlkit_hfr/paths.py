@@ -17,13 +17,21 @@ def path_length(path: PathDict) -> int:
     return len(path["rewards"])
 
 
+def is_truncated(info: Info) -> bool:
+    """Whether the environment cut an episode short at this step: the `truncated` of our adapter of
+    Gymnasium's environments, or what gym's TimeLimit writes beside ``done=True``. It is no terminal.
+    """
+    return bool(info.get("truncated", False) or info.get("TimeLimit.truncated", False))
+
+
 def info_column(path: PathDict, key: str) -> np.ndarray | None:
     """One scalar info of every step as (T, 1) float32, or None if the path has none. Infos
     are a dict of arrays or rlkit's list of dicts.
     """
     infos = path.get("env_infos", {})
     if not isinstance(infos, Mapping):
-        infos = {key: [info[key] for info in infos]} if len(infos) and key in infos[0] else {}
+        in_all = len(infos) > 0 and all(key in info for info in infos)
+        infos = {key: [info[key] for info in infos]} if in_all else {}
     return np.reshape(np.asarray(infos[key], np.float32), (-1, 1)) if key in infos else None
 
 

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -131,3 +133,28 @@ def test_an_adaptation_that_can_not_be_is_refused_in_a_line():
     result = _told("results/four-corners/agent", "--exploring", "0")
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].endswith("num_exp_traj_eval must be positive, got 0")
+
+
+@pytest.mark.parametrize("draws", [2, 8])
+def test_signal_and_noise_are_those_of_the_scores_however_many_draws(monkeypatch, draws):
+    """Scores of a fixed table of deviation 0.5 and of none, each with noise of deviation 1."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import quality
+
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(400, 40))
+    for deviation in (0.5, 0.0):
+        noisy = [deviation * table + rng.normal(size=table.shape) for _ in range(draws)]
+        decisions = [
+            [SimpleNamespace(probs=np.full(40, 1 / 40), utilities=row) for row in draw] for draw in noisy
+        ]
+        figures = quality.figures_of(decisions, np.ones((400, 40), bool), np.zeros(400, int))
+        assert figures["noise"] == pytest.approx(1.0, abs=0.03)
+        assert figures["signal"] == pytest.approx(deviation, abs=0.1)
+
+
+def test_one_draw_tells_no_noise_and_is_refused_at_once():
+    command = [sys.executable, "benchmarks/quality.py", "--draws", "1"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "--draws must be at least 2" in result.stderr

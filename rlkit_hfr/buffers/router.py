@@ -102,6 +102,8 @@ class RelabelingRouter:
             if not self._warm:
                 self._last_pool_task = task
                 return False
+        if not self.scorer.can_reward:
+            return False
         if self._last_pool_task is not None and task == self._last_pool_task:
             return False
         self._last_pool_task = None

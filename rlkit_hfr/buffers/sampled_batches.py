@@ -62,7 +62,8 @@ class SampledBatches:
     def serves(self, tasks: Sequence[int]) -> bool:
         """Whether batches of these tasks are relabeled."""
         self.requests += 1
-        return self._share > 0.0 and self._candidates.issuperset(tasks) and self._scorer.memory.is_warm()
+        ready = self._scorer.memory.is_warm() and self._scorer.can_reward
+        return self._share > 0.0 and self._candidates.issuperset(tasks) and ready
 
     def views(self, tasks: Sequence[int], hosts: Mapping[int, TaskBuffer]) -> dict[int, TaskBuffer]:
         """Stand-ins for the hosts' per-task buffers, for one request for `tasks`."""

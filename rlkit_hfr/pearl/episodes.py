@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rlkit_hfr.paths import Info, PathDict
+from rlkit_hfr.paths import Info, Infos, PathDict
 from rlkit_hfr.pearl.stepping import Steps
 
 
@@ -96,10 +96,23 @@ class Episodes:
             terminals=terminals,
             timeouts=timeouts,
             agent_infos={},
-            env_infos={name: values[rows] for name, values in figures.items()}
-            | {key: np.asarray([info[key] for info in own]) for key in own[0]},
+            env_infos=_gathered(own, {name: values[rows] for name, values in figures.items()}),
             context=latent,
         )
+
+
+def _gathered(infos: Sequence[Info], figures: Mapping[str, np.ndarray]) -> Infos:
+    """The infos of an episode and these figures of it as arrays by name. Where steps tell other things
+    than the first, or in other shapes, rlkit's list of dicts.
+    """
+    alike = all(info.keys() == infos[0].keys() for info in infos)
+    try:
+        arrays = {key: np.asarray([info[key] for info in infos]) for key in infos[0]} if alike else None
+    except ValueError:  # entries of different shapes
+        arrays = None
+    if arrays is not None:
+        return {**figures, **arrays}
+    return [{**{key: values[t] for key, values in figures.items()}, **info} for t, info in enumerate(infos)]
 
 
 def _joined(kept: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:

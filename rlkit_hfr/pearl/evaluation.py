@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +42,10 @@ def path_return(path: PathDict, sparse: bool) -> float:
 
 
 def path_success(path: PathDict) -> float:
-    return float(path["env_infos"]["success"][-1]) if "success" in path["env_infos"] else float("nan")
+    infos = path["env_infos"]
+    if not isinstance(infos, Mapping):
+        return float(infos[-1].get("success", "nan"))
+    return float(infos["success"][-1]) if "success" in infos else float("nan")
 
 
 @torch.no_grad()

@@ -79,7 +79,9 @@ class SideBySideSampler:
     def _environments(self, number: int) -> list[TaskEnv]:
         while len(self._envs) < number:
             env = copy.deepcopy(self.env)
-            env.seed(int(self._seeds.spawn(1)[0].generate_state(1)[0]))
+            seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
+            if callable(getattr(env, "seed", None)):  # one that draws nothing has none
+                env.seed(seed)
             self._envs.append(env)
         return self._envs[:number]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeGuard, TypeVar
 import numpy as np
 
 from env_wrappers import HindsightEnv
-from rlkit_hfr.paths import Info
+from rlkit_hfr.paths import Info, is_truncated
 from rlkit_hfr.protocols import TaskEnv
 
 T = TypeVar("T")
@@ -44,17 +44,18 @@ class Stepper:
         """actions: (N, A)."""
         if _step_as_declared(envs):
             return self._judged_together(envs, actions)
-        obs, rewards, terminals, infos = zip(
+        obs, rewards, done, infos = zip(
             *self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True
         )
         shape = len(envs)  # some environments give rewards and terminals of shape (1,)
+        truncated = np.array([is_truncated(info) for info in infos])
         return Steps(
             next_obs=np.stack(obs),
             rewards=np.asarray(rewards, np.float32).reshape(shape),
-            terminals=np.asarray(terminals, bool).reshape(shape),
+            terminals=np.asarray(done, bool).reshape(shape) & ~truncated,
             figures={},
             infos=infos,
-            truncated=np.array([bool(info.get("truncated", False)) for info in infos]),  # GymnasiumAdapter's
+            truncated=truncated,
         )
 
     def _judged_together(self, envs: Sequence[HindsightEnv], actions: np.ndarray) -> Steps:

@@ -22,6 +22,10 @@ GoalDistances = Callable[[PathDict, Sequence[int]], np.ndarray]
 class RewardLearner(Protocol):
     """A reward that is trained on what is collected."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether its rewards come of training. Until then nothing is relabeled."""
+
     def observe(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         """Note paths collected for `task`; returns the squared errors of their rewards as
         predicted so far, empty before any training.

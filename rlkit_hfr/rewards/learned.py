@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from rlkit_hfr.paths import PathDict, info_column
 from rlkit_hfr.replay_buffer import SimpleReplayBuffer
-from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards, own_terminals
 from rlkit_hfr.state import State
 
 _MAX_ROWS = 8_192
@@ -42,7 +42,7 @@ class LearnedReward:
         learning_rate: float = 1e-3,
     ) -> None:
         """task_vectors: (G,) of each task; terminals: the environment's reward function,
-            of which the terminals are taken, None for none;
+            of which the terminals are taken, None for those of the paths;
         capacity: transitions that are kept; fit_steps: gradient steps of a `fit`.
         """
         self._vectors = {task: np.asarray(v, np.float32) for task, v in task_vectors.items()}
@@ -62,7 +62,7 @@ class LearnedReward:
         width, self._has_sparse = obs_dim + len(next(iter(self._vectors.values()))), has_sparse
         data = SimpleReplayBuffer(self._capacity, width, action_dim, self._rng)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+            torch.default_generator.manual_seed(self._seed)  # and no other device's
             sizes = [width + action_dim, self._hidden_size, self._hidden_size]
             hidden = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
             self._net = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1 + has_sparse))
@@ -96,6 +96,10 @@ class LearnedReward:
     @staticmethod
     def _inputs(batch: Mapping[str, np.ndarray]) -> Tensor:
         return torch.as_tensor(np.concatenate([batch["observations"], batch["actions"]], axis=1))
+
+    @property
+    def ready(self) -> bool:
+        return True
 
     def fit(self) -> None:
         if self._data is None:
@@ -155,13 +159,15 @@ class LearnedReward:
         return (out * self._target_scale[1] + self._target_scale[0]).T.reshape(-1, *grid).numpy()
 
     def rewards(self, path: PathDict, tasks: Sequence[int]) -> TaskRewards:
-        """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
+        """Predicted rewards of a path under K tasks; terminals of the environment, or else of the
+        path.
+        """
         if self._data is not None and self._data.num_steps_can_sample() >= 2 * self._fitted_rows:
             self.fit()  # before the first update: the initial pool goes on growing
         predicted = self._predict(path, tasks)
-        never = np.zeros(predicted.shape[1:], bool)
-        terminals = never if self._terminals is None else self._terminals(path, tasks).terminals
-        return TaskRewards(predicted[0], terminals, predicted[1] if self._has_sparse else None)
+        known = self._terminals
+        terminals = own_terminals(path, len(tasks)) if known is None else known(path, tasks).terminals
+        return TaskRewards(predicted[0], terminals.astype(bool), predicted[1] if self._has_sparse else None)
 
     def state_dict(self) -> State:
         if self._data is None:

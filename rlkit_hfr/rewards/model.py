@@ -15,7 +15,7 @@ from torch import Tensor
 from rlkit_hfr.context_model import ContextModel, InnerSteps, adapt_context
 from rlkit_hfr.paths import PathDict, info_column
 from rlkit_hfr.replay_buffer import SimpleReplayBuffer
-from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards
+from rlkit_hfr.rewards.task_rewards import RewardFunction, TaskRewards, own_terminals
 from rlkit_hfr.state import State
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ModelReward:
         train_rows: int = 64,
     ) -> None:
         """terminals: the environment's reward function, of which the terminals are taken,
-            None for none;
+            None for those of the paths;
         own_model: the algorithm's `TaskModel`, which is not trained here, and its inner
             steps; None to train one;
         capacity: transitions that are kept of each task; fit_steps: gradient steps of a
@@ -73,6 +73,12 @@ class ModelReward:
         self._data: dict[int, SimpleReplayBuffer] = {}
         self._has_sparse = False
         self._fitted_rows = 0
+        self._ready = own_model is None
+
+    @property
+    def ready(self) -> bool:
+        """An algorithm's own model is random, and in no units, before its first update."""
+        return self._ready
 
     @property
     def _device(self) -> torch.device:
@@ -85,9 +91,10 @@ class ModelReward:
         }
         if self._own is not None:
             self._model: ContextModel = self._own
+            self._untrained = _figure_of(self._own)
         else:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self._seed)
+                torch.default_generator.manual_seed(self._seed)  # and no other device's
                 self._model = ContextModel(
                     obs_dim + action_dim, 1 + self._has_sparse, _LATENT_DIM, _HIDDEN_SIZE, layers=2
                 )
@@ -136,6 +143,7 @@ class ModelReward:
             self._phi = self._model.phi.detach().repeat(len(self._tasks), 1)
             self._phi[known] = phi
         self._fitted_rows = self._rows()
+        self._ready = self._ready or _figure_of(self._model) != self._untrained
 
     def _train(self, tasks: Sequence[int]) -> None:
         """MIER's outer loss: that of fresh rows with phi adapted to others of the same task."""
@@ -167,13 +175,15 @@ class ModelReward:
         return heads.permute(2, 0, 1).cpu().numpy()
 
     def rewards(self, path: PathDict, tasks: Sequence[int]) -> TaskRewards:
-        """Predicted rewards of a path under K tasks; terminals of the environment, or none."""
+        """Predicted rewards of a path under K tasks; terminals of the environment, or else of the
+        path.
+        """
         if self._data and self._rows() >= 2 * self._fitted_rows:
             self.fit()  # before the first update: the initial pool goes on growing
         predicted = self._predict(path, tasks)
-        never = np.zeros(predicted.shape[1:], bool)
-        terminals = never if self._terminals is None else self._terminals(path, tasks).terminals
-        return TaskRewards(predicted[0], terminals, predicted[1] if self._has_sparse else None)
+        known = self._terminals
+        terminals = own_terminals(path, len(tasks)) if known is None else known(path, tasks).terminals
+        return TaskRewards(predicted[0], terminals.astype(bool), predicted[1] if self._has_sparse else None)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(array, np.float32), device=self._device)
@@ -182,16 +192,18 @@ class ModelReward:
         if not self._data:
             return {}
         some = self._data[self._tasks[0]]
-        trained = {} if self._own is not None else dict(
-            net=self._model.state_dict(), optimizer=self._optimizer.state_dict()
-        )  # fmt: skip
+        model: State
+        if self._own is None:
+            model = dict(net=self._model.state_dict(), optimizer=self._optimizer.state_dict())
+        else:
+            model = dict(ready=self._ready, untrained=self._untrained)
         return dict(
             shape=[some.observation_dim, some.action_dim, self._has_sparse],
             fitted_rows=self._fitted_rows,
             data=[self._data[task].state_dict() for task in self._tasks],
             rng=dict(self._rng.bit_generator.state),
             phi=self._phi,
-            **trained,
+            **model,
         )
 
     def load_state_dict(self, state: State) -> None:
@@ -203,10 +215,17 @@ class ModelReward:
             self._data[task].load_state_dict(saved)
         self._rng.bit_generator.state = state["rng"]
         self._phi = state["phi"].to(self._device, copy=True)
-        if self._own is None:
+        if self._own is not None:
+            self._ready, self._untrained = state["ready"], state["untrained"]
+        else:
             self._model.load_state_dict(state["net"])
             # load_state_dict keeps references: copy, so that the checkpoint stays unchanged
             self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+
+
+def _figure_of(model: torch.nn.Module) -> float:
+    """Which every update changes."""
+    return float(sum(weights.detach().double().sum() for weights in model.parameters()))
 
 
 def _flat(path: PathDict) -> PathDict:

@@ -29,6 +29,11 @@ def until_terminal(terminals: np.ndarray) -> np.ndarray:
     return terminals_before == 0
 
 
+def own_terminals(path: PathDict, num_tasks: int) -> np.ndarray:
+    """The terminals that the path recorded, under each of K tasks: (K, T), as they were recorded."""
+    return np.broadcast_to(np.reshape(path["terminals"], (1, -1)), (num_tasks, path_length(path)))
+
+
 def as_task_rewards(
     result: object, path: PathDict, num_tasks: int, source: str = "a reward function"
 ) -> TaskRewards:
@@ -46,7 +51,7 @@ def as_task_rewards(
         )
     terminals, sparse = ([*parts, None, None])[1:3]
     if terminals is None:
-        terminals = np.broadcast_to(np.reshape(path["terminals"], (1, -1)), shape)
+        terminals = own_terminals(path, num_tasks)
     return TaskRewards(
         _real("rewards", parts[0], shape, source),
         _truths("terminals", terminals, shape, source),

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rlkit_hfr.paths import is_truncated
 from rlkit_hfr.protocols import Env
 
 
@@ -50,9 +51,9 @@ def _return(
     obs, total, weight = env.reset(), 0.0, 1.0
     for _ in range(max_path_length):
         rows = torch.as_tensor(np.asarray(obs, np.float32).reshape(1, -1), device=z.device)
-        obs, reward, done, _ = env.step(act(rows, z)[0].cpu().numpy())
+        obs, reward, done, info = env.step(act(rows, z)[0].cpu().numpy())
         total += weight * float(reward)
         weight *= discount
-        if done:
+        if done or is_truncated(info):
             break
     return total

@@ -59,6 +59,11 @@ class Scorer(PathRewards):
     def max_rows(self) -> int:
         return self._max_rows or (MAX_ROWS if self.networks.device.type == "cpu" else MAX_ROWS_OFF_CPU)
 
+    @property
+    def can_reward(self) -> bool:
+        """Whether hindsight rewards mean something: those of a model that was never trained do not."""
+        return self._hindsight.learner is None or self._hindsight.learner.ready
+
     def refresh(self) -> None:
         """The networks have changed: forget what was computed with the old ones."""
         self._kept.clear()

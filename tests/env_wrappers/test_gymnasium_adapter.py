@@ -62,9 +62,12 @@ def test_compute_rewards_gets_the_actions_that_the_environment_got():
         def compute_rewards(self, path, tasks):
             return np.abs(path["actions"]).T.repeat(len(tasks), 0)
 
+        rewards_of_vectors = compute_rewards
+
     path = dict(actions=np.array([[1.0], [0.5]], np.float32))
     env = GymnasiumAdapter(Costly())
     assert env.compute_rewards(path, [0, 1]).tolist() == [[3.0, 1.5], [3.0, 1.5]]
+    assert env.rewards_of_vectors(path, np.zeros((2, 1))).tolist() == [[3.0, 1.5], [3.0, 1.5]]
     assert path["actions"].tolist() == [[1.0], [0.5]]
 
 

@@ -246,3 +246,34 @@ def test_a_comparison_has_algorithms_as_an_axis(tmp_path):
     jobs = grid(["point-robot"], ["none"], range(1), axis, "quick", None, tmp_path)
     assert [job.variant()["algorithm"] for job in jobs] == ["pearl", "mier"]
     assert len({job.folder for job in jobs}) == 2
+
+
+@pytest.mark.parametrize("name", ["random", "hipi-sampling"])
+def test_nothing_is_relabeled_by_its_model_before_that_has_been_trained(make_mier, name):
+    algorithm, rows = make_mier(num_iterations=2), []
+    algorithm.on_epoch_end = rows.append
+    relabeling = attach(algorithm, name, rewards="model", relabel_fraction=1.0, seed=0)
+    learner = relabeling.scorer._hindsight.learner
+    assert not learner.ready
+    algorithm.train()
+    assert learner.ready
+    moved = "relabel/sampled transitions relabeled" if name == "hipi-sampling" else "relabel/paths relabeled"
+    assert rows[0][moved] == 0 < rows[1][moved]
+
+
+def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
+    trained, twin = (make_mier() for _ in range(2))
+    learners = [
+        attach(algorithm, "random", rewards="model", seed=0).scorer._hindsight.learner
+        for algorithm in (trained, twin)
+    ]
+    trained.collect_data(trained.train_tasks, 20)
+    twin.model.load_state_dict(trained.model.state_dict())
+    learners[1].load_state_dict(learners[0].state_dict())
+    for algorithm, learner in zip((trained, twin), learners, strict=True):
+        learner.fit()
+        assert not learner.ready
+        with torch.no_grad():
+            algorithm.model.phi.add_(0.1)
+        learner.fit()
+        assert learner.ready

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
+import pytest
 
+from rlkit_hfr.paths import info_column
 from rlkit_hfr.pearl.episodes import Episodes
+from rlkit_hfr.pearl.evaluation import path_success
 from rlkit_hfr.pearl.stepping import Steps
 
 
@@ -86,3 +89,33 @@ def test_a_terminal_at_the_limit_is_no_time_out():
     steps = Steps(np.ones((1, 2)), np.zeros(1, np.float32), np.array([True]), {}, [{}])
     episodes.append(np.ones((1, 2)), steps)
     assert not episodes.paths(np.zeros((1, 1)))[0]["timeouts"].any()
+
+
+def _path_with(infos):
+    episodes = Episodes(np.zeros((1, 2)), max_path_length=len(infos))
+    for info in infos:
+        step = Steps(np.zeros((1, 2)), np.zeros(1, np.float32), np.zeros(1, bool), {}, [info])
+        episodes.append(np.zeros((1, 1)), step)
+    return episodes.paths(np.zeros(1))[0]
+
+
+@pytest.mark.parametrize(
+    "infos",
+    [
+        [{"start": 1.0}, {}],
+        [{}, {"success": 1.0}],
+        [{"contacts": [1]}, {"contacts": [1, 2]}],
+    ],
+)
+def test_infos_that_differ_from_step_to_step_are_kept_as_they_are(infos):
+    path = _path_with(infos)
+    assert path["env_infos"] == infos
+    assert info_column(path, "start") is None
+    np.testing.assert_equal(path_success(path), infos[-1].get("success", np.nan))
+
+
+def test_infos_that_are_alike_are_arrays():
+    path = _path_with([{"success": 0.0, "at": [1, 2]}, {"success": 1.0, "at": [3, 4]}])
+    assert path["env_infos"]["at"].tolist() == [[1, 2], [3, 4]]
+    assert path_success(path) == 1.0
+    assert np.isnan(path_success(_path_with([{}, {}])))

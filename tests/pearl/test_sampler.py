@@ -76,10 +76,28 @@ def test_environments_with_steps_of_their_own_keep_their_own_infos(make_algorith
     algorithm.agent.clear_z(num_tasks=2)
     first, second = algorithm.sampler.obtain_paths([0, 1])
     assert first["rewards"].shape == first["terminals"].shape == (10, 1)
-    assert (first["env_infos"]["shape"].shape, second["env_infos"]["shape"].shape) == ((10, 1), (10, 2))
-    assert "late" not in first["env_infos"]
-    np.testing.assert_array_equal(second["env_infos"]["late"], np.ones(10))
-    assert "end" not in first["env_infos"]  # the infos of a path are those of its first step
+    for path, size, own in ((first, 1, set()), (second, 2, {"late"})):
+        assert [info["shape"].shape for info in path["env_infos"]] == [(size,)] * 10
+        kept = [info.keys() & {"late", "end"} for info in path["env_infos"]]
+        assert kept == [own] + [own | {"end"}] * 9
+
+
+class _NoSeed:
+    """Draws nothing, and takes no seed."""
+
+    def __init__(self, env):
+        self._env = env
+
+    def __getattr__(self, name):
+        if name in ("seed", "_env"):
+            raise AttributeError(name)
+        return getattr(self._env, name)
+
+
+def test_an_environment_without_a_seed_is_collected_from(make_algorithm):
+    algorithm = make_algorithm(env=_NoSeed(SparsePointRobot(n_tasks=7)))
+    algorithm.agent.clear_z(num_tasks=2)
+    assert len(algorithm.sampler.obtain_paths([0, 1])) == 2
 
 
 class _Lax(SparsePointRobot):

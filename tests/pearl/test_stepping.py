@@ -124,3 +124,29 @@ def test_each_environment_has_its_own_task_and_scale():
         steps.rewards, np.array([reward for _, reward, _, _ in expected], np.float32)
     )
     np.testing.assert_array_equal(steps.next_obs, [obs for obs, _, _, _ in expected])
+
+
+class _Ends:
+    """A step that ends the episode, and says how."""
+
+    def __init__(self, done, info):
+        self._done, self._info = done, info
+
+    def step(self, action):
+        return np.zeros(2), 0.0, self._done, self._info
+
+
+def test_an_episode_that_is_cut_short_has_no_terminal():
+    """As gym's TimeLimit and our adapter of Gymnasium's environments tell it."""
+    ways = [
+        (True, {}),
+        (True, {"TimeLimit.truncated": False}),
+        (True, {"TimeLimit.truncated": True}),
+        (False, {"truncated": True}),
+        (True, {"truncated": False}),
+        (False, {}),
+    ]
+    with ThreadPoolExecutor(1) as pool:
+        steps = Stepper(pool, 1).step([_Ends(*way) for way in ways], np.zeros((6, 1)))
+    assert steps.terminals.tolist() == [True, True, False, False, True, False]
+    assert steps.truncated.tolist() == [False, False, True, True, False, False]

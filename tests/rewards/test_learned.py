@@ -70,11 +70,14 @@ def test_sparse_rewards_are_learned_beside_the_dense(make_path):
     np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.05)
 
 
-def test_no_global_generator_moves(make_path):
+def test_no_global_generator_moves(make_path, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     model = LearnedReward(GOALS, None, seed=0)
     teach(model, GOALS, make_path, 2, 20)
     model.rewards(make_path(), [0])
+    assert seeded == []
     assert random.getstate() == states[0]
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), states[2])
@@ -179,3 +182,12 @@ def test_rows_that_pay_are_not_lost_among_those_that_do_not(make_path, monkeypat
     monkeypatch.setattr(SimpleReplayBuffer, "unusual_rows", lambda self: np.zeros(0, int))
     uniform = taught()
     assert balanced < 0.75 * uniform
+
+
+def test_without_those_of_an_environment_terminals_are_the_paths_own(make_path):
+    model = LearnedReward(GOALS, None, seed=0)
+    teach(model, GOALS, make_path, 1, 4)
+    path = {**make_path(4), "terminals": np.array([[0], [0], [0], [1]])}
+    terminals = model.rewards(path, [0, 1]).terminals
+    assert terminals.dtype == bool
+    assert terminals.tolist() == [[False, False, False, True]] * 2

@@ -49,7 +49,9 @@ def test_sparse_rewards_are_learned_beside_the_dense(make_path):
     np.testing.assert_allclose(result.sparse_rewards, 3.0, atol=0.3)
 
 
-def test_no_global_generator_moves_and_a_restored_model_goes_on_alike(make_path):
+def test_no_global_generator_moves_and_a_restored_model_goes_on_alike(make_path, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     first, second = (ModelReward(list(GOALS), None, seed=seed, fit_steps=3) for seed in (0, 1))
     second.load_state_dict(first.state_dict())  # of nothing
@@ -60,6 +62,7 @@ def test_no_global_generator_moves_and_a_restored_model_goes_on_alike(make_path)
     for model in (first, second):
         model.fit()
     np.testing.assert_array_equal(*(m.rewards(probe, list(GOALS)).rewards for m in (first, second)))
+    assert seeded == []
     assert random.getstate() == states[0]
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), states[2])
@@ -150,3 +153,12 @@ def test_without_relabeling_a_model_changes_nothing(make_algorithm):
             {k: v for k, v in row.items() if "(s)" not in k and not k.startswith("relabel/")} for row in rows
         ])  # fmt: skip
     np.testing.assert_equal(*logs)
+
+
+def test_without_those_of_an_environment_terminals_are_the_paths_own(make_path):
+    model = ModelReward(list(GOALS), None, seed=0, fit_steps=1)
+    teach(model, GOALS, make_path, 1, 4)
+    path = {**make_path(4), "terminals": np.array([[0], [0], [0], [1]])}
+    terminals = model.rewards(path, [0, 1]).terminals
+    assert terminals.dtype == bool
+    assert terminals.tolist() == [[False, False, False, True]] * 2

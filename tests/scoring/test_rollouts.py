@@ -61,3 +61,16 @@ def test_more_rollouts_are_a_mean_over_more_episodes():
     }
     assert spread[1] == pytest.approx(1.0, abs=0.15)
     assert spread[25] == pytest.approx(0.2, abs=0.04)
+
+
+@pytest.mark.parametrize("info", [{"truncated": True}, {"TimeLimit.truncated": True}])
+def test_an_episode_ends_where_the_environment_cuts_it_short(info):
+    class Cut(Steps):
+        def step(self, action):
+            obs, reward, done, _ = super().step(action)
+            return obs, reward, done, info if self.time == 3 else {}
+
+    env = Cut()
+    env.seed(0)
+    utilities = rollout_utilities(env, [1], torch.ones(1, 1, 1), lambda obs, z: z, 1.0, 10, 1)
+    assert utilities.tolist() == [[3.0]]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import re
 from collections import defaultdict
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rlkit_hfr.experiments.analysis.notices import leave_out, printable
+from rlkit_hfr.experiments.analysis.notices import LONGEST_NAME, leave_out, printable
 from rlkit_hfr.experiments.settings.draft import Variant
 from rlkit_hfr.pearl.config import PEARLConfig
 
@@ -269,8 +270,17 @@ def _told_apart(runs: list[RunLog]) -> list[RunLog]:
         )
         for run, flat in zip(group, flats, strict=True):
             own = " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
-            named.append(replace(run, method=printable(f"{run.method} {own}")))
+            named.append(replace(run, method=_short(f"{run.method} {own}")))
     return named
+
+
+def _short(name: str) -> str:
+    """The name, cut if it is long; a mark in the place of the rest tells it from others that begin alike."""
+    whole = printable(name, None)
+    if len(whole) <= LONGEST_NAME:
+        return whole
+    mark = hashlib.blake2b(whole.encode(), digest_size=3).hexdigest()
+    return f"{whole[: LONGEST_NAME - len(mark) - 2]}… {mark}"
 
 
 def _numbered(runs: list[RunLog]) -> list[RunLog]:

@@ -18,6 +18,7 @@ FEWEST_FOR_INTERVAL = 3  # runs
 FEWEST_FOR_TRIMMING = 4  # a quarter of fewer is no run
 FEWEST_TO_TRUST = 5
 COLLAPSE = 0.5  # a drop of test success between two evaluations
+_DIGITS = 9  # of scores: equal means of the same numbers in another order differ in their last bit
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,8 @@ def curve(runs: Sequence[RunLog], column: str, window: int, statistic: str = "iq
     lines = [
         (run.table["steps"].to_numpy(), smoothed(run.table[column].to_numpy(), window)) for run in usable
     ]
-    first, last = max(steps[0] for steps, _ in lines), min(steps[-1] for steps, _ in lines)
+    ranges = [_scored_steps(run, column) for run in usable]
+    first, last = max(steps[0] for steps in ranges), min(steps[-1] for steps in ranges)
     if last < first:
         return None  # they have no steps in common
     grid = np.linspace(first, last, GRID)
@@ -153,7 +155,7 @@ def end_scores(runs: Sequence[RunLog], last: int) -> Scores:
     """
     column, is_success = _scored_column(runs)
     name = "success rate" if is_success else "return"
-    values = tuple(final_score(run, column, last) for run in runs)
+    values = tuple(round(final_score(run, column, last), _DIGITS) for run in runs)
     return Scores(values, is_success, f"test {name}, mean of the last {last} evaluations")
 
 
@@ -165,15 +167,19 @@ def area_scores(runs: Sequence[RunLog]) -> Scores:
     name = "success" if is_success else "return"
     between: dict[str, tuple[float, float]] = {}
     for run in runs:
-        steps = run.table["steps"].to_numpy()
+        steps = _scored_steps(run, column)
         low, high = between.get(run.env, (-np.inf, np.inf))
         between[run.env] = max(low, steps[0]), min(high, steps[-1])
     everything = (-np.inf, np.inf)
-    values = tuple(
-        area(run, column, between[run.env] if between[run.env][1] > between[run.env][0] else everything)
-        for run in runs
-    )
+    common = {env: range_ if range_[1] > range_[0] else everything for env, range_ in between.items()}
+    values = tuple(round(area(run, column, common[run.env]), _DIGITS) for run in runs)
     return Scores(values, is_success, f"area under the test {name} curve (its mean height over the steps)")
+
+
+def _scored_steps(run: RunLog, column: str) -> np.ndarray:
+    """The steps at which the column has a value; all, if it has none."""
+    known = run.table["steps"][run.table[column].notna()].to_numpy()
+    return known if known.size else run.table["steps"].to_numpy()
 
 
 def _scored_column(runs: Sequence[RunLog]) -> tuple[str, bool]:

@@ -188,7 +188,7 @@ def _concerns(assignment: str, relabeler: str, others: Sequence[str]) -> bool:
 
 def _values(assignment: str) -> list[str]:
     key, _ = parse_assignment(assignment)
-    values = assignment.partition("=")[2].split(",")
+    values = _split(assignment.partition("=")[2])
     if len(set(values)) < len(values) or "" in values:
         raise ValueError(f"--set {assignment}: values must be distinct and not empty")
     for value in values if len(values) > 1 else []:
@@ -198,6 +198,18 @@ def _values(assignment: str) -> list[str]:
                 "values have no slashes"
             )
     return [f"{key}={value}" for value in values]
+
+
+def _split(text: str) -> list[str]:
+    """At commas, but for those of a JSON list or object."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def progress_of(job: Job) -> Progress:

@@ -120,3 +120,14 @@ def test_unreadable_runs_are_left_out_and_named(write_run, tmp_path):
 def test_recorded_runs_can_be_read():
     runs = load_runs([Path(__file__).parents[3] / "results"])
     assert {"none", "hfr"} <= {run.method.split()[0] for run in runs}
+
+
+def test_long_names_that_begin_alike_stay_apart(write_run, tmp_path):
+    for place, last in enumerate((1, 2)):
+        options = {f"a_setting_with_a_long_name_{i}": i + place for i in range(4)} | {"z_last": last}
+        write_run(f"{place}", variant={**settings_of(), "relabel_params": options})
+    same = {f"a_setting_with_a_long_name_{i}": i for i in range(4)} | {"z_last": 3}
+    write_run("2", variant={**settings_of(), "relabel_params": same})
+    methods = [run.method for run in load_runs([tmp_path])]
+    assert len(set(methods)) == 3
+    assert max(map(len, methods)) <= 80

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
-from log_files import RLKIT, settings_of
+from log_files import OURS, RLKIT, settings_of
 from scipy import stats
 
 from rlkit_hfr.experiments.analysis.logs import load_runs
@@ -157,3 +160,36 @@ def test_methods_are_ordered_by_what_the_tables_show(write_run, tmp_path):
     assert methods_of(runs) == ["hfr", "air"]
     assert methods_of(runs, statistic="mean") == ["air", "hfr"]
     assert list(score_matrices(runs, end_scores(runs, 3))[0]) == ["hfr", "air"]
+
+
+def _write(folder, variant, **columns):
+    """A run's folder with these columns, by their short names."""
+    folder.mkdir(parents=True)
+    table = pd.DataFrame({OURS[name]: values for name, values in columns.items()})
+    table.to_csv(folder / "progress.csv", index=False)
+    (folder / "variant.json").write_text(json.dumps(variant))
+
+
+def test_equal_scores_are_ties_in_whatever_order_they_were_added(tmp_path):
+    orders = {"none": [0.85, 0.9, 0.95, 1.0, 1.0], "hfr": [0.85, 0.95, 0.9, 1.0, 1.0]}
+    assert np.mean(orders["none"]) != np.mean(orders["hfr"])  # in the last bit
+    for seed in range(3):
+        for method, values in orders.items():
+            folder = tmp_path / method / str(seed)
+            steps = np.arange(5) * 100
+            _write(folder, settings_of(method, seed), steps=steps, success=values, **{"return": values})
+    runs = load_runs([tmp_path])
+    matrices, _ = score_matrices(runs, end_scores(runs, 5))
+    assert probability_of_improvement(matrices, "none")["hfr"].centre == 0.5
+
+
+def test_a_column_that_begins_late_is_compared_where_all_have_it(tmp_path):
+    height = np.arange(10.0)
+    for seed, values in enumerate((height, np.where(height < 5, np.nan, height))):
+        steps = 1000 * np.arange(1, 11)
+        _write(tmp_path / str(seed), settings_of(seed=seed), steps=steps, **{"return": values})
+    runs = load_runs([tmp_path])
+    assert area_scores(runs).values == (7.0, 7.0)
+    drawn = curve(runs, "test return", 1)
+    assert (drawn.steps[0], drawn.steps[-1]) == (6000, 10000)
+    np.testing.assert_allclose(drawn.centre, drawn.steps / 1000 - 1)

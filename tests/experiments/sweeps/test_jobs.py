@@ -36,3 +36,17 @@ def test_a_stopped_run_of_a_host_is_not_touched(tmp_path, monkeypatch):
     (job.folder / "progress.csv").write_text("Epoch\r\n" + rows)
     job.check()
     assert jobs.finished(job)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("split=[-1,0,0.3,1]", ["split=[-1,0,0.3,1]"]),
+        ("split=[[0,1],[2]],none", ["split=[[0,1],[2]]", "split=none"]),
+        ('options={"a":1,"b":[2,3]}', ['options={"a":1,"b":[2,3]}']),
+        ("relabel_into=rl,both", ["relabel_into=rl", "relabel_into=both"]),
+        ("temperature=3", ["temperature=3"]),
+    ],
+)
+def test_the_values_of_an_axis_may_be_lists(assignment, expected):
+    assert jobs._values(assignment) == expected
