@@ -4,7 +4,7 @@ with ``torch.load(weights_only=True)``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Dict
 
 import numpy as np
@@ -25,6 +25,11 @@ def set_rng_state(rng: np.random.Generator, state: State) -> None:
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """An array as a tensor that shares its memory: a state is to be saved before the run goes on."""
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def plain_indices(indices: Iterable[Any]) -> list[Any]:
+    """Task indices, with numbers of Python's for those of numpy's, which no checkpoint can hold."""
+    return [int(index) if isinstance(index, np.integer) else index for index in indices]
 
 
 # what torch.load would not know, by names that no info has

@@ -315,3 +315,14 @@ def test_requests_of_training_are_counted(make_algorithm):
         algorithm.train()
     updates = algorithm.config.num_iterations * algorithm.config.num_train_steps_per_itr
     assert relabeling._router.training_requests == updates
+
+
+@pytest.mark.parametrize("settings", [{}, {"relabeler": "mine"}])
+def test_detach_leaves_no_relabeler_in_the_settings_that_a_log_records(make_algorithm, settings):
+    algorithm = make_algorithm()
+    algorithm.log_settings.update(settings)
+    for name in ("random", "hfr"):
+        relabeling = attach(algorithm, name)
+        assert algorithm.log_settings == {"relabeler": name} | settings
+        relabeling.detach()
+        assert algorithm.log_settings == settings

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import torch
+from saved import saved_and_loaded
 
 from rlkit_hfr.state import as_tensor, check_alike, plain, restored, rng_state, set_rng_state
 
@@ -86,10 +85,7 @@ def test_plain_values_come_back_as_they_were():
         "lists": np.array([[1, 2], [3, 4], None], object)[:2],
         "without axes": np.array(2.5),
     }
-    file = io.BytesIO()
-    torch.save(plain(value), file)
-    file.seek(0)
-    back = restored(torch.load(file, weights_only=True))
+    back = restored(saved_and_loaded(plain(value)))
     np.testing.assert_equal(back, value)
     assert type(back["scalar"]) is np.float32
     assert type(back["pair"]) is tuple

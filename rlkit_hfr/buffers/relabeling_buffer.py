@@ -15,6 +15,7 @@ from rlkit_hfr.buffers.training_requests import batch_methods, tasks_asked_for
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.protocols import TaskBuffer
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer, SimpleReplayBuffer
+from rlkit_hfr.state import plain_indices
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ class RelabelingMixin:
         self, add_path: Callable[[int, PathDict], None], task: int, paths: Sequence[PathDict]
     ) -> None:
         assert self._router is not None
-        task = int(task)  # which may be one of numpy's, and a checkpoint knows none
+        (task,) = plain_indices([task])
         self._storing = True  # a base class may build one of its add methods on the other
         serving, self.task_buffers = self.task_buffers, self._originals()
         try:

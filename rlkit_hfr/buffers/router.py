@@ -123,7 +123,8 @@ class RelabelingRouter:
                 made = self.relabeler.decide(offered, [task] * len(offered), self.scorer, self._rng)
             decisions = check_decisions(made, offered, self._index, self.relabeler)
         self.statistics.reward_error(self.scorer.collected(paths, task))
-        self.relabeler.observe(paths, self.scorer)
+        if self.scorer.can_reward:
+            self.relabeler.observe(paths, self.scorer)
         decided = {id(path): decision for path, decision in zip(offered, decisions)}
         for path in paths:
             decision = decided.get(id(path))

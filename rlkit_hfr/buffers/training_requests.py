@@ -10,6 +10,8 @@ from collections.abc import Collection, Container
 
 import numpy as np
 
+from rlkit_hfr.state import plain_indices
+
 # what draws rows of a task: any, or in order, for recurrent encoders (oyster: data_management/)
 _DRAWS = {"random_batch", "random_sequence"}
 
@@ -65,4 +67,4 @@ def _as_tasks(value: object, tasks: Container[int]) -> list[int] | None:
     are_tasks = all(
         isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item in tasks for item in items
     )
-    return [int(item) for item in items] if are_tasks else None
+    return plain_indices(items) if are_tasks else None

@@ -33,8 +33,8 @@ def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator
     """Within the block all global generators run from `seed` and the modules are in
     evaluation mode; afterwards everything is as it was.
 
-    Attributes of the agent and of the modules, a recurrent encoder's hidden state among them, are put
-    back as well: inference overwrites what a host believes.
+    Attributes of the agent and of the modules, a recurrent encoder's hidden state among them, are what
+    they were: inference overwrites what a host believes. A tensor that is changed in place stays changed.
     """
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (hosts draw from the global generators)
     # Not torch.manual_seed, which would also leave a seed behind for devices that are not in use yet.

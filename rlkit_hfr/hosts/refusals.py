@@ -9,6 +9,7 @@ import numpy as np
 from rlkit_hfr.buffers.relabeling_buffer import RelabelingMixin
 from rlkit_hfr.hosts.errors import UnsupportedHost
 from rlkit_hfr.protocols import HostAlgorithm
+from rlkit_hfr.state import plain_indices
 
 
 def refuse(algorithm: HostAlgorithm, found: str, family: str, missing: Sequence[str]) -> None:
@@ -64,4 +65,4 @@ def task_ids(algorithm: HostAlgorithm, found: str) -> list[int]:
             f" replay_buffer.task_buffers ({list(keys)[:3]}...); expected task indices in"
             " train_task_indices or train_tasks"
         )
-    return [int(task) for task in tasks]  # a checkpoint knows no numbers of numpy's
+    return plain_indices(tasks)

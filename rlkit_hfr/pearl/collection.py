@@ -17,7 +17,7 @@ from rlkit_hfr.pearl.config import MetaRLConfig
 from rlkit_hfr.pearl.sampler import SideBySideSampler
 from rlkit_hfr.protocols import TaskEnv
 from rlkit_hfr.replay_buffer import MultiTaskReplayBuffer
-from rlkit_hfr.state import State, rng_state, set_rng_state
+from rlkit_hfr.state import State, plain_indices, rng_state, set_rng_state
 
 
 class Collector(abc.ABC):
@@ -42,8 +42,8 @@ class Collector(abc.ABC):
         self.env = env
         self.agent = agent
         self.config = config
-        self.train_tasks = [int(task) for task in train_tasks]  # a checkpoint knows no numbers of numpy's
-        self.eval_tasks = [int(task) for task in eval_tasks]
+        self.train_tasks = plain_indices(train_tasks)
+        self.eval_tasks = plain_indices(eval_tasks)
         self.seed = seed
         self.reward_scale = config.reward_scale
         self.discount = config.discount

@@ -48,14 +48,15 @@ class Stepper:
             *self._each(lambda i: envs[i].step(actions[i]), len(envs)), strict=True
         )
         shape = len(envs)  # some environments give rewards and terminals of shape (1,)
-        truncated = np.array([is_truncated(info) for info in infos])
+        timed_out = np.array([bool(info.get("TimeLimit.truncated", False)) for info in infos])
+        ended = np.asarray(done, bool).reshape(shape) & ~timed_out  # gym's, with done=True
         return Steps(
             next_obs=np.stack(obs),
             rewards=np.asarray(rewards, np.float32).reshape(shape),
-            terminals=np.asarray(done, bool).reshape(shape) & ~truncated,
+            terminals=ended,
             figures={},
             infos=infos,
-            truncated=truncated,
+            truncated=np.array([is_truncated(info) for info in infos]) & ~ended,
         )
 
     def _judged_together(self, envs: Sequence[HindsightEnv], actions: np.ndarray) -> Steps:

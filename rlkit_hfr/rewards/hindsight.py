@@ -24,7 +24,8 @@ class RewardLearner(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether its rewards come of training. Until then nothing is relabeled."""
+        """Whether its rewards come of training. Until then nothing is relabeled, and no relabeler is told
+        of what was collected."""
 
     def observe(self, paths: Sequence[PathDict], task: int) -> np.ndarray:
         """Note paths collected for `task`; returns the squared errors of their rewards as

@@ -108,7 +108,7 @@ class ModelReward:
                 sparse = info_column(path, "sparse_reward")
                 obs_dim = int(np.prod(np.shape(path["observations"])[1:]))
                 self._build(obs_dim, np.shape(path["actions"])[1], sparse is not None)
-            if self._fitted_rows:
+            if self._fitted_rows and self._ready:
                 predicted = self._predict(path, [task])[0][0]
                 errors.append(np.square(predicted - np.reshape(path["rewards"], -1)))
             self._data[task].add_path(_flat(path))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import torch
+from saved import saved_and_loaded
 
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
 
@@ -56,10 +54,7 @@ def test_infos_that_are_dicts_survive_a_checkpoint(make_path):
     path = make_path(3, env_infos={"task": np.array(goals, object)})
     infos, twin = TransitionInfos(), TransitionInfos()
     infos.note(path)
-    file = io.BytesIO()
-    torch.save(infos.state_dict(), file)
-    file.seek(0)
-    twin.load_state_dict(torch.load(file, weights_only=True))
+    twin.load_state_dict(saved_and_loaded(infos.state_dict()))
     assert list(twin.of(path)[1]["task"]) == goals
 
 

@@ -46,14 +46,3 @@ def test_a_refusal_leaves_nothing_half_attached():
         attach(algorithm, "hfr")
     assert type(algorithm.enc_replay_buffer) is standin_families.Buffer
     assert "sample_context" not in vars(algorithm)
-
-
-@pytest.mark.parametrize("settings", [{}, {"relabeler": "mine"}])
-def test_detach_leaves_no_relabeler_in_the_settings_that_a_log_records(make_algorithm, settings):
-    algorithm = make_algorithm()
-    algorithm.log_settings.update(settings)
-    for name in ("random", "hfr"):
-        relabeling = attach(algorithm, name)
-        assert algorithm.log_settings == {"relabeler": name} | settings
-        relabeling.detach()
-        assert algorithm.log_settings == settings

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 import standin_families
 import standins
-import torch
+from saved import saved_and_loaded
 
 from rlkit_hfr import attach
 
@@ -116,7 +114,4 @@ def test_task_indices_of_numpy_make_no_checkpoint_that_cant_be_loaded():
     relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
     for task in algorithm.train_tasks:
         algorithm.add(task, [algorithm.rollout(task)], True)
-    file = io.BytesIO()
-    torch.save(relabeling.state_dict(), file)
-    file.seek(0)
-    relabeling.load_state_dict(torch.load(file, weights_only=True))
+    relabeling.load_state_dict(saved_and_loaded(relabeling.state_dict()))

@@ -277,3 +277,13 @@ def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
             algorithm.model.phi.add_(0.1)
         learner.fit()
         assert learner.ready
+
+
+def test_air_compares_with_no_returns_that_an_untrained_model_predicted(make_mier):
+    algorithm = make_mier()
+    relabeling = attach(algorithm, "air", rewards="model", relabel_fraction=1.0, seed=0)
+    algorithm.collect_data(algorithm.train_tasks, 20)
+    assert len(relabeling.relabeler._recent) == 0
+    assert np.isnan(relabeling.statistics["relabel/learned reward RMSE"])
+    algorithm.train()
+    assert len(relabeling.relabeler._recent) > 0

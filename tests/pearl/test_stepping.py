@@ -145,8 +145,9 @@ def test_an_episode_that_is_cut_short_has_no_terminal():
         (False, {"truncated": True}),
         (True, {"truncated": False}),
         (False, {}),
+        (True, {"truncated": True}),  # it reached its end in the last step that it had
     ]
     with ThreadPoolExecutor(1) as pool:
-        steps = Stepper(pool, 1).step([_Ends(*way) for way in ways], np.zeros((6, 1)))
-    assert steps.terminals.tolist() == [True, True, False, False, True, False]
-    assert steps.truncated.tolist() == [False, False, True, True, False, False]
+        steps = Stepper(pool, 1).step([_Ends(*way) for way in ways], np.zeros((7, 1)))
+    assert steps.terminals.tolist() == [True, True, False, False, True, False, True]
+    assert steps.truncated.tolist() == [False, False, True, True, False, False, False]

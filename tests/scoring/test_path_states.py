@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-import torch
+from saved import saved_and_loaded
 
 from rlkit_hfr.scoring.path_states import path_states, paths_from
 
@@ -20,10 +18,7 @@ INFOS = {
 
 
 def _there_and_back(paths):
-    file = io.BytesIO()
-    torch.save(path_states(paths), file)
-    file.seek(0)
-    return paths_from(torch.load(file, weights_only=True))
+    return paths_from(saved_and_loaded(path_states(paths)))
 
 
 @pytest.mark.parametrize("infos", INFOS.values(), ids=INFOS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import types
 
 import numpy as np
 import pytest
 import torch
+from saved import saved_and_loaded
 
 from rlkit_hfr.paths import ContextLayout
 from rlkit_hfr.rewards.hindsight import Hindsight
@@ -109,10 +109,7 @@ def test_a_state_holds_what_was_computed_where_a_checkpoint_can():
     }
     for key, value in computed.items():
         scorer.once(key, lambda value=value: value)
-    file = io.BytesIO()
-    torch.save(scorer.state_dict(), file)
-    file.seek(0)
-    twin.load_state_dict(torch.load(file, weights_only=True))
+    twin.load_state_dict(saved_and_loaded(scorer.state_dict()))
     anew = {key for key in computed if twin.once(key, lambda: "anew") == "anew"}
     assert anew == {"named", "array", "number"}
 

@@ -60,7 +60,7 @@ def cautions(study: Study) -> list[str]:
         if len(ends) > 1:
             text.append(
                 f"Runs on {env} have different lengths, {min(ends):,.0f} to {max(ends):,.0f} steps; "
-                "final scores are of each run's own end, areas and curves end at the fewest steps of all."
+                "final scores are of each run's own end, areas end at the fewest steps of all."
             )
     processors = sorted({facts.processor(run) for run in study.runs})
     if len(processors) > 1:

@@ -36,7 +36,7 @@ from rlkit_hfr.experiments.settings.json_files import JsonObject, load_object
 from rlkit_hfr.experiments.settings.limits import check_options
 from rlkit_hfr.experiments.settings.variant import build_variant
 from rlkit_hfr.files import write_text
-from rlkit_hfr.paths import PathDict, recorded_rewards
+from rlkit_hfr.paths import PathDict, info_column, recorded_rewards
 
 LABELLERS = ("agnostic", "random", "return", "final-state", "hipi-trajectory", "true")
 _SUM = "sha256"  # of a result's own figures
@@ -214,9 +214,8 @@ def _figures(paths: list[PathDict], sparse: bool) -> dict[str, float | None]:
     """Mean return of an episode, of the sparse reward where there is one, and share of episodes with a
     success at any step, None where the family defines none."""
     returns = [float(recorded_rewards(path, sparse).sum()) for path in paths]
-    successes = [
-        float(np.max(path["env_infos"]["success"])) for path in paths if "success" in path["env_infos"]
-    ]
+    columns = (info_column(path, "success") for path in paths)
+    successes = [float(np.max(column)) for column in columns if column is not None]
     return {"return": float(np.mean(returns)), "success": float(np.mean(successes)) if successes else None}
 
 

@@ -74,7 +74,7 @@ def _add_what_runs(add: Callable[..., object]) -> None:
         "--threads",
         type=int,
         metavar="N",
-        help="of torch on the CPU (default: torch's own choice; 1 for networks of up to 128 units)",
+        help="of torch on the CPU (default: OMP_NUM_THREADS, else 1 for small networks, else all cores)",
     )
     add("--precision", choices=_PRECISIONS, help="of updates' and scoring's matrix products (default: fp32)")
     add("--host", choices=_HOSTS, default="carried", help="whose PEARL to run (default: carried)")

@@ -4,16 +4,17 @@ and for MuJoCo families a film. No display is needed.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import rlkit_hfr.experiments.pictures.headless  # isort: skip  # noqa: F401
 
-import numpy as np
 import torch
 
 from env_wrappers import HindsightEnv
+from env_wrappers.base import path_info
 from env_wrappers.mujoco_env import MujocoHindsightEnv
 from rlkit_hfr.experiments.pictures.render import (
     Film,
@@ -28,7 +29,7 @@ from rlkit_hfr.experiments.runs.checkpoint import read_variant
 from rlkit_hfr.experiments.runs.journal import check_sums
 from rlkit_hfr.files import load_sealed
 from rlkit_hfr.paths import PathDict, recorded_rewards
-from rlkit_hfr.pearl.evaluation import adapt
+from rlkit_hfr.pearl.evaluation import adapt, path_success
 from rlkit_hfr.pearl.learner import Learner
 
 _COLUMNS = 4  # of a picture
@@ -83,10 +84,9 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
     ]
     returns = [float(recorded_rewards(path, config.sparse_rewards).sum()) for path in paths]
     for name, value, path in zip(names, returns, paths, strict=True):
-        success = (
-            f", success {path['env_infos']['success'][-1]:.0f}" if "success" in path["env_infos"] else ""
-        )
-        print(f"{name}: return {value:.2f} in {len(path['rewards'])} steps{success}")
+        success = path_success(path)
+        told = "" if math.isnan(success) else f", success {success:.0f}"
+        print(f"{name}: return {value:.2f} in {len(path['rewards'])} steps{told}")
     if not isinstance(env, HindsightEnv):
         print(
             "no picture: it needs the task vectors and features of a HindsightEnv; see docs/environments.md",
@@ -102,7 +102,7 @@ def watch(algorithm: Learner, task: int, out: Path, seed: int, headline: str) ->
             frames = [
                 frame
                 for path in (paths[0], paths[-1])
-                for frame in film.frames(path["env_infos"]["physics"][::2])
+                for frame in film.frames(path_info(path, "physics")[::2])
             ]
             save_gif(out / "adaptation.gif", frames)
             files.append(out / "adaptation.gif")
@@ -142,7 +142,7 @@ def _picture(
     for j, axis in enumerate(axes.flat[: len(paths)]):
         draw_tasks(axis, env, train_tasks, color="0.85")
         draw_tasks(axis, env, [task], color="tab:red")
-        draw_path(axis, env, np.asarray(paths[j]["env_infos"]["achieved"]), lw=1.5)
+        draw_path(axis, env, path_info(paths[j], "achieved"), lw=1.5)
         axis.set_title(titles[j], fontsize=9)
         axis.label_outer()
     fig.suptitle(f"{headline}\nthe task is red, training tasks are gray", fontsize=11)

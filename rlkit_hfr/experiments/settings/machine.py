@@ -69,8 +69,8 @@ def processor(device: torch.device) -> str:
 
 def pick_threads(asked: int | None, variant: Mapping[str, Any]) -> int:
     """Threads that torch computes on, on the CPU: what is asked for, else what a resumed run
-    has on record, else torch's own choice (OMP_NUM_THREADS, or all cores), but one for
-    networks of few units. ValueError for fewer than one or more than 256.
+    has on record, else OMP_NUM_THREADS, else one for networks of few units and torch's own
+    choice for others. ValueError for fewer than one or more than 256.
 
     Networks of 64 units gain nothing on several threads, and beside another busy process the
     threads wait for each other: a run takes ten times as long.
@@ -83,8 +83,9 @@ def pick_threads(asked: int | None, variant: Mapping[str, Any]) -> int:
     known = recorded.get("threads") if isinstance(recorded, Mapping) else None
     if isinstance(known, int) and known in _THREADS:
         return known
-    alone = variant["net_size"] <= _FEW_UNITS and not os.environ.get("OMP_NUM_THREADS")
-    return 1 if alone else torch.get_num_threads()
+    units = max(variant["net_size"], variant["encoder_size"])
+    small = units <= _FEW_UNITS and variant["pixel_encoder"] == "flat"
+    return 1 if small and not os.environ.get("OMP_NUM_THREADS") else torch.get_num_threads()
 
 
 def machine(device: torch.device, threads: int, *, updates: str, scoring: str) -> dict[str, object]:

@@ -41,7 +41,7 @@ def test_a_reader_is_cautioned_of_few_and_of_shorter_runs(study, write_run):
     few, lengths, processors = cautions(study())
     assert few.startswith("Fewer than 5 runs: hfr (2).")
     assert "sawyer-push have different lengths, 600 to 1,200 steps" in lengths
-    assert "areas and curves end at the fewest" in lengths
+    assert "areas end at the fewest steps of all" in lengths
     assert "Abacus; Quipu" in processors
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from env_wrappers.point import SparsePointRobot
 from rlkit_hfr.experiments.commands import watch
 from rlkit_hfr.experiments.commands.train import main
+from rlkit_hfr.experiments.pictures import adaptation
 
 ROOT = Path(__file__).parents[3]
 AGENTS = sorted((ROOT / "results").rglob("params.pkl"))
@@ -87,3 +89,23 @@ def test_a_recorded_agent_adapts_without_training(command, tmp_path, monkeypatch
     assert (tmp_path / "adaptation.png").stat().st_size > 10_000
     films = "sawyer" in command and "OpenGL" not in err
     assert (tmp_path / "adaptation.gif").exists() == films
+
+
+class Recorded(SparsePointRobot):
+    """Tells of the episode in its last step alone, as Gymnasium's RecordEpisodeStatistics does."""
+
+    def reset(self):
+        self.steps = 0
+        return super().reset()
+
+    def step(self, action):
+        obs, reward, done, info = super().step(action)
+        self.steps += 1
+        return obs, reward, done, {**info, "episode": {"l": 10}} if self.steps == 10 else info
+
+
+def test_infos_of_the_last_step_alone_are_no_trouble(make_algorithm, tmp_path, capsys):
+    algorithm = make_algorithm(env=Recorded(n_tasks=7), max_path_length=10)
+    (picture,) = adaptation.watch(algorithm, 5, tmp_path, 0, "its own infos")
+    assert picture.exists()
+    assert ", success 0\n" in capsys.readouterr().out

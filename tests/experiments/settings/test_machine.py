@@ -22,6 +22,7 @@ from rlkit_hfr.experiments.settings.machine import described, pick_threads, proc
     (["--set", "algo_params.precision=auto"], "bf16", "fp32"),
 ])  # fmt: skip
 def test_what_was_computed_in_is_recorded_and_said(tmp_path, capsys, monkeypatch, asked, updates, scoring):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(
         torch.cpu, "_is_avx512_bf16_supported", lambda: True
     )  # "auto" would take half precision
@@ -46,38 +47,43 @@ def three_torch_threads():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("asked", "units", "variable", "recorded", "expected"), [
-    (None, 64, None, None, 1),
-    (None, 128, None, None, 1),
-    (None, 129, None, None, 3),  # torch's own choice
-    (None, 64, "3", None, 3),  # OMP_NUM_THREADS, which torch has read
-    (None, 300, "3", None, 3),
-    (None, 64, None, {"threads": 2}, 2),
-    (None, 300, "3", {"threads": 2}, 2),
-    (4, 64, "3", {"threads": 2}, 4),
-    (None, 64, None, {"processor": "Abacus"}, 1),
-    (None, 64, None, {"threads": 0}, 1),
-    (None, 64, None, [1], 1),
+_SMALL = {"net_size": 128, "encoder_size": 128, "pixel_encoder": "flat"}
+
+
+@pytest.mark.parametrize(("asked", "settings", "variable", "recorded", "expected"), [
+    (None, {}, None, None, 1),
+    (None, {"net_size": 129}, None, None, 3),  # torch's own choice
+    (None, {"encoder_size": 129}, None, None, 3),
+    (None, {"pixel_encoder": "conv"}, None, None, 3),
+    (None, {}, "3", None, 3),  # OMP_NUM_THREADS, which torch has read
+    (None, {"net_size": 300}, "3", None, 3),
+    (None, {}, None, {"threads": 2}, 2),
+    (None, {"net_size": 300}, "3", {"threads": 2}, 2),
+    (4, {}, "3", {"threads": 2}, 4),
+    (None, {}, None, {"processor": "Abacus"}, 1),
+    (None, {}, None, {"threads": 0}, 1),
+    (None, {}, None, [1], 1),
 ])  # fmt: skip
 def test_small_networks_are_computed_on_one_thread(
-    three_torch_threads, monkeypatch, asked, units, variable, recorded, expected
+    three_torch_threads, monkeypatch, asked, settings, variable, recorded, expected
 ):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if variable is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    variant = {"net_size": units} | ({} if recorded is None else {"machine": recorded})
+    variant = _SMALL | settings | ({} if recorded is None else {"machine": recorded})
     assert pick_threads(asked, variant) == expected
 
 
 @pytest.mark.parametrize("asked", [0, -1, 257])
 def test_threads_are_one_or_more(asked):
     with pytest.raises(ValueError, match=f"--threads must be from 1 to 256, got {asked}"):
-        pick_threads(asked, {"net_size": 64})
+        pick_threads(asked, _SMALL)
 
 
 def test_a_run_computes_on_the_threads_that_are_asked_for_and_resumes_on_them(
     tmp_path, capsys, monkeypatch, three_torch_threads
 ):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     counted = []
     monkeypatch.setattr(CarriedRun, "train", lambda run: counted.append(torch.get_num_threads()) or 130)
     run = ["--env", "point-robot", "--preset", "quick", *options(assignments(num_iterations=1))]
