@@ -38,6 +38,7 @@ PLUGIN_TESTS = [
     "tests/relabelers/test_generalized_hindsight.py",
     "tests/relabelers/test_hipi_trajectory.py",
     "tests/relabelers/test_normalisers.py",
+    "tests/rewards/test_recording.py",
     "tests/test_checks.py",
     "tests/test_distribution.py",
     "tests/test_paths.py",

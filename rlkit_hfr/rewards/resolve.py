@@ -100,7 +100,7 @@ def resolve_rewards(env: object, rewards: Callable[..., object] | str | None = N
             f"no hindsight rewards: {type(innermost(env)).__name__} has no compute_rewards(path, tasks), and"
             " it is no stock environment whose paths record enough; expected rewards (K, T) of a recorded"
             " path under K tasks; give the environment that method, wrap it in one of"
-            " env_wrappers.recording, or pass rewards=your_function to attach"
+            " rlkit_hfr.rewards.recording, or pass rewards=your_function to attach"
         )
     source = getattr(chosen, "__qualname__", type(chosen).__name__)
     return lambda path, tasks: as_task_rewards(chosen(path, tasks), path, len(tasks), source)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from weighted_tasks import WEIGHTS, K, SparseNetworks, WeightedNetworks, weighted_scorer
 
 from rlkit_hfr.relabelers import make_relabeler

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from env_wrappers import make_env
-from env_wrappers.recording import RecordVelocity
+from rlkit_hfr.rewards.recording import RecordVelocity
 from rlkit_hfr.rewards.resolve import resolve_rewards
 
 
@@ -179,7 +179,7 @@ def test_a_path_that_lacks_what_its_environment_records_is_said():
 
 def test_a_cheetah_that_hides_its_speed_is_refused_until_it_is_wrapped():
     with pytest.raises(
-        ValueError, match="no stock environment whose paths record enough.*env_wrappers.recording"
+        ValueError, match="no stock environment whose paths record enough.*rlkit_hfr.rewards.recording"
     ):
         resolve_rewards(OysterCheetah())
     env = RecordVelocity(OysterCheetah())

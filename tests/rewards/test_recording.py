@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from env_wrappers.recording import RecordVelocity
+from rlkit_hfr.rewards.recording import RecordVelocity
 
 
 class Runner:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from env_wrappers.base import HindsightRewards, PathDict, path_info
+from rlkit_hfr.paths import PathDict, info_rows
+from rlkit_hfr.rewards.task_rewards import TaskRewards
 
 
 class RecordVelocity:
@@ -45,11 +46,13 @@ class RecordVelocity:
         speed = (self._position() - before) / self._wrapped_env.dt
         return obs, reward, done, {**info, "forward_vel": speed}
 
-    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> HindsightRewards:
+    def compute_rewards(self, path: PathDict, tasks: Sequence[int] | np.ndarray) -> TaskRewards:
         """-|v - goal| plus the control reward, for K tasks: (K, T)."""
+        infos = info_rows(path)
         speed, control = (
-            np.asarray(path_info(path, key), np.float64).reshape(-1) for key in ("forward_vel", "reward_ctrl")
+            np.reshape([info[key] for info in infos], -1).astype(np.float64)
+            for key in ("forward_vel", "reward_ctrl")
         )
         goals = np.array([self._wrapped_env.tasks[task]["velocity"] for task in tasks], np.float64)
         rewards = -1.0 * np.abs(speed - goals[:, None]) + control
-        return HindsightRewards(rewards.astype(np.float32), np.zeros(rewards.shape, bool))
+        return TaskRewards(rewards.astype(np.float32), np.zeros(rewards.shape, bool))
