@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -55,24 +55,42 @@ class BareNetworks:
     def isolated(self) -> Iterator[None]:
         yield
 
-    def _refused(self, *args: object) -> NoReturn:
+    def refuse(self, *args: object) -> NoReturn:
         raise ValueError(
             f"labeller {self._labeller!r} asks for the networks of an agent, and the expert is scripted; take"
             " the demonstrations of a trained agent by --run, or choose another labeller"
         )
 
-    posterior: Callable[..., tuple[Tensor, Tensor]] = _refused
-    action: Callable[..., Tensor] = _refused
-    critics: Callable[..., tuple[Tensor, Tensor]] = _refused
-    value: Callable[..., Tensor] = _refused
-    transitions: Callable[..., Batch] = _refused
-    simulator: Callable[..., tuple[Env, int]] = _refused
+    posterior: Callable[..., tuple[Tensor, Tensor]] = refuse
+    action: Callable[..., Tensor] = refuse
+    critics: Callable[..., tuple[Tensor, Tensor]] = refuse
+    value: Callable[..., Tensor] = refuse
+    transitions: Callable[..., Batch] = refuse
+    simulator: Callable[..., tuple[Env, int]] = refuse
 
     def version(self) -> int:
         return 0
 
     def has_transitions(self, tasks: Sequence[int]) -> bool:
         return False
+
+
+class BareMemory(TaskMemory):
+    """What a scorer remembers where there is no agent: the demonstrations, and nothing of a task."""
+
+    def __init__(self, networks: BareNetworks, *sizes: Any) -> None:
+        """sizes: as `TaskMemory`."""
+        super().__init__(*sizes)
+        self._networks = networks
+
+    def initial_obs(self, task: int, number: int) -> np.ndarray:
+        self._networks.refuse()
+
+    def trajectories(self, task: int, number: int) -> list[np.ndarray]:
+        self._networks.refuse()
+
+    def all_trajectories(self, task: int) -> list[np.ndarray]:
+        self._networks.refuse()
 
 
 def labeller_of(name: str, options: dict[str, object], number: int) -> Relabeler:
@@ -136,17 +154,16 @@ def _scorer(
     scorer_seed: np.random.SeedSequence,
 ) -> Scorer:
     number = len(demonstrations.paths)
-    memory = TaskMemory(
-        tasks,
-        max(number, relabeler.stored_trajectories),
-        relabeler.stored_initial_states,
-        np.random.default_rng(memory_seed),
-    )
+    stored = max(number, relabeler.stored_trajectories), relabeler.stored_initial_states
+    sizes = (tasks, *stored, np.random.default_rng(memory_seed))
     if demonstrations.agent is None:
         dims = env.observation_space.shape[0], env.action_space.shape[0]
-        networks: HostView = BareNetworks(ContextLayout(*dims), sparse_rewards, relabeler.name)
+        bare = BareNetworks(ContextLayout(*dims), sparse_rewards, relabeler.name)
+        networks: HostView = bare
+        memory: TaskMemory = BareMemory(bare, *sizes)
     else:
         networks = OysterHost(demonstrations.agent, 0).networks
+        memory = TaskMemory(*sizes)
     scorer = Scorer(networks, memory, resolve_hindsight(env, tasks, None, 0), list(tasks), scorer_seed)
     for i, path in enumerate(demonstrations.paths):  # in turn: which task they are of is not said
         memory.collected(tasks[i % len(tasks)], path)

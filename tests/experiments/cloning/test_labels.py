@@ -74,8 +74,19 @@ def test_a_bias_on_one_task_takes_every_label_unless_log_z_takes_it_off(env):
     assert set(_labels(env, shown, "return")) == {LEFT}
 
 
-def test_labellers_that_ask_for_an_agent_are_refused_without_one(env):
-    with pytest.raises(ValueError, match="'hfr' asks for the networks of an agent.*--run"):
-        _labels(env, _shown(env, (0.0, 1.0)), "hfr")
+@pytest.mark.parametrize("name", ["hfr", "advantage", "cds"])
+def test_labellers_that_ask_for_an_agent_are_refused_without_one(env, name):
+    with pytest.raises(ValueError, match=f"'{name}' asks for the networks of an agent.*--run"):
+        _labels(env, _shown(env, (0.0, 1.0)), name)
+
+
+def test_air_without_an_agent_works_where_ties_are_drawn_and_is_refused_elsewhere(env):
+    shown = _shown(env, (0.0, 1.0))
+    assert set(_labels(env, shown, "air")) <= set(TASKS)
+    with pytest.raises(ValueError, match="'air' asks for the networks of an agent"):
+        label(shown, env, TASKS, "air", {}, False, 0)
+
+
+def test_labellers_by_goals_are_refused_without_goals(env):
     with pytest.raises(ValueError, match="needs goals"):
         label(_shown(env, (0.0, 1.0)), make_env("point-robot", n_tasks=3), TASKS, "htr", {}, False, 0)
