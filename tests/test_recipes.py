@@ -232,6 +232,8 @@ def test_the_examples_of_the_page_on_relabelers_run(make_algorithm):
         scope = {"attach": attach, "algorithm": algorithm, "goals": algorithm.env.tasks}
         try:
             exec(block, scope)
+            if "relabeling" not in scope:
+                scope["relabeling"] = attach(algorithm, "best-of-two", discount=0.99)
             algorithm.train()
         finally:
             RELABELERS.pop("best-of-two", None)
