@@ -272,7 +272,9 @@ def test_the_command_writes_the_figures_of_every_test_task(tmp_path, capsys, alg
     names = ["--algorithm", algorithm, "--env", "point-robot", "--preset", "quick", "--relabeler", "none"]
     assert train([*names, "--run-dir", str(run), "--keep-checkpoint", *RUN]) == 0
     small = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
+    torch.set_num_threads(2)
     assert extrapolate(["--run", str(run), *small]) == 0
+    assert torch.get_num_threads() == 1  # that of the run
     with open(run / "extrapolation.csv", newline="") as file:
         rows = [(int(row["task"]), int(row["updates"])) for row in csv.DictReader(file)]
     times = [0, 2, 4] if algorithm == "mier" else [0]
