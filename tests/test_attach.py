@@ -326,3 +326,8 @@ def test_detach_leaves_no_relabeler_in_the_settings_that_a_log_records(make_algo
         assert algorithm.log_settings == {"relabeler": name} | settings
         relabeling.detach()
         assert algorithm.log_settings == settings
+        algorithm.log_settings["relabeler"] = "another"
+        relabeling.detach()  # once more, which takes nothing away
+        assert algorithm.log_settings["relabeler"] == "another"
+        algorithm.log_settings.clear()
+        algorithm.log_settings.update(settings)

@@ -15,6 +15,8 @@ def test_the_first_collection_of_task_indices(tasks):
     assert tasks_asked_for((64, tasks), {"to_tensor": True}, TASKS) == [5, 3]
     assert tasks_asked_for((64,), {"indices": tasks}, TASKS) == [5, 3]
     assert tasks_asked_for(([7], tasks), {}, TASKS) == [7]
+    found = tasks_asked_for(([np.int64(5), np.int64(3)],), {}, TASKS)
+    assert [type(task) for task in found] == [int, int]
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,14 @@ def test_what_modules_keep_between_calls_is_put_back():
     net = torch.nn.Sequential(torch.nn.Linear(1, 1), _Stateful())
     net(torch.ones(1, 1))
     before = net[1].hidden, net[1].calls, net[1].seen
-    with isolated([net], types.SimpleNamespace(), seed=0):
+    agent = types.SimpleNamespace(z=1)
+    with isolated([net], agent, seed=0):
+        agent.z = 2
         net(torch.full((3, 1), 5.0))
         net[1].more = 1
         assert net[1].calls == 2
     assert all(now is then for now, then in zip((net[1].hidden, net[1].calls, net[1].seen), before))
     assert "hidden" in net[1].state_dict()
     assert not hasattr(net[1], "more")
+    assert agent.z == 1
     assert net.training

@@ -277,6 +277,11 @@ def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
             algorithm.model.phi.add_(0.1)
         learner.fit()
         assert learner.ready
+    later = make_mier()
+    later.model.load_state_dict(trained.model.state_dict())
+    learner = attach(later, "random", rewards="model", seed=0).scorer._hindsight.learner
+    learner.load_state_dict(learners[0].state_dict())
+    assert learner.ready
 
 
 def test_air_compares_with_no_returns_that_an_untrained_model_predicted(make_mier):

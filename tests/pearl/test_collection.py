@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rlkit_hfr.pearl import PEARLSoftActorCritic, build_nets
+
 
 def test_collection_fills_both_buffers_as_the_phases_say(make_algorithm):
     algorithm = make_algorithm(
@@ -67,3 +69,12 @@ def test_the_initial_pool_alone_is_sticky(make_algorithm):
     assert asked[:groups] == [0.9] * groups
     assert asked[groups:]
     assert not any(asked[groups:])
+
+
+def test_task_indices_of_numpy_are_numbers_that_a_checkpoint_holds(make_algorithm):
+    blank = make_algorithm()
+    nets = build_nets(2, 2, 3, 16, blank.config)
+    algorithm = PEARLSoftActorCritic(
+        blank.env, np.arange(5), np.array([5, 6]), nets, blank.config, callbacks=(), log_dir=None
+    )
+    assert {type(task) for task in [*algorithm.train_tasks, *algorithm.eval_tasks]} == {int}

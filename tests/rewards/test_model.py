@@ -95,6 +95,10 @@ def test_an_algorithms_own_model_adapts_and_is_not_trained(make_path):
     rewards = model.rewards(make_path(), [1, 0]).rewards
     np.testing.assert_allclose(rewards, [[-3.0] * 5, [2.0] * 5], atol=1e-6)
     assert own.phi.item() == 0.0
+    assert model.observe([make_path()], 0).size == 0  # it was never trained
+    own.phi.data += 1.0
+    model.fit()
+    assert model.observe([make_path()], 0).size == 5
 
 
 def test_an_algorithms_own_model_of_the_dynamics_is_given_differences_of_observations(make_path):

@@ -83,12 +83,6 @@ class BareMemory(TaskMemory):
         super().__init__(*sizes)
         self._networks = networks
 
-    def initial_obs(self, task: int, number: int) -> np.ndarray:
-        self._networks.refuse()
-
-    def trajectories(self, task: int, number: int) -> list[np.ndarray]:
-        self._networks.refuse()
-
     def all_trajectories(self, task: int) -> list[np.ndarray]:
         self._networks.refuse()
 

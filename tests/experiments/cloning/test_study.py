@@ -124,3 +124,11 @@ def test_a_damaged_file_of_a_study_is_named(tmp_path, capsys, name, content):
     assert len(error.splitlines()) == 1
     assert name in error
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_success_is_read_from_infos_of_either_kind():
+    steps = dict(rewards=np.ones((2, 1)))
+    arrays = {**steps, "env_infos": {"success": np.array([0.0, 1.0])}}
+    listed = {**steps, "env_infos": [{"success": 0.0}, {"success": 0.0, "episode": 1}]}
+    assert studies._figures([arrays, listed], False) == {"return": 2.0, "success": 0.5}
+    assert studies._figures([{**steps, "env_infos": {}}], False)["success"] is None
