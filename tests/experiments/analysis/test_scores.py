@@ -183,6 +183,19 @@ def test_equal_scores_are_ties_in_whatever_order_they_were_added(tmp_path):
     assert probability_of_improvement(matrices, "none")["hfr"].centre == 0.5
 
 
+def test_a_curve_and_its_mirror_image_have_equal_areas(tmp_path):
+    heights = [0.85, 0.85, 0.95, 0.85, 0.95]
+    for seed, values in enumerate((heights, heights[::-1])):
+        steps = np.arange(1, 6) * 100
+        _write(
+            tmp_path / str(seed), settings_of(seed=seed), steps=steps, success=values, **{"return": values}
+        )
+    first, second = load_runs([tmp_path])
+    everywhere = (-np.inf, np.inf)
+    assert area(first, "test success", everywhere) != area(second, "test success", everywhere)  # the last bit
+    assert len(set(area_scores([first, second]).values)) == 1
+
+
 def test_a_column_that_begins_late_is_compared_where_all_have_it(tmp_path):
     height = np.arange(10.0)
     for seed, values in enumerate((height, np.where(height < 5, np.nan, height))):
