@@ -128,7 +128,7 @@ def figures_of(
         "kept": float(mass[solved].mean()) if solved.any() else math.nan,
         "starved": float(np.mean(probs[0].sum(axis=0) < 0.5)),
         "TV": float(0.5 * np.abs(probs[0] - probs[1]).sum(axis=-1).mean()),
-        "signal": math.sqrt(max(0.0, centred.mean(axis=0).var() - noise**2 / len(decisions))),
+        "signal": float(np.sqrt(np.maximum(centred.mean(axis=0).var() - noise**2 / len(decisions), 0.0))),
         "noise": noise,
     }
 

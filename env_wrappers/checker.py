@@ -108,7 +108,12 @@ def _served(env: Any) -> Any:
 
 
 def _truncated(info: Any) -> bool:
-    return bool(info.get("truncated", False))
+    return bool(info.get("truncated") or _of_time_limit(info))
+
+
+def _of_time_limit(info: Any) -> bool:
+    """gym's TimeLimit says `done` where it only cuts an episode off."""
+    return bool(info.get("TimeLimit.truncated", False))
 
 
 def _global_state() -> np.ndarray:
@@ -150,7 +155,7 @@ def _rollout(env: Any, task: int, max_steps: int, rng: np.random.Generator) -> d
         if np.shape(next_obs) != tuple(env.observation_space.shape):
             shapes = f"{np.shape(next_obs)}; observation_space says {env.observation_space.shape}"
             raise HindsightEnvError(f"step returned an observation of shape {shapes}")
-        steps.append((obs, action, reward, next_obs, done, info))
+        steps.append((obs, action, reward, next_obs, done and not _of_time_limit(info), info))
         obs = next_obs
         if done or _truncated(info):
             break

@@ -48,6 +48,14 @@ class ContextModel(nn.Module):
     target_mean: Tensor
     target_std: Tensor
 
+    @property
+    def standardised(self) -> bool:
+        """Whether it has taken the units of some data, which its training begins with."""
+        return any(
+            bool((getattr(self, f"{name}_mean") != 0).any() or (getattr(self, f"{name}_std") != 1).any())
+            for name in ("input", "target")
+        )
+
     @torch.no_grad()
     def standardise(self, inputs: Tensor, targets: Tensor) -> None:
         """Take these rows' mean and deviation as the units. inputs: (R, I); targets: (R, O)."""

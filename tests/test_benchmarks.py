@@ -48,6 +48,8 @@ def test_quality_of_methods_whose_answer_is_known(tmp_path):
     rows = {row["method"]: row for row in json.loads(out.read_text())}
     assert rows["none"]["TV"] == 0.0  # it draws nothing
     assert rows["none"]["starved"] == 0.0  # every task keeps its own
+    assert math.isnan(rows["none"]["signal"])  # it has no utilities
+    assert rows["hfr"]["signal"] >= 0.0
     assert math.isnan(rows["none"]["kept"]) or rows["none"]["kept"] == 1.0
     assert (
         rows["hfr, off"]["noise"] < rows["hfr, a sample of z"]["noise"]

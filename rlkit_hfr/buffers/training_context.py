@@ -16,7 +16,7 @@ from rlkit_hfr.buffers.clone import clone_used, empty_like
 from rlkit_hfr.checks import one_of, share
 from rlkit_hfr.paths import PathDict
 from rlkit_hfr.protocols import Batch, TaskBuffer
-from rlkit_hfr.state import State, rng_state, set_rng_state
+from rlkit_hfr.state import State, plain_indices, rng_state, set_rng_state
 
 STALE_CONTEXT = ("drop", "keep")
 
@@ -190,7 +190,7 @@ class TrainingContext:
         """Hosts clear their per-task buffers directly: an empty one that held something
         has been cleared. They also make new ones.
         """
-        parts = self._parts.setdefault(task, _Parts())
+        parts = self._parts.setdefault(plain_indices([task])[0], _Parts())
         size = self.hosts[task].num_steps_can_sample()
         if size == 0 and parts.host_size > 0:
             parts.originals = None

@@ -26,21 +26,27 @@ class TransitionInfos:
         self._rows: dict[int, int] = {}
         self._columns: dict[str, np.ndarray] = {}
         self._size = 0
-        self._keys: list[str] | None = None
+        self._begun = False
 
     def note(self, path: PathDict) -> None:
-        """A path that is being stored. One with other infos than the first, or of other shapes, is left
-        out."""
-        infos = _by_name(path.get("env_infos", {}), path_length(path))
-        if self._keys is None:
-            self._keys = sorted(infos)
-            self._columns = {key: value[:0] for key, value in infos.items()}
-        shapes = {key: column.shape[1:] for key, column in self._columns.items()}
-        if {key: value.shape[1:] for key, value in infos.items()} != shapes:
-            return
+        """A path that is being stored.
+
+        Kept are the infos of the first path. A path that lacks one is left out; an info that has another
+        shape than in the first path, such as a list of contacts, is given up: batches can't hold it.
+        """
         steps = path_length(path)
-        for key, value in infos.items():
-            column = self._columns[key] = self._with_room(self._columns[key], steps, value.dtype)
+        infos = _by_name(path.get("env_infos", {}), steps)
+        if not self._begun:
+            self._begun = True
+            self._columns = {key: value[:0] for key, value in infos.items() if value is not None}
+        if not self._columns.keys() <= infos.keys():
+            return
+        for key, column in list(self._columns.items()):
+            value = infos[key]
+            if value is None or value.shape[1:] != column.shape[1:]:
+                del self._columns[key]
+                continue
+            column = self._columns[key] = self._with_room(column, steps, value.dtype)
             column[self._size : self._size + steps] = value
         self._rows.update(zip(_hashes(path), range(self._size, self._size + steps)))
         self._size += steps
@@ -68,13 +74,13 @@ class TransitionInfos:
         """TypeError if infos hold objects that no checkpoint can hold."""
         rows = np.array(list(self._rows.items()), np.int64).reshape(-1, 2)
         columns = {key: plain(column[: self._size]) for key, column in self._columns.items()}
-        return dict(rows=as_tensor(rows), columns=columns, size=self._size, begun=self._keys is not None)
+        return dict(rows=as_tensor(rows), columns=columns, size=self._size, begun=self._begun)
 
     def load_state_dict(self, state: State) -> None:
         self._rows = dict(state["rows"].tolist())
         self._columns = {key: restored(column).copy() for key, column in state["columns"].items()}
         self._size = state["size"]
-        self._keys = sorted(self._columns) if state["begun"] else None
+        self._begun = state["begun"]
 
 
 def _hashes(rows: PathDict) -> list[int]:
@@ -87,18 +93,20 @@ def _hashes(rows: PathDict) -> list[int]:
     ]
 
 
-def _by_name(infos: Infos, steps: int) -> dict[str, np.ndarray]:
+def _by_name(infos: Infos, steps: int) -> dict[str, np.ndarray | None]:
     """Infos of a path as one array for each name, with an entry for each of the steps: of numbers, or of
-    objects, as texts are, whose lengths differ from path to path."""
+    objects, as texts are, whose lengths differ from path to path. None for what is no such array."""
     if not isinstance(infos, Mapping):
         names = set.intersection(*(set(info) for info in infos)) if len(infos) else set()
         infos = {name: [info[name] for info in infos] for name in names}
-    found: dict[str, np.ndarray] = {}
-    for name, value in infos.items():
-        try:
-            array = np.asarray(value)
-        except ValueError:  # entries of different shapes
-            continue
-        if array.ndim and len(array) == steps:
-            found[name] = array if is_numeric(array) else array.astype(object)
-    return found
+    return {name: _column(value, steps) for name, value in infos.items()}
+
+
+def _column(value: object, steps: int) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # entries of different shapes
+        return None
+    if not array.ndim or len(array) != steps:
+        return None
+    return array if is_numeric(array) else array.astype(object)

@@ -28,6 +28,15 @@ class _Kept:
             self._own["_buffers"].update(self._buffers)
 
 
+def torch_generators() -> list[torch.Generator]:
+    """The global ones of the CPU and of the CUDA devices in use. They are seeded one by one:
+    torch.manual_seed also leaves a seed behind for devices that are not in use yet."""
+    return [
+        torch.default_generator,
+        *(torch.cuda.default_generators if torch.cuda.is_initialized() else ()),
+    ]
+
+
 @contextmanager
 def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator[None]:
     """Within the block all global generators run from `seed` and the modules are in
@@ -37,11 +46,7 @@ def isolated(modules: Iterable[nn.Module], agent: object, seed: int) -> Iterator
     they were: inference overwrites what a host believes. A tensor that is changed in place stays changed.
     """
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 (hosts draw from the global generators)
-    # Not torch.manual_seed, which would also leave a seed behind for devices that are not in use yet.
-    generators = [
-        torch.default_generator,
-        *(torch.cuda.default_generators if torch.cuda.is_initialized() else ()),
-    ]
+    generators = torch_generators()
     torch_states = [generator.get_state() for generator in generators]
     parts = {id(part): part for module in modules for part in module.modules()}
     training = [part for part in parts.values() if part.training]

@@ -20,6 +20,7 @@ from rlkit_hfr.hosts.conventions import (
     value_calls,
 )
 from rlkit_hfr.hosts.errors import UnsupportedHost
+from rlkit_hfr.hosts.isolation import torch_generators
 from rlkit_hfr.hosts.parts import HostParts
 from rlkit_hfr.hosts.soft_value import Value, find_value
 from rlkit_hfr.paths import ContextLayout
@@ -201,10 +202,10 @@ def _inference(parts: HostParts, dummies: Dummies) -> tuple[bool, bool, bool]:
 
 
 def _infer_from_seed(parts: HostParts, context: Tensor) -> OwnPosterior | None:
-    """With the same draws of torch's generator each time, so that samples can be compared."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return infer(parts, context)
+    """With the same draws each time, so that samples can be compared. To be called inside `isolated`."""
+    for generator in torch_generators():
+        generator.manual_seed(0)
+    return infer(parts, context)
 
 
 def _product(parts: HostParts, dummies: Dummies) -> tuple[Tensor, Tensor] | None:

@@ -49,6 +49,7 @@ class SideBySideSampler:
         """threads: that step the environments; 0 for as many as torch has, at most 4, if
         the environment's `threads_help`. Paths do not depend on it.
         """
+        _check_that_copies_differ(env)
         self.env = env
         self.agent = agent
         self._threads = threads or (
@@ -80,7 +81,7 @@ class SideBySideSampler:
         while len(self._envs) < number:
             env = copy.deepcopy(self.env)
             seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
-            if callable(getattr(env, "seed", None)):  # one that draws nothing has none
+            if _takes_seed(env):
                 env.seed(seed)
             self._envs.append(env)
         return self._envs[:number]
@@ -117,6 +118,20 @@ class SideBySideSampler:
                 actions = episodes.stuck(actions, torch.rand(len(active)).numpy() < stickiness)
             episodes.append(actions, stepper.step([envs[i] for i in active], actions))
         return episodes.paths(z.detach().cpu().numpy())
+
+
+def _takes_seed(env: TaskEnv) -> bool:
+    return callable(getattr(env, "seed", None))
+
+
+def _check_that_copies_differ(env: TaskEnv) -> None:
+    """ValueError for an environment that draws numbers and can't be seeded: its copies would all draw the
+    same ones."""
+    if not _takes_seed(env) and isinstance(env, Restorable) and env.random_state():
+        raise ValueError(
+            f"{type(env).__name__} draws numbers (its random_state() holds some) and has no seed(n); copies"
+            " of it run side by side, each with a seed of its own: give it seed(n)"
+        )
 
 
 def _restorable(env: TaskEnv) -> Restorable:

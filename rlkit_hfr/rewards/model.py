@@ -91,7 +91,7 @@ class ModelReward:
         }
         if self._own is not None:
             self._model: ContextModel = self._own
-            self._untrained = _figure_of(self._own)
+            self._ready = self._own.standardised
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(self._seed)  # and no other device's
@@ -143,7 +143,7 @@ class ModelReward:
             self._phi = self._model.phi.detach().repeat(len(self._tasks), 1)
             self._phi[known] = phi
         self._fitted_rows = self._rows()
-        self._ready = self._ready or _figure_of(self._model) != self._untrained
+        self._ready = self._ready or self._model.standardised
 
     def _train(self, tasks: Sequence[int]) -> None:
         """MIER's outer loss: that of fresh rows with phi adapted to others of the same task."""
@@ -196,7 +196,7 @@ class ModelReward:
         if self._own is None:
             model = dict(net=self._model.state_dict(), optimizer=self._optimizer.state_dict())
         else:
-            model = dict(ready=self._ready, untrained=self._untrained)
+            model = dict(ready=self._ready)
         return dict(
             shape=[some.observation_dim, some.action_dim, self._has_sparse],
             fitted_rows=self._fitted_rows,
@@ -216,16 +216,11 @@ class ModelReward:
         self._rng.bit_generator.state = state["rng"]
         self._phi = state["phi"].to(self._device, copy=True)
         if self._own is not None:
-            self._ready, self._untrained = state["ready"], state["untrained"]
+            self._ready = state["ready"]
         else:
             self._model.load_state_dict(state["net"])
             # load_state_dict keeps references: copy, so that the checkpoint stays unchanged
             self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-
-
-def _figure_of(model: torch.nn.Module) -> float:
-    """Which every update changes."""
-    return float(sum(weights.detach().double().sum() for weights in model.parameters()))
 
 
 def _flat(path: PathDict) -> PathDict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from saved import saved_and_loaded
 
 from rlkit_hfr.buffers.transition_infos import TransitionInfos
@@ -75,10 +76,39 @@ def test_infos_are_as_they_were_recorded_whatever_the_first_path_had(make_path):
                 assert store.of(path)[1][key].tolist() == values.tolist()
 
 
-def test_a_path_whose_infos_have_other_shapes_is_left_out(make_path):
+OTHER = {
+    "wider": np.ones((3, 3)),
+    "narrower": np.ones((3, 1)),
+    "flat": np.ones(3),
+    "of a step": np.ones(2),
+    "one for all": 1.0,
+    "ragged": [[1.0], [1.0, 2.0], []],
+}
+
+
+@pytest.mark.parametrize("other", OTHER.values(), ids=OTHER)
+def test_an_info_of_varying_shape_is_given_up_and_the_paths_stay(make_path, other):
+    infos, twin, steps = TransitionInfos(), TransitionInfos(), np.arange(3)
+    paths = [
+        make_path(3, seed=seed, env_infos={"x": x, "step": steps + 10 * seed})
+        for seed, x in enumerate((np.ones((3, 2)), other, np.ones((3, 2))))
+    ]
+    infos.note(paths[0])
+    infos.note(paths[1])
+    twin.load_state_dict(infos.state_dict())
+    for store in (infos, twin):
+        store.note(paths[2])
+        for seed, path in enumerate(paths):
+            known, found = store.of(path)
+            assert known.all()
+            assert {key: value.tolist() for key, value in found.items()} == {
+                "step": (steps + 10 * seed).tolist()
+            }
+
+
+def test_an_info_that_the_first_path_has_no_array_of_is_not_kept(make_path):
     infos = TransitionInfos()
-    infos.note(make_path(3, seed=1, env_infos={"x": np.ones((3, 2))}))
-    for seed, other in ((2, np.ones((3, 3))), (3, np.ones((3, 1))), (4, np.ones(3))):
-        path = make_path(3, seed=seed, env_infos={"x": other})
-        infos.note(path)
-        assert not infos.of(path)[0].any()
+    for seed, x in enumerate((1.0, np.ones(3))):
+        infos.note(make_path(3, seed=seed, env_infos={"x": x, "step": np.arange(3)}))
+    known, found = infos.of(make_path(3, seed=1))
+    assert (known.all(), list(found)) == (True, ["step"])

@@ -132,3 +132,32 @@ def test_what_is_not_reproducible_is_named():
     with pytest.raises(HindsightEnvError, match="other tasks"):
         check_hindsight_env(FromTheClock(), remake=FromTheClock)
     check_hindsight_env(PointRobot(n_tasks=5), remake=lambda: PointRobot(n_tasks=5))
+
+
+class Limited:
+    """As gym's TimeLimit: at the limit an episode is done, and the info says that it was only cut off."""
+
+    def __init__(self, env, limit, flagged=True):
+        self._env, self._limit, self._flagged = env, limit, flagged
+
+    def __getattr__(self, name):
+        if name in ("_env", "_limit", "_flagged"):
+            raise AttributeError(name)
+        return getattr(self._env, name)
+
+    def reset(self):
+        self._steps = 0
+        return self._env.reset()
+
+    def step(self, action):
+        obs, reward, done, info = self._env.step(action)
+        self._steps += 1
+        if self._steps < self._limit:
+            return obs, reward, done, info
+        return obs, reward, True, {**info, "TimeLimit.truncated": self._flagged and not done}
+
+
+def test_a_time_limit_is_no_terminal():
+    check_hindsight_env(Limited(make_env("sparse-point-robot", n_tasks=3, seed=0), 10))
+    with pytest.raises(HindsightEnvError, match="step 9 gave the terminal True"):
+        check_hindsight_env(Limited(make_env("sparse-point-robot", n_tasks=3, seed=0), 10, flagged=False))

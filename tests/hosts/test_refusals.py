@@ -115,3 +115,15 @@ def test_task_indices_of_numpy_make_no_checkpoint_that_cant_be_loaded():
     for task in algorithm.train_tasks:
         algorithm.add(task, [algorithm.rollout(task)], True)
     relabeling.load_state_dict(saved_and_loaded(relabeling.state_dict()))
+
+
+def test_buffers_keyed_by_numpys_task_indices_make_a_checkpoint_that_can_be_loaded():
+    algorithm = standins.OysterLike()
+    for buffers in (algorithm.replay_buffer.task_buffers, algorithm.enc_replay_buffer.task_buffers):
+        for task in list(buffers):
+            buffers[np.int64(task)] = buffers.pop(task)
+    for task in algorithm.train_tasks:
+        algorithm.add(task, [algorithm.rollout(task)], True)
+    relabeling = attach(algorithm, "random", relabel_fraction=1.0, seed=0)
+    algorithm.sample_context(list(algorithm.train_tasks))  # before any task's first path
+    relabeling.load_state_dict(saved_and_loaded(relabeling.state_dict()))

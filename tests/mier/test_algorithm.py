@@ -273,8 +273,8 @@ def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
     for algorithm, learner in zip((trained, twin), learners, strict=True):
         learner.fit()
         assert not learner.ready
-        with torch.no_grad():
-            algorithm.model.phi.add_(0.1)
+        model = algorithm.model
+        model.standardise(torch.randn(9, model.input_dim), torch.randn(9, model.target_dim))
         learner.fit()
         assert learner.ready
     later = make_mier()
@@ -282,6 +282,16 @@ def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
     learner = attach(later, "random", rewards="model", seed=0).scorer._hindsight.learner
     learner.load_state_dict(learners[0].state_dict())
     assert learner.ready
+
+
+def test_a_model_that_was_trained_before_attach_relabels_at_once(make_mier):
+    algorithm = make_mier()
+    algorithm.train()
+    relabeling = attach(algorithm, "random", rewards="model", relabel_fraction=1.0, seed=0)
+    for _ in range(2):
+        algorithm.collect_data(algorithm.train_tasks, 20)
+    assert relabeling.scorer.can_reward
+    assert relabeling.statistics["relabel/paths relabeled"] > 0
 
 
 def test_air_compares_with_no_returns_that_an_untrained_model_predicted(make_mier):

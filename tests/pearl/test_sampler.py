@@ -83,7 +83,7 @@ def test_environments_with_steps_of_their_own_keep_their_own_infos(make_algorith
 
 
 class _NoSeed:
-    """Draws nothing, and takes no seed."""
+    """Takes no seed."""
 
     def __init__(self, env):
         self._env = env
@@ -94,8 +94,19 @@ class _NoSeed:
         return getattr(self._env, name)
 
 
+class _DrawsNothing(_NoSeed):
+    def random_state(self):
+        return {}
+
+
+def test_an_environment_that_draws_and_takes_no_seed_is_refused(make_algorithm):
+    """Its copies would all begin alike."""
+    with pytest.raises(ValueError, match=r"_NoSeed draws numbers .* has no seed\(n\)"):
+        make_algorithm(env=_NoSeed(SparsePointRobot(n_tasks=7)))
+
+
 def test_an_environment_without_a_seed_is_collected_from(make_algorithm):
-    algorithm = make_algorithm(env=_NoSeed(SparsePointRobot(n_tasks=7)))
+    algorithm = make_algorithm(env=_DrawsNothing(SparsePointRobot(n_tasks=7)))
     algorithm.agent.clear_z(num_tasks=2)
     assert len(algorithm.sampler.obtain_paths([0, 1])) == 2
 

@@ -77,6 +77,7 @@ class Certain(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.phi = torch.nn.Parameter(torch.zeros(1))
+        self.standardised = False
 
     def nll(self, inputs, targets, phi, mask=None):
         return 0.5 * (targets - phi.unsqueeze(-2)).square().mean(dim=-2).sum(dim=-1)
@@ -96,9 +97,13 @@ def test_an_algorithms_own_model_adapts_and_is_not_trained(make_path):
     np.testing.assert_allclose(rewards, [[-3.0] * 5, [2.0] * 5], atol=1e-6)
     assert own.phi.item() == 0.0
     assert model.observe([make_path()], 0).size == 0  # it was never trained
-    own.phi.data += 1.0
+    own.standardised = True
+    assert model.observe([make_path()], 0).size == 0  # until the next iteration's fit
     model.fit()
     assert model.observe([make_path()], 0).size == 5
+    later = ModelReward([0, 1], None, 0, own_model=(own, InnerSteps(steps=1, learning_rate=1.0)))
+    later.observe([make_path()], 0)
+    assert later.ready  # before any fit of its own
 
 
 def test_an_algorithms_own_model_of_the_dynamics_is_given_differences_of_observations(make_path):

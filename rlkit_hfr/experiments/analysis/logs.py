@@ -236,7 +236,7 @@ def settings(run: RunLog) -> dict[str, str]:
     """The settings of a run by dotted name, as JSON; without its seed and what says
     where and when it ran.
     """
-    return {printable(key): printable(_said(value)) for key, value in _flat(run.variant).items()}
+    return {_short(key): _short(_said(value)) for key, value in _flat(run.variant).items()}
 
 
 def _said(value: object) -> str:
@@ -274,9 +274,9 @@ def _told_apart(runs: list[RunLog]) -> list[RunLog]:
     return named
 
 
-def _short(name: str) -> str:
-    """The name, cut if it is long; a mark in the place of the rest tells it from others that begin alike."""
-    whole = printable(name, None)
+def _short(text: str) -> str:
+    """The text, cut if it is long; a mark in the place of the rest tells it from others that begin alike."""
+    whole = printable(text, None)
     if len(whole) <= LONGEST_NAME:
         return whole
     mark = hashlib.blake2b(whole.encode(), digest_size=3).hexdigest()

@@ -171,7 +171,7 @@ def area_scores(runs: Sequence[RunLog]) -> Scores:
         low, high = between.get(run.env, (-np.inf, np.inf))
         between[run.env] = max(low, steps[0]), min(high, steps[-1])
     everything = (-np.inf, np.inf)
-    common = {env: range_ if range_[1] > range_[0] else everything for env, range_ in between.items()}
+    common = {env: range_ if range_[1] >= range_[0] else everything for env, range_ in between.items()}
     values = tuple(round(area(run, column, common[run.env]), _DIGITS) for run in runs)
     return Scores(values, is_success, f"area under the test {name} curve (its mean height over the steps)")
 

@@ -86,6 +86,9 @@ class BareMemory(TaskMemory):
     def all_trajectories(self, task: int) -> list[np.ndarray]:
         self._networks.refuse()
 
+    def trajectories(self, task: int, number: int) -> list[np.ndarray]:
+        self._networks.refuse()
+
 
 def labeller_of(name: str, options: dict[str, object], number: int) -> Relabeler:
     """The relabeler of a name. Where it takes log Z, that is over the `number` demonstrations, each under

@@ -68,6 +68,15 @@ def test_settings_that_differ_name_who_has_which(write_run, tmp_path):
     assert shared["algo_params.meta_batch"] == "3"
 
 
+def test_long_settings_that_begin_alike_are_told_apart(write_run, tmp_path):
+    for place, last in enumerate((1.0, 2.0)):
+        variant = {**settings_of(), "relabel_params": {"prior": [1.0] * 40 + [last], "weights": [0.5] * 40}}
+        write_run(f"{place}", variant=variant)
+    differing, shared = facts.compared_settings(_study(tmp_path))
+    assert len(differing["relabel_params.prior"]) == 2
+    assert len(shared["relabel_params.weights"]) <= 80
+
+
 def test_json_is_strict():
     value = {1: [np.float32(0.5), float("nan")], "b": (np.int64(3), None), Path: np.bool_(True)}
     assert json.loads(facts.as_json(value)) == {"1": [0.5, None], "b": [3, None], str(Path): True}

@@ -206,3 +206,17 @@ def test_a_column_that_begins_late_is_compared_where_all_have_it(tmp_path):
     drawn = curve(runs, "test return", 1)
     assert (drawn.steps[0], drawn.steps[-1]) == (6000, 10000)
     np.testing.assert_allclose(drawn.centre, drawn.steps / 1000 - 1)
+
+
+def test_areas_end_where_the_shortest_run_ends_also_if_it_has_one_row_yet(tmp_path):
+    for seed, rows in enumerate((10, 10, 1)):
+        columns = {"steps": 1000 * np.arange(1, rows + 1), "return": np.arange(float(rows))}
+        _write(tmp_path / str(seed), settings_of(seed=seed), **columns)
+    assert area_scores(load_runs([tmp_path])).values == (0.0, 0.0, 0.0)
+
+
+def test_runs_without_a_step_in_common_have_the_area_of_their_own_steps(tmp_path):
+    for seed, start in enumerate((0, 10)):
+        columns = {"steps": 1000 * np.arange(start, start + 5), "return": np.arange(5.0)}
+        _write(tmp_path / str(seed), settings_of(seed=seed), **columns)
+    assert area_scores(load_runs([tmp_path])).values == (2.0, 2.0)

@@ -74,10 +74,19 @@ def test_a_bias_on_one_task_takes_every_label_unless_log_z_takes_it_off(env):
     assert set(_labels(env, shown, "return")) == {LEFT}
 
 
-@pytest.mark.parametrize("name", ["hfr", "advantage", "cds"])
-def test_labellers_that_ask_for_an_agent_are_refused_without_one(env, name):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("hfr", {}),
+        ("advantage", {}),
+        ("cds", {}),
+        ("hipi", {"normaliser": "trajectories"}),
+        ("hipi-trajectory", {"normaliser": "trajectories"}),
+    ],
+)
+def test_labellers_that_ask_for_an_agent_are_refused_without_one(env, name, options):
     with pytest.raises(ValueError, match=f"'{name}' asks for the networks of an agent.*--run"):
-        _labels(env, _shown(env, (0.0, 1.0)), name)
+        label(_shown(env, (0.0, 1.0)), env, TASKS, name, options, True, 0)
 
 
 def test_air_without_an_agent_works_where_ties_are_drawn_and_is_refused_elsewhere(env):
