@@ -20,11 +20,14 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_interrupts():
-    """Also in the background of a shell, whose jobs ignore SIGINT; child processes inherit it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_arrive():
+    """Also in the background of a shell, whose jobs ignore SIGINT, and under nohup, which ignores SIGHUP;
+    child processes inherit it."""
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _reset_logger() -> None:
