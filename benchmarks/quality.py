@@ -36,7 +36,7 @@ from scipy import stats
 from rlkit_hfr import attach
 from rlkit_hfr.experiments.runs.build import build_algorithm
 from rlkit_hfr.experiments.settings.keys import ATTACH_KEYS
-from rlkit_hfr.experiments.settings.variant import build_variant
+from rlkit_hfr.experiments.settings.variant import Variant, build_variant
 from rlkit_hfr.relabelers import RelabelDecision, make_relabeler
 from rlkit_hfr.relabelers.sampling import SamplingRelabeler
 
@@ -181,9 +181,9 @@ def measure(
     return rows
 
 
-def measured_run(env: str, seed: int, args: argparse.Namespace) -> list[dict[str, Any]]:
+def measured_run(variant: Variant, args: argparse.Namespace) -> list[dict[str, Any]]:
     """Train one agent and measure every method at each stage."""
-    variant = build_variant(env, args.trained_with, "quick", None, args.assignments, seed)
+    env, seed = variant["env_name"], variant["seed"]
     algorithm = build_algorithm(variant, torch.device("cpu"))
     iterations = algorithm.num_iterations
     stages = {max(1, round(share * iterations)): share for share in args.stages}
@@ -308,13 +308,26 @@ def main() -> None:
     args = parser.parse_args()
     if args.draws < 2:
         parser.error(f"--draws must be at least 2, of which the noise is told, got {args.draws}")
+    if not all(0.0 < share <= 1.0 for share in args.stages):
+        parser.error(f"--stages must be shares of the training, above 0 and at most 1, got {args.stages}")
+    if args.seeds < 1:
+        parser.error(f"--seeds must be at least 1, got {args.seeds}")
+    if args.out is not None and not args.out.resolve().parent.is_dir():
+        parser.error(f"--out {args.out}: there is no folder {args.out.parent}")
+    try:
+        variants = [
+            build_variant(env, args.trained_with, "quick", None, args.assignments, seed)
+            for env in args.env
+            for seed in range(args.seeds)
+        ]
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
-    for env in args.env:
-        for seed in range(args.seeds):
-            rows += measured_run(env, seed, args)
-            if args.out is not None:
-                args.out.write_text(json.dumps(rows, indent=1))
+    for variant in variants:
+        rows += measured_run(variant, args)
+        if args.out is not None:
+            args.out.write_text(json.dumps(rows, indent=1))
     for env in args.env:
         print(f"\n{env}: {args.seeds} agents at {len(args.stages)} stages, {args.paths} trajectories each\n")
         chosen = [row for row in rows if row["env"] == env]

@@ -160,3 +160,26 @@ def test_one_draw_tells_no_noise_and_is_refused_at_once():
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "--draws must be at least 2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "sawyer-reac"], "did you mean 'sawyer-reach'"),
+        (["--trained-with", "hrf"], "hrf"),
+        (["--set", "num_iteration=3"], "num_iteration"),
+        (["--stages", "0", "1"], "--stages must be shares"),
+        (["--seeds", "0"], "--seeds must be at least 1, got 0"),
+        (["--draws", "1"], "--draws must be at least 2"),
+        (["--out", "nowhere/rows.json"], "there is no folder nowhere"),
+    ],
+)
+def test_quality_refuses_wrong_words_before_it_trains(arguments, message, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import quality
+
+    monkeypatch.setattr(quality, "measured_run", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(sys, "argv", ["quality.py", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        quality.main()
+    assert message in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -45,6 +46,11 @@ class TransitionInfos:
             value = infos[key]
             if value is None or value.shape[1:] != column.shape[1:]:
                 del self._columns[key]
+                warnings.warn(
+                    f"the info {key!r} differs in shape from path to path, and batches can't hold it:"
+                    " relabeling of sampled batches goes on without it; if rewards need it, choose a relabeler of paths",
+                    stacklevel=2,
+                )
                 continue
             column = self._columns[key] = self._with_room(column, steps, value.dtype)
             column[self._size : self._size + steps] = value

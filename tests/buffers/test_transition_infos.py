@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from saved import saved_and_loaded
@@ -94,10 +96,13 @@ def test_an_info_of_varying_shape_is_given_up_and_the_paths_stay(make_path, othe
         for seed, x in enumerate((np.ones((3, 2)), other, np.ones((3, 2))))
     ]
     infos.note(paths[0])
-    infos.note(paths[1])
+    with pytest.warns(UserWarning, match="info 'x' differs in shape"):
+        infos.note(paths[1])
     twin.load_state_dict(infos.state_dict())
     for store in (infos, twin):
-        store.note(paths[2])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # it is said once
+            store.note(paths[2])
         for seed, path in enumerate(paths):
             known, found = store.of(path)
             assert known.all()
