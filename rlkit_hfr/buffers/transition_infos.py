@@ -48,7 +48,8 @@ class TransitionInfos:
                 del self._columns[key]
                 warnings.warn(
                     f"the info {key!r} differs in shape from path to path, and batches can't hold it:"
-                    " relabeling of sampled batches goes on without it; if rewards need it, choose a relabeler of paths",
+                    " relabeling of sampled batches goes on without it; if rewards need it, choose a"
+                    " relabeler of paths, such as 'hipi'",
                     stacklevel=2,
                 )
                 continue
