@@ -50,11 +50,9 @@ class ContextModel(nn.Module):
 
     @property
     def standardised(self) -> bool:
-        """Whether it has taken the units of some data, which its training begins with."""
-        return any(
-            bool((getattr(self, f"{name}_mean") != 0).any() or (getattr(self, f"{name}_std") != 1).any())
-            for name in ("input", "target")
-        )
+        """Whether it has taken the units of some data, which its training begins with. No data has a mean of
+        exactly 0 in all entries."""
+        return bool((self.input_mean != 0).any())
 
     @torch.no_grad()
     def standardise(self, inputs: Tensor, targets: Tensor) -> None:
