@@ -108,7 +108,7 @@ def _served(env: Any) -> Any:
 
 
 def _truncated(info: Any) -> bool:
-    return bool(info.get("truncated") or _of_time_limit(info))
+    return bool(info.get("truncated", False))
 
 
 def _of_time_limit(info: Any) -> bool:
@@ -171,6 +171,7 @@ def _rollout(env: Any, task: int, max_steps: int, rng: np.random.Generator) -> d
 
 
 def _check_rewards(env: Any, path: dict[str, Any], tasks: list[int], own: int) -> None:
+    env.reset()  # an episode that is over may not be stepped further
     before, twin = copy.deepcopy(path), copy.deepcopy(env)
     result = tuple(env.compute_rewards(path, tasks))
     if len(result) not in (2, 3):

@@ -161,3 +161,21 @@ def test_a_time_limit_is_no_terminal():
     check_hindsight_env(Limited(make_env("sparse-point-robot", n_tasks=3, seed=0), 10))
     with pytest.raises(HindsightEnvError, match="step 9 gave the terminal True"):
         check_hindsight_env(Limited(make_env("sparse-point-robot", n_tasks=3, seed=0), 10, flagged=False))
+
+
+class EndsEarly(SparsePointRobot):
+    """Says that an episode is cut off, and can't be stepped after that."""
+
+    def reset(self):
+        self._left = 7
+        return super().reset()
+
+    def step(self, action):
+        assert self._left > 0, "stepped beyond its end"
+        self._left -= 1
+        obs, reward, done, info = super().step(action)
+        return obs, reward, done, {**info, "truncated": self._left == 0}
+
+
+def test_an_environment_that_was_cut_off_is_not_stepped_further():
+    check_hindsight_env(EndsEarly(n_tasks=3, seed=0))

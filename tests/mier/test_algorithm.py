@@ -275,8 +275,12 @@ def test_a_resumed_run_knows_whether_its_model_has_been_trained(make_mier):
         assert not learner.ready
         model = algorithm.model
         model.standardise(torch.randn(9, model.input_dim), torch.randn(9, model.target_dim))
+        between = learner.state_dict()  # trained, and not adapted anew yet
         learner.fit()
         assert learner.ready
+        learner.load_state_dict(between)
+        assert not learner.ready
+        learner.fit()
     later = make_mier()
     later.model.load_state_dict(trained.model.state_dict())
     learner = attach(later, "random", rewards="model", seed=0).scorer._hindsight.learner

@@ -105,6 +105,18 @@ def test_an_environment_that_draws_and_takes_no_seed_is_refused(make_algorithm):
         make_algorithm(env=_NoSeed(SparsePointRobot(n_tasks=7)))
 
 
+class _AnyStart(SparsePointRobot):
+    def reset(self):
+        return super().reset() + self._rng.normal(size=2)
+
+
+def test_copies_side_by_side_draw_their_own_numbers(make_algorithm):
+    algorithm = make_algorithm(env=_AnyStart(n_tasks=7, seed=0), num_envs=7)
+    algorithm.agent.clear_z(num_tasks=7)
+    starts = [path["observations"][0] for path in algorithm.sampler.obtain_paths(range(7))]
+    assert len(np.unique(starts, axis=0)) == 7
+
+
 def test_an_environment_without_a_seed_is_collected_from(make_algorithm):
     algorithm = make_algorithm(env=_DrawsNothing(SparsePointRobot(n_tasks=7)))
     algorithm.agent.clear_z(num_tasks=2)
