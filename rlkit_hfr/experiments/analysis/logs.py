@@ -236,7 +236,7 @@ def settings(run: RunLog) -> dict[str, str]:
     """The settings of a run by dotted name, as JSON; without its seed and what says
     where and when it ran.
     """
-    return {_short(key): _short(_said(value)) for key, value in _flat(run.variant).items()}
+    return {printable(key): _short(_said(value)) for key, value in _flat(run.variant).items()}
 
 
 def _said(value: object) -> str:
