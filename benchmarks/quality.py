@@ -181,6 +181,16 @@ def measure(
     return rows
 
 
+def at_temperatures(temperatures: Sequence[float]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """`METHODS`, and those that have a temperature once more at each of `temperatures`."""
+    return METHODS | {
+        f"{name}, temperature {temperature:g}": (relabeler, {**options, "temperature": temperature})
+        for temperature in temperatures
+        for name, (relabeler, options) in METHODS.items()
+        if relabeler in WITH_TEMPERATURE
+    }
+
+
 def measured_run(variant: Variant, args: argparse.Namespace) -> list[dict[str, Any]]:
     """Train one agent and measure every method at each stage."""
     env, seed = variant["env_name"], variant["seed"]
@@ -198,11 +208,9 @@ def measured_run(variant: Variant, args: argparse.Namespace) -> list[dict[str, A
     relabeling = attach(algorithm, trainer, seed=seed, **attached)
     scorer, memory = relabeling.scorer, relabeling.scorer.memory
     methods = {}
-    for name, (relabeler, options) in METHODS.items():
-        asked = args.temperature is not None and relabeler in WITH_TEMPERATURE
-        temperature = {"temperature": args.temperature} if asked else {}
+    for name, (relabeler, options) in at_temperatures(args.temperature).items():
         own = {"num_initial_states": memory.initial_states} if relabeler == "hfr" else {}
-        method = make_relabeler(relabeler, **temperature, **own, **options)
+        method = make_relabeler(relabeler, **own, **options)
         methods[name] = AsBatches(method) if isinstance(method, SamplingRelabeler) else method
     rows: list[dict[str, Any]] = []
 
@@ -292,7 +300,13 @@ def main() -> None:
         "--paths", type=int, default=300, help="fresh trajectories of each agent (default: 300)"
     )
     parser.add_argument("--draws", type=int, default=4, help="repetitions of each decision (default: 4)")
-    parser.add_argument("--temperature", type=float, help="of every softmax (default: each method's own)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        nargs="+",
+        default=[],
+        help="measure every softmax at these too, in rows of their own",
+    )
     parser.add_argument(
         "--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)"
     )
@@ -310,6 +324,8 @@ def main() -> None:
         parser.error(f"--draws must be at least 2, of which the noise is told, got {args.draws}")
     if not all(0.0 < share <= 1.0 for share in args.stages):
         parser.error(f"--stages must be shares of the training, above 0 and at most 1, got {args.stages}")
+    if not all(temperature >= 0.0 for temperature in args.temperature):
+        parser.error(f"--temperature must be zero (hard-max) or more, got {args.temperature}")
     if args.seeds < 1:
         parser.error(f"--seeds must be at least 1, got {args.seeds}")
     if args.out is not None and not args.out.resolve().parent.is_dir():

@@ -41,6 +41,8 @@ def test_quality_of_methods_whose_answer_is_known(tmp_path):
         "24",
         "--stages",
         "1",
+        "--temperature",
+        "1e9",
     ]
     command = [sys.executable, "benchmarks/quality.py", *arguments, *settings, "--out", str(out)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -54,6 +56,8 @@ def test_quality_of_methods_whose_answer_is_known(tmp_path):
     assert (
         rows["hfr, off"]["noise"] < rows["hfr, a sample of z"]["noise"]
     )  # the posterior's mean is no sample
+    assert rows["hfr"]["TV"] > 1e-4
+    assert rows["hfr, temperature 1e+09"]["TV"] < 1e-4  # so hot that every task is as likely
     assert all(0.0 <= row["starved"] <= 1.0 and 0.0 <= row["TV"] <= 1.0 for row in rows.values())
 
 
@@ -169,6 +173,7 @@ def test_one_draw_tells_no_noise_and_is_refused_at_once():
         (["--trained-with", "hrf"], "hrf"),
         (["--set", "num_iteration=3"], "num_iteration"),
         (["--stages", "0", "1"], "--stages must be shares"),
+        (["--temperature", "0.3", "-1"], "must be zero (hard-max) or more, got [0.3, -1.0]"),
         (["--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["--draws", "1"], "--draws must be at least 2"),
         (["--out", "nowhere/rows.json"], "there is no folder nowhere"),
