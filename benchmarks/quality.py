@@ -11,7 +11,7 @@ at each stage once more by themselves:
 * hit: of the trajectories that earn sparse reward under some training task, the share that goes to a
   task which rewards it;
 * kept: the same of those that solve the task they were collected for;
-* starved: share of training tasks that no trajectory goes to;
+* starved: share of training tasks that less than half a trajectory goes to, in expectation;
 * TV: total variation between two draws of the same decision (z, actions, initial states, log Z);
 * signal, noise: standard deviation of U between tasks and trajectories, and between draws, after the
   mean of each task and of each trajectory is taken out;
@@ -305,7 +305,7 @@ def main() -> None:
         type=float,
         nargs="+",
         default=[],
-        help="measure every softmax at these too, in rows of their own",
+        help="measure every softmax at these too, in rows of their own (0: hard-max)",
     )
     parser.add_argument(
         "--trained-with", default="hfr", help="the relabeler that the agents are trained with (default: hfr)"
